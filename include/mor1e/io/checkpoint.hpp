@@ -1,0 +1,50 @@
+// A model as it lies on disk: configuration and weights, from a Hugging Face folder or a GGUF file.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/io/weights.hpp"
+
+namespace mor1e::io {
+
+class gguf_file;
+
+/// An opened model.
+struct checkpoint {
+  std::filesystem::path path;
+  /// What config.json says; for a GGUF file the same keys, made from its metadata.
+  nlohmann::json config;
+  std::unique_ptr<weight_source> weights;
+
+  /// `checkpoint_hash(path)`, computed at the first call (it reads all weights) and kept. Not to be called from two
+  /// threads at once.
+  const std::string& hash() const;
+
+ private:
+  mutable std::string hash_;
+};
+
+/// Opens a Hugging Face folder (config.json and safetensors) or a GGUF file of the llama architecture.
+/// Throws `io_error`: "no model at PATH: ..." if there is none, and naming file and tensor if it is malformed.
+checkpoint open_checkpoint(const std::filesystem::path& path);
+
+/// SHA-256 of the weights: of the GGUF file, or of the safetensors files of a folder one after another in name order.
+/// Throws `io_error` as `open_checkpoint`.
+std::string checkpoint_hash(const std::filesystem::path& path);
+
+/// The Hugging Face configuration of a llama GGUF file: model_type, hidden_size, intermediate_size, num_hidden_layers,
+/// num_attention_heads, num_key_value_heads, head_dim, vocab_size, hidden_act, rms_norm_eps, rope_theta,
+/// max_position_embeddings, tie_word_embeddings (the file has no output.weight), bos_token_id and eos_token_id where the
+/// file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key.
+nlohmann::json config_of(const gguf_file& file);
+
+}  // namespace mor1e::io
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/io/checkpoint.ipp"
+#endif

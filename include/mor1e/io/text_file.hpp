@@ -1,0 +1,24 @@
+// Whole text and JSON files, read in one call.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/core/error.hpp"
+
+namespace mor1e::io {
+
+/// The whole file, byte for byte. Throws `io_error` naming the file.
+std::string read_text(const std::filesystem::path& path);
+
+/// The file parsed as JSON. Throws `io_error` naming the file and the byte where the text stops being JSON.
+nlohmann::json read_json(const std::filesystem::path& path);
+
+}  // namespace mor1e::io
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/io/text_file.ipp"
+#endif

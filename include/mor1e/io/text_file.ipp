@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/system_error.hpp"
+#include "mor1e/io/text_file.hpp"
+
+namespace mor1e::io {
+
+MOR1E_INLINE std::string read_text(const std::filesystem::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) detail::throw_errno(path, "open");
+  std::string out;
+  char buffer[1 << 14];
+  // Read until the end rather than by size: pipes and /proc files have none.
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) out.append(buffer, count);
+  if (std::ferror(file.get())) detail::throw_errno(path, "read");
+  return out;
+}
+
+MOR1E_INLINE nlohmann::json read_json(const std::filesystem::path& path) {
+  const std::string content = read_text(path);
+  try {
+    return nlohmann::json::parse(content);
+  } catch (const nlohmann::json::parse_error& e) {
+    throw io_error(text(path.string(), ": not valid JSON at byte ", e.byte));
+  } catch (const nlohmann::json::exception&) {
+    throw io_error(text(path.string(), ": not valid JSON: a number is out of range"));
+  }
+}
+
+}  // namespace mor1e::io

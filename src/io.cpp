@@ -1,0 +1,12 @@
+#include "mor1e/core/config.hpp"
+
+#include "mor1e/io/atomic_file.ipp"
+#include "mor1e/io/checkpoint.ipp"
+#include "mor1e/io/gguf.ipp"
+#include "mor1e/io/gguf_dequantise.ipp"
+#include "mor1e/io/gguf_weights.ipp"
+#include "mor1e/io/memory_map.ipp"
+#include "mor1e/io/safetensors.ipp"
+#include "mor1e/io/safetensors_weights.ipp"
+#include "mor1e/io/sha256.ipp"
+#include "mor1e/io/text_file.ipp"
