@@ -2,7 +2,7 @@
 # run.sh COMPILER FLAGS_FILE: each snippet beside this script compiles as it stands, and with MOR1E_WRONG defined fails
 # with an error that matches its line `// error: REGEX`. Compiling it first shows that the wrong line alone is at fault.
 set -euo pipefail
-compiler=$1 flags=$2
+compiler=$1 flags=$(realpath "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # verdict SNIPPET: prints what is wrong with it, nothing if it behaves.
