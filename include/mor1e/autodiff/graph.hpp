@@ -1,0 +1,104 @@
+// What a tape records: slots (values with a size and a lifetime) and nodes (ops applied to slots).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "mor1e/core/shape.hpp"
+
+namespace mor1e {
+
+/// Index of a value on a tape. Nodes hold ids, never pointers, so a plan can place and move what they name.
+using slot_id = std::int32_t;
+inline constexpr slot_id no_slot = -1;
+
+enum class slot_kind : std::uint8_t {
+  activation,  ///< made by a node; lives from its first to its last use
+  gradient,    ///< d loss / d activation; the same
+  scratch,     ///< workspace of one step
+  input,       ///< filled by the caller; lives as long as the tape or plan
+  external     ///< memory of somebody else: parameters, their gradients, frozen weights
+};
+
+/// One value: a matrix [rows, cols] of elements of `element` bytes (0: an opaque object of the backend).
+struct slot {
+  index_t rows = 0;
+  index_t cols = 0;
+  std::uint32_t element = 0;
+  slot_kind kind = slot_kind::activation;
+  bool differentiable = false;
+  bool kept = false;               ///< stays readable after the last step
+  slot_id gradient = no_slot;      ///< a gradient that outlives the sweep (parameters, watched inputs)
+  std::int32_t producer = -1;      ///< the node that makes it
+  std::byte* data = nullptr;
+
+  std::size_t bytes() const { return std::size_t(rows * cols) * element; }
+  bool managed() const { return kind != slot_kind::external && kind != slot_kind::input; }
+};
+
+/// The work of one node, for reports: floating point operations and bytes moved.
+struct cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+template <class B>
+struct frame;
+
+/// The functions of an op for one backend and element type. One static object each; a node points at it.
+template <class B>
+struct op_functions {
+  const char* name;
+  void (*forward)(const frame<B>&);
+  void (*backward)(const frame<B>&);  ///< null for an op without a gradient
+  cost (*work)(const frame<B>&, bool backward);
+};
+
+/// An op applied to slots. Its ids lie in the graph's id list: inputs, outputs, saved, forward scratch, backward scratch.
+template <class B>
+struct node {
+  const op_functions<B>* op = nullptr;
+  std::uint32_t ids = 0;
+  std::uint32_t attributes = 0;  ///< offset of the op's attributes in the graph's payload
+  std::uint8_t inputs = 0, outputs = 0, saved = 0, forward_scratch = 0, backward_scratch = 0;
+  std::uint64_t backward_reads = 0;  ///< bit k: the backward reads input k, or output k - inputs
+  bool cheap = false;                ///< its outputs may be computed again rather than kept
+  std::int8_t in_place = -1;         ///< the input whose memory output 0 may take over
+  std::int32_t segment = -1;         ///< stretch of nodes that is recomputed as a whole
+
+  int operands() const { return inputs + outputs; }
+  int id_count() const { return operands() + saved + forward_scratch + backward_scratch; }
+  bool reads_in_backward(int operand) const { return backward_reads >> operand & 1; }
+};
+
+/// Slots, nodes, their ids and the bytes of their attributes.
+template <class B>
+struct graph {
+  std::vector<slot> slots;
+  std::vector<node<B>> nodes;
+  std::vector<slot_id> ids;
+  std::vector<std::byte> payload;
+  int segments = 0;
+
+  slot_id add(slot s) {
+    slots.push_back(s);
+    return slot_id(slots.size() - 1);
+  }
+  const slot_id* ids_of(const node<B>& n) const { return ids.data() + n.ids; }
+};
+
+/// What one call of an op sees: a node, its ids as the schedule maps them, and its gradients.
+template <class B>
+struct frame {
+  B* device;
+  const slot* slots;
+  const node<B>* of;
+  const std::byte* attributes;
+  const slot_id* ids;             ///< inputs, outputs, saved, forward scratch, backward scratch
+  const slot_id* gradients;       ///< of outputs, then of inputs; null in a forward call
+  std::uint64_t accumulate = 0;   ///< bit k: add to the gradient of input k instead of assigning it
+};
+
+}  // namespace mor1e

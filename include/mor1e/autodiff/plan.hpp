@@ -1,0 +1,205 @@
+// A recorded tape as a program: a schedule, one slab of memory, known before the first run.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mor1e/autodiff/tape.hpp"
+
+namespace mor1e {
+
+/// Device memory that several plans share, as only one of them runs at a time.
+template <class B>
+class slab {
+ public:
+  explicit slab(B& device) : device_(&device) {}
+  slab(const slab&) = delete;
+  slab& operator=(const slab&) = delete;
+  ~slab() { device_->deallocate(data_); }
+
+  /// Makes room for `bytes`. Returns true if the memory moved: plans then place their slots again.
+  bool reserve(std::size_t bytes) {
+    if (bytes <= size_) return false;
+    device_->deallocate(std::exchange(data_, nullptr));
+    data_ = static_cast<std::byte*>(device_->allocate(bytes));
+    size_ = bytes;
+    return true;
+  }
+  std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  B* device_;
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Time spent in one kind of node, summed over runs.
+struct node_time {
+  const char* op;
+  phase what;
+  double seconds = 0;
+  double flops = 0;
+  long calls = 0;
+};
+
+template <class B>
+class plan {
+ public:
+  /// Turns a tape made with `recording::plan` into a program. `root` empty: forward only.
+  template <class T>
+  plan(tape<B>&& recorded, var<T> root, bool with_backward, bool recompute_cheap = true)
+      : device_(&recorded.device()), graph_(std::move(recorded.recorded())) {
+    if (root) graph_.slots[root.id].kept = true;
+    schedule_ = make_schedule(graph_, with_backward ? root.id : no_slot, {true, with_backward && recompute_cheap});
+    place();
+  }
+
+  /// Bytes of all inputs, activations, gradients and workspace. Known before anything runs.
+  std::size_t bytes() const { return bytes_; }
+  std::size_t steps() const { return schedule_.steps.size(); }
+  const graph<B>& recorded() const { return graph_; }
+
+  /// Puts every slot into `memory`, which must hold `bytes()`.
+  void bind(std::byte* memory) {
+    for (std::size_t id = 0; id < graph_.slots.size(); ++id)
+      if (offset_[id] >= 0) graph_.slots[id].data = memory + offset_[id];
+    if (schedule_.seed != no_slot) {
+      const slot& seed = graph_.slots[schedule_.seed];
+      const double one = 1;
+      const float one_f = 1;
+      device_->upload(seed.data, seed.element == sizeof(double) ? static_cast<const void*>(&one) : &one_f, seed.element);
+    }
+    bound_ = memory;
+  }
+  bool bound_to(const std::byte* memory) const { return bound_ == memory && memory; }
+
+  template <class T>
+  void fill(var<T> v, view<const T> value) {
+    require<shape_error>(value.rows == v.rows && value.cols == v.cols, "fill: value [", value.rows, ", ", value.cols,
+                         "] for an input [", v.rows, ", ", v.cols, "]");
+    for (index_t i = 0; i < value.rows; ++i)
+      device_->upload(graph_.slots[v.id].data + std::size_t(i * value.cols) * sizeof(T), value.row(i),
+                      std::size_t(value.cols) * sizeof(T));
+  }
+  /// The memory of an input or kept value.
+  template <class T>
+  view<T> value(var<T> v) { return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols}; }
+
+  /// All steps in order: allocates nothing.
+  void run() {
+    for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
+  }
+
+  /// The same, adding to `times` (one entry per op and phase).
+  void run(std::vector<node_time>& times) {
+    using clock = std::chrono::steady_clock;
+    for (const step& s : schedule_.steps) {
+      const auto begin = clock::now();
+      run_step(*device_, graph_, schedule_, s);
+      const double seconds = std::chrono::duration<double>(clock::now() - begin).count();
+      const char* name = s.node < 0 ? "add_gradient" : graph_.nodes[s.node].op->name;
+      auto at = std::find_if(times.begin(), times.end(), [&](const node_time& t) { return t.op == name && t.what == s.what; });
+      if (at == times.end()) at = times.insert(times.end(), {name, s.what});
+      at->seconds += seconds;
+      at->flops += work(s).flops;
+      ++at->calls;
+    }
+  }
+
+  /// Floating point operations of one run, as the ops count them.
+  double flops() const {
+    double sum = 0;
+    for (const step& s : schedule_.steps) sum += work(s).flops;
+    return sum;
+  }
+
+ private:
+  cost work(const step& s) const {
+    if (s.node < 0) return {};
+    const node<B>& n = graph_.nodes[s.node];
+    return n.op->work({device_, graph_.slots.data(), &n, graph_.payload.data() + n.attributes,
+                       schedule_.ids.data() + s.ids, nullptr, 0}, s.what == phase::backward);
+  }
+
+  struct block {
+    std::int32_t first, last;  ///< steps
+    std::size_t bytes;
+    std::size_t offset = 0;
+    std::vector<slot_id> slots;
+  };
+
+  // Greedy by size: the largest block first, each at the lowest offset where no block alive at the same time lies.
+  void place() {
+    constexpr std::size_t line = 64;
+    const auto forever = std::numeric_limits<std::int32_t>::max();
+    std::vector<block> blocks;
+    std::vector<std::int32_t> block_of(graph_.slots.size(), -1);
+    for (slot_id id = 0; id < slot_id(graph_.slots.size()); ++id) {
+      const slot& s = graph_.slots[id];
+      if (s.kind == slot_kind::external) continue;
+      const bool whole = s.kind == slot_kind::input;
+      if (!whole && schedule_.first_use[id] < 0) continue;
+      block_of[id] = std::int32_t(blocks.size());
+      blocks.push_back({whole ? 0 : schedule_.first_use[id], whole ? forever : schedule_.last_use[id],
+                        (s.bytes() + line - 1) / line * line, 0, {id}});
+    }
+    merge_in_place(blocks, block_of);
+    std::vector<std::int32_t> order(blocks.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = std::int32_t(i);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return blocks[a].bytes > blocks[b].bytes; });
+    std::vector<std::int32_t> placed;  // by offset
+    offset_.assign(graph_.slots.size(), -1);
+    for (std::int32_t i : order) {
+      block& b = blocks[i];
+      if (b.slots.empty()) continue;
+      std::size_t at = 0;
+      for (std::int32_t j : placed) {
+        const block& other = blocks[j];
+        if (other.last < b.first || b.last < other.first) continue;
+        if (at + b.bytes <= other.offset) break;
+        at = std::max(at, other.offset + other.bytes);
+      }
+      b.offset = at;
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), at, [&](std::size_t o, std::int32_t j) { return o < blocks[j].offset; }), i);
+      bytes_ = std::max(bytes_, at + b.bytes);
+      for (slot_id id : b.slots) offset_[id] = std::ptrdiff_t(at);
+    }
+  }
+
+  // An output takes over the memory of an input that nobody reads after this step.
+  void merge_in_place(std::vector<block>& blocks, std::vector<std::int32_t>& block_of) {
+    for (std::int32_t i = 0; i < std::int32_t(schedule_.steps.size()); ++i) {
+      const step& s = schedule_.steps[i];
+      if (s.node < 0 || s.what == phase::backward) continue;
+      const node<B>& n = graph_.nodes[s.node];
+      if (n.in_place < 0) continue;
+      const slot_id from = schedule_.ids[s.ids + n.in_place], to = schedule_.ids[s.ids + n.inputs];
+      const slot &a = graph_.slots[from], &b = graph_.slots[to];
+      if (!a.managed() || a.kept || a.bytes() != b.bytes() || schedule_.first_use[to] != i) continue;
+      int times = 0;
+      for (int k = 0; k < n.inputs; ++k) times += schedule_.ids[s.ids + k] == from;
+      block& mine = blocks[block_of[from]];
+      if (times != 1 || mine.last != i) continue;
+      block& taken = blocks[block_of[to]];
+      mine.last = taken.last;
+      for (slot_id id : taken.slots) {
+        mine.slots.push_back(id);
+        block_of[id] = block_of[from];
+      }
+      taken.slots.clear();
+    }
+  }
+
+  B* device_;
+  graph<B> graph_;
+  schedule schedule_;
+  std::vector<std::ptrdiff_t> offset_;
+  std::size_t bytes_ = 0;
+  const std::byte* bound_ = nullptr;
+};
+
+}  // namespace mor1e

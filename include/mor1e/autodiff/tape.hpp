@@ -1,0 +1,303 @@
+// The tape: applies ops, records them, and sweeps back.
+//
+//   tape t(device);
+//   auto y = ops::rms_norm(t, x, w, 1e-5);     // runs now, and is recorded
+//   t.backward(loss);                          // gradients of parameters are in their params
+//
+// A tape made with `recording::plan` runs nothing: it only writes down shapes, and `plan` turns it into a program
+// with one slab of memory, to be run once per batch.
+#pragma once
+
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "mor1e/autodiff/op.hpp"
+#include "mor1e/autodiff/param.hpp"
+#include "mor1e/autodiff/pool.hpp"
+#include "mor1e/autodiff/schedule.hpp"
+#include "mor1e/core/tensor.hpp"
+
+namespace mor1e {
+
+enum class recording {
+  gradients,  ///< run each op now and keep what the backward needs
+  forward,    ///< run each op now, no backward
+  plan        ///< run nothing, write everything down
+};
+
+template <class B>
+class tape {
+ public:
+  explicit tape(B& device, recording how = recording::gradients)
+      : device_(&device), how_(how), memory_(std::make_unique<pool<B>>(device)) {}
+  tape(tape&&) = default;
+  tape(const tape&) = delete;
+  ~tape() {
+    if (!memory_) return;
+    for (slot& s : graph_.slots) release(s);
+  }
+
+  B& device() const { return *device_; }
+  recording how() const { return how_; }
+  bool runs() const { return how_ != recording::plan; }
+  graph<B>& recorded() { return graph_; }
+  const graph<B>& recorded() const { return graph_; }
+  /// Largest number of bytes of activations, gradients and workspace held at one time (eager tapes).
+  std::size_t peak_bytes() const { return memory_->peak(); }
+
+  // --- values -----------------------------------------------------------------------------------------------------
+
+  /// A value the caller fills: by `fill` on the tape or, for a plan, before each run. Watched: its gradient is kept.
+  template <class T>
+  var<T> input(index_t rows, index_t cols, bool watched = false) {
+    slot s{rows, cols, sizeof(T), slot_kind::input, watched};
+    if (watched) s.gradient = graph_.add({rows, cols, sizeof(T), slot_kind::gradient, false, true});
+    const slot_id id = graph_.add(s);
+    if (runs()) take(graph_.slots[id]);
+    return {id, rows, cols};
+  }
+  template <class T>
+  var<T> input(view<const T> value, bool watched = false) {
+    const var<T> v = input<T>(value.rows, value.cols, watched);
+    fill(v, value);
+    return v;
+  }
+  /// Copies host values into an input.
+  template <class T>
+  void fill(var<T> v, view<const T> value) {
+    require<shape_error>(value.rows == v.rows && value.cols == v.cols, "fill: value [", value.rows, ", ", value.cols,
+                         "] for an input [", v.rows, ", ", v.cols, "]");
+    for (index_t i = 0; i < value.rows; ++i)
+      device_->upload(graph_.slots[v.id].data + std::size_t(i * value.cols) * sizeof(T), value.row(i),
+                      std::size_t(value.cols) * sizeof(T));
+  }
+
+  /// A parameter: its gradient is added to `p.gradient` by `backward`. The tape refers to it, it does not copy.
+  template <class T>
+  var<T> use(param<B, T>& p) {
+    const index_t rows = p.extents().rows(), cols = p.extents().cols();
+    if (how_ == recording::forward) return constant<T>({p.value.data(), rows, cols});
+    for (auto [of, id] : used_)
+      if (of == &p) return {id, rows, cols};
+    const auto bytes = [](auto* data) { return reinterpret_cast<std::byte*>(data); };
+    slot s{rows, cols, sizeof(T), slot_kind::external, true};
+    s.gradient = graph_.add({rows, cols, sizeof(T), slot_kind::external, false, false, no_slot, -1, bytes(p.gradient.data())});
+    s.data = bytes(p.value.data());
+    used_.emplace_back(&p, graph_.add(s));
+    return {used_.back().second, rows, cols};
+  }
+  /// Values of somebody else that get no gradient and stay where they are.
+  template <class T>
+  var<T> constant(view<const T> values) {
+    require<shape_error>(values.contiguous(), "constant: rows must be adjacent");
+    slot s{values.rows, values.cols, sizeof(T), slot_kind::external};
+    s.data = reinterpret_cast<std::byte*>(const_cast<T*>(values.data));
+    return {graph_.add(s), values.rows, values.cols};
+  }
+  /// A frozen weight of the backend.
+  template <class Frozen>
+  frozen_var frozen(const Frozen& weight) {
+    slot s{weight.rows(), weight.cols(), 0, slot_kind::external};
+    s.data = reinterpret_cast<std::byte*>(const_cast<Frozen*>(&weight));
+    return {graph_.add(s), weight.rows(), weight.cols()};
+  }
+
+  /// Keeps a value readable after the sweep or the run.
+  template <class T>
+  void keep(var<T> v) { graph_.slots[v.id].kept = true; }
+
+  /// The memory of a value (eager tapes; plans have their own).
+  template <class T>
+  view<T> value(var<T> v) { return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols}; }
+  /// A host copy of a value.
+  template <class T>
+  tensor<T> read(var<T> v) const {
+    tensor<T> out(shape{v.rows, v.cols});
+    require<error>(graph_.slots[v.id].data != nullptr, "read: the value was released; keep() it");
+    device_->download(out.data(), graph_.slots[v.id].data, std::size_t(out.size()) * sizeof(T));
+    return out;
+  }
+  /// d loss / d v of a watched input after `backward`; zeros if the loss does not depend on it.
+  template <class T>
+  tensor<T> gradient(var<T> v) const {
+    const slot& s = graph_.slots[graph_.slots[v.id].gradient];
+    tensor<T> out(shape{v.rows, v.cols}, T(0));
+    if (s.data) device_->download(out.data(), s.data, std::size_t(out.size()) * sizeof(T));
+    return out;
+  }
+
+  // --- recording --------------------------------------------------------------------------------------------------
+
+  /// Checks shapes, takes slots, runs the forward (unless planning) and records the node. Returns the first output;
+  /// further ones follow it in id order. This is the only way a node is made.
+  template <class Op, class T>
+  var<T> apply(const typename Op::attributes& attributes, operands in);
+  template <class Op, class T>
+  var<T> apply(const typename Op::attributes& attributes, std::initializer_list<operand> in) {
+    return apply<Op, T>(attributes, operands(in.begin(), in.size()));
+  }
+
+  /// Runs `make` (which returns a var) as a stretch: of the values made inside, only the result outlives it. When
+  /// gradients are wanted, `recompute` says that the stretch is run again before its backward; without it everything
+  /// is kept.
+  template <class Make>
+  auto stretch(bool recompute, Make make) {
+    if (how_ != recording::forward && !recompute) return make();
+    const std::size_t first_slot = graph_.slots.size(), first_node = graph_.nodes.size();
+    const auto result = make();
+    if (how_ != recording::forward) {
+      for (std::size_t i = first_node; i < graph_.nodes.size(); ++i) graph_.nodes[i].segment = graph_.segments;
+      ++graph_.segments;
+    }
+    if (runs())
+      for (std::size_t id = first_slot; id < graph_.slots.size(); ++id)
+        if (slot_id(id) != result.id && graph_.slots[id].managed() && !graph_.slots[id].kept) release(graph_.slots[id]);
+    return result;
+  }
+
+  /// Reverse sweep from a scalar (or from any value with a given cotangent). Values and gradients are released as
+  /// soon as nothing reads them; the tape cannot be swept twice.
+  template <class T>
+  void backward(var<T> root, view<const T> cotangent = {}) {
+    require<error>(how_ == recording::gradients, "backward: this tape does not record gradients");
+    require<error>(!swept_, "backward: the tape was swept already");
+    require<shape_error>(cotangent.data || root.rows * root.cols == 1, "backward: a root [", root.rows, ", ", root.cols,
+                         "] needs a cotangent");
+    swept_ = true;
+    keep(root);
+    const schedule s = make_schedule(graph_, root.id, {.forward = false});
+    slot& seed = graph_.slots[s.seed];
+    take(seed);
+    const T one(1);
+    device_->upload(seed.data, cotangent.data ? cotangent.data : &one, seed.bytes());
+    std::vector<std::vector<slot_id>> last(s.steps.size());
+    for (slot_id id = 0; id < slot_id(graph_.slots.size()); ++id) {
+      slot& held = graph_.slots[id];
+      if (!held.managed() || held.kept) continue;
+      if (s.last_use[id] < 0) release(held);
+      else last[s.last_use[id]].push_back(id);
+    }
+    for (std::size_t i = 0; i < s.steps.size(); ++i) {
+      for_each_id(s, s.steps[i], [&](slot_id id) {
+        const auto now = std::int32_t(i);
+        if (graph_.slots[id].managed() && !graph_.slots[id].data && s.first_use[id] >= 0 && s.first_use[id] <= now && now <= s.last_use[id])
+          take(graph_.slots[id]);
+      });
+      run_step(*device_, graph_, s, s.steps[i]);
+      for (slot_id id : last[i]) release(graph_.slots[id]);
+    }
+  }
+
+ private:
+  template <class F>
+  void for_each_id(const schedule& s, const step& at, F f) {
+    if (at.what == phase::add_gradient) return;
+    const node<B>& n = graph_.nodes[at.node];
+    for (int k = 0; k < n.id_count(); ++k) f(s.ids[at.ids + k]);
+    if (at.what == phase::backward)
+      for (int k = 0; k < n.operands(); ++k)
+        if (s.ids[at.gradients + k] != no_slot) f(s.ids[at.gradients + k]);
+  }
+  void take(slot& s) { s.data = memory_->take(s.bytes()); }
+  void release(slot& s) {
+    if (s.kind == slot_kind::external || !s.data) return;
+    memory_->give_back(s.data, s.bytes());
+    s.data = nullptr;
+  }
+
+  B* device_;
+  recording how_;
+  std::unique_ptr<pool<B>> memory_;
+  graph<B> graph_;
+  std::vector<std::pair<const void*, slot_id>> used_;
+  bool swept_ = false;
+};
+
+template <class B>
+tape(B&) -> tape<B>;
+
+namespace detail {
+
+/// The functions of Op for backend B and element type T: one static table each.
+template <class Op, class B, class T>
+struct functions_of {
+  static const typename Op::attributes& attributes(const frame<B>& f) {
+    return *reinterpret_cast<const typename Op::attributes*>(f.attributes);
+  }
+  static void forward(const frame<B>& f) { Op::template forward<B, T>(call<B, T>(f), attributes(f)); }
+  static void backward(const frame<B>& f) {
+    if constexpr (!WithoutGradient<Op>) Op::template backward<B, T>(call<B, T>(f), attributes(f));
+  }
+  static cost work(const frame<B>& f, bool backward) {
+    std::vector<operand> in(f.of->inputs);
+    for (int k = 0; k < f.of->inputs; ++k) {
+      in[k].id = f.ids[k];
+      in[k].rows = f.slots[f.ids[k]].rows;
+      in[k].cols = f.slots[f.ids[k]].cols;
+    }
+    return Op::work(attributes(f), in, backward);
+  }
+  static constexpr op_functions<B> table{Op::label, &forward, WithoutGradient<Op> ? nullptr : &backward, &work};
+};
+
+}  // namespace detail
+
+template <class B>
+template <class Op, class T>
+var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
+  static_assert(Operation<Op>, "this type is not an op: see autodiff/op.hpp");
+  const signature shape = Op::shape(attributes, in);
+  const bool gradients = how_ != recording::forward;
+  node<B> n;
+  n.op = &detail::functions_of<Op, B, T>::table;
+  n.ids = std::uint32_t(graph_.ids.size());
+  n.attributes = std::uint32_t((graph_.payload.size() + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) * alignof(std::max_align_t));
+  graph_.payload.resize(n.attributes + sizeof(attributes));
+  std::memcpy(graph_.payload.data() + n.attributes, &attributes, sizeof(attributes));
+  n.inputs = std::uint8_t(in.size());
+  n.backward_reads = shape.backward_reads;
+  n.cheap = shape.cheap;
+  n.in_place = std::int8_t(shape.in_place);
+
+  bool differentiable = false;
+  for (const operand& o : in) {
+    require<error>(o.id != no_slot, Op::label, ": an operand is empty");
+    graph_.ids.push_back(o.id);
+    differentiable |= graph_.slots[o.id].differentiable;
+  }
+  differentiable &= gradients && !WithoutGradient<Op>;
+  const auto add = [&](const std::vector<slot_size>& sizes, slot_kind kind, bool with_gradient) {
+    for (const slot_size& size : sizes) {
+      slot s{size.rows, size.cols, size.element ? size.element : std::uint32_t(sizeof(T)), kind, with_gradient};
+      if (kind == slot_kind::activation) s.producer = std::int32_t(graph_.nodes.size());
+      graph_.ids.push_back(graph_.add(s));
+    }
+    return std::uint8_t(sizes.size());
+  };
+  n.outputs = add(shape.outputs, slot_kind::activation, differentiable);
+  n.saved = add(shape.saved, slot_kind::activation, false);
+  n.forward_scratch = add(shape.forward_scratch, slot_kind::scratch, false);
+  if (differentiable) n.backward_scratch = add(shape.backward_scratch, slot_kind::scratch, false);
+
+  const slot_id* ids = graph_.ids_of(n);
+  const slot_id result = ids[n.inputs];
+  if (runs()) {
+    const int made = n.outputs + n.saved + n.forward_scratch;
+    for (int k = n.inputs; k < n.inputs + made; ++k) take(graph_.slots[ids[k]]);
+    n.op->forward({device_, graph_.slots.data(), &n, graph_.payload.data() + n.attributes, ids, nullptr, 0});
+    for (int k = n.operands() + (differentiable ? n.saved : 0); k < n.inputs + made; ++k) release(graph_.slots[ids[k]]);
+  }
+  if (gradients) {
+    graph_.nodes.push_back(n);
+  } else {
+    graph_.ids.resize(n.ids);
+    graph_.payload.resize(n.attributes);
+  }
+  return {result, graph_.slots[result].rows, graph_.slots[result].cols};
+}
+
+}  // namespace mor1e

@@ -1,0 +1,55 @@
+// What an op may ask of a back end: one named concept for each primitive.
+//
+// Primitives are free functions found by the type of the device; a back end that lacks one fails here, by name.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "mor1e/backend/transpose.hpp"
+#include "mor1e/core/view.hpp"
+
+namespace mor1e {
+
+using backend::transpose;
+
+/// Memory: what tapes, plans and parameters need.
+template <class B>
+concept HasMemory = requires(B b, void* p, std::size_t n) {
+  { b.allocate(n) } -> std::same_as<void*>;
+  b.deallocate(p);
+  b.upload(p, p, n);
+  b.download(p, p, n);
+  typename B::template array<float>;
+  typename B::template frozen<float>;
+};
+
+template <class B, class T>
+concept HasGemm = requires(B b, transpose t, T s, view<const T> x, view<T> y) { gemm(b, t, t, s, x, x, s, y); };
+
+/// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
+template <class B, class T>
+concept HasFrozenGemm = HasGemm<B, T> && requires(B b, transpose t, T s, view<const T> x, const typename B::template frozen<T>& w, view<T> y) {
+  frozen_gemm(b, t, x, w, s, y);
+};
+
+template <class B, class T>
+concept HasBias = requires(B b, T s, view<const T> x, view<T> y) {
+  add_bias(b, x, y);
+  column_sums(b, x, s, y);
+};
+
+template <class B, class T>
+concept HasSoftmax = requires(B b, T s, view<const T> x, view<T> y) {
+  softmax_forward(b, x, y);
+  softmax_backward(b, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasRmsNorm = requires(B b, T s, view<const T> x, view<T> y) {
+  rms_norm_forward(b, x, x, s, s, y, y);
+  rms_norm_backward(b, x, x, s, x, x, s, y);
+  rms_norm_weight_gradient(b, x, x, x, s, y);
+};
+
+}  // namespace mor1e

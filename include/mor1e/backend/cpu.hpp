@@ -1,0 +1,7 @@
+// The CPU back end with all its primitives.
+#pragma once
+
+#include "mor1e/backend/cpu/gemm.hpp"
+#include "mor1e/backend/cpu/norm.hpp"
+#include "mor1e/backend/cpu/rows.hpp"
+#include "mor1e/backend/cpu/softmax.hpp"

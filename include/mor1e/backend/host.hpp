@@ -1,0 +1,48 @@
+// What the two host back ends share: memory, arrays, frozen weights.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "mor1e/core/tensor.hpp"
+
+namespace mor1e::backend {
+
+/// A frozen weight [outputs, inputs] in host memory: owned, or lying in a mapped file that the owner keeps alive.
+template <class T>
+class host_frozen {
+ public:
+  host_frozen() = default;
+  explicit host_frozen(tensor<T> values) : owned_(std::move(values)), values_(std::as_const(owned_).matrix()) {}
+  /// `keep` owns the memory behind `values`.
+  host_frozen(view<const T> values, std::shared_ptr<const void> keep) : values_(values), keep_(std::move(keep)) {}
+  host_frozen(host_frozen&&) = default;
+  host_frozen& operator=(host_frozen&&) = default;
+
+  index_t rows() const { return values_.rows; }
+  index_t cols() const { return values_.cols; }
+  view<const T> values() const { return values_; }
+  /// Bytes held in memory of our own.
+  std::size_t owned_bytes() const { return std::size_t(owned_.size()) * sizeof(T); }
+
+ private:
+  tensor<T> owned_;
+  view<const T> values_;
+  std::shared_ptr<const void> keep_;
+};
+
+/// Memory of a back end whose device is the host.
+struct host_memory {
+  template <class T>
+  using array = tensor<T>;
+  template <class T>
+  using frozen = host_frozen<T>;
+
+  void* allocate(std::size_t bytes) { return mor1e::detail::aligned_bytes(bytes); }
+  void deallocate(void* p) { std::free(p); }
+  void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+};
+
+}  // namespace mor1e::backend

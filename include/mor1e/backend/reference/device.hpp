@@ -1,0 +1,14 @@
+// The reference back end: plain loops, one thread, no vectorisation asked for. It is the oracle of every parity test.
+#pragma once
+
+#include "mor1e/backend/host.hpp"
+
+namespace mor1e::backend {
+
+class reference : public host_memory {};
+
+}  // namespace mor1e::backend
+
+namespace mor1e {
+using backend::reference;
+}

@@ -1,0 +1,28 @@
+// Matrix product, three loops.
+#pragma once
+
+#include "mor1e/backend/reference/device.hpp"
+#include "mor1e/backend/transpose.hpp"
+
+namespace mor1e::backend {
+
+/// c = alpha op(a) op(b) + beta c. With beta 0, c may hold anything before, NaN included.
+template <class T>
+void gemm(reference&, transpose ta, transpose tb, T alpha, view<const T> a, view<const T> b, T beta, view<T> c) {
+  const index_t inner = ta == transpose::no ? a.cols : a.rows;
+  for (index_t i = 0; i < c.rows; ++i)
+    for (index_t j = 0; j < c.cols; ++j) {
+      T sum = 0;
+      for (index_t k = 0; k < inner; ++k)
+        sum += (ta == transpose::no ? a(i, k) : a(k, i)) * (tb == transpose::no ? b(k, j) : b(j, k));
+      c(i, j) = alpha * sum + (beta == T(0) ? T(0) : beta * c(i, j));
+    }
+}
+
+/// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.
+template <class T>
+void frozen_gemm(reference& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y) {
+  gemm(device, transpose::no, tw, T(1), x, w.values(), beta, y);
+}
+
+}  // namespace mor1e::backend

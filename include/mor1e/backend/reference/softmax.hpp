@@ -1,0 +1,31 @@
+// Softmax of each row.
+#pragma once
+
+#include <cmath>
+
+#include "mor1e/backend/reference/device.hpp"
+
+namespace mor1e::backend {
+
+/// y = exp(x - max x) / sum
+template <class T>
+void softmax_forward(reference&, view<const T> x, view<T> y) {
+  for (index_t i = 0; i < x.rows; ++i) {
+    T largest = x(i, 0), sum = 0;
+    for (index_t j = 1; j < x.cols; ++j) largest = x(i, j) > largest ? x(i, j) : largest;
+    for (index_t j = 0; j < x.cols; ++j) sum += y(i, j) = std::exp(x(i, j) - largest);
+    for (index_t j = 0; j < x.cols; ++j) y(i, j) /= sum;
+  }
+}
+
+/// dx = y * (dy - <dy, y>) + beta dx
+template <class T>
+void softmax_backward(reference&, view<const T> y, view<const T> dy, T beta, view<T> dx) {
+  for (index_t i = 0; i < y.rows; ++i) {
+    T dot = 0;
+    for (index_t j = 0; j < y.cols; ++j) dot += dy(i, j) * y(i, j);
+    for (index_t j = 0; j < y.cols; ++j) dx(i, j) = y(i, j) * (dy(i, j) - dot) + (beta == T(0) ? T(0) : beta * dx(i, j));
+  }
+}
+
+}  // namespace mor1e::backend

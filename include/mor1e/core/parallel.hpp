@@ -1,0 +1,112 @@
+// A small pool of threads for row kernels: static division, no allocation per call.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "mor1e/core/shape.hpp"
+
+namespace mor1e {
+
+/// Runs the same function on `size()` threads, the caller being one of them. One region at a time; not reentrant.
+class thread_pool {
+ public:
+  /// `threads` 0: one for each processor this process may use.
+  explicit thread_pool(int threads = 0) : size_(threads > 0 ? threads : available()) {
+    for (int i = 1; i < size_; ++i) workers_.emplace_back([this, i] { work(i); });
+  }
+  thread_pool(const thread_pool&) = delete;
+  thread_pool& operator=(const thread_pool&) = delete;
+  ~thread_pool() {
+    call_ = nullptr;
+    announce();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  int size() const { return size_; }
+
+  /// Calls f(thread index) on every thread and returns when all are done. `f` must not throw.
+  template <class F>
+  void run(const F& f) {
+    if (size_ == 1) {
+      f(0);
+      return;
+    }
+    argument_ = &f;
+    call_ = [](const void* argument, int index) { (*static_cast<const F*>(argument))(index); };
+    pending_.store(size_ - 1, std::memory_order_relaxed);
+    announce();
+    f(0);
+    for (int spin = 0; pending_.load(std::memory_order_acquire) != 0; ++spin)
+      if (spin > 2000) std::this_thread::yield();
+  }
+
+  static int available() {
+    return std::max(1, int(std::thread::hardware_concurrency()));
+  }
+
+ private:
+  void announce() {
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+  }
+  void work(int index) {
+    std::uint32_t seen = 0;
+    for (;;) {
+      // A step is a train of short regions: spin a little before sleeping.
+      for (int spin = 0; generation_.load(std::memory_order_acquire) == seen && spin < 4000; ++spin) pause();
+      generation_.wait(seen, std::memory_order_acquire);
+      seen = generation_.load(std::memory_order_acquire);
+      if (!call_) return;
+      call_(argument_, index);
+      pending_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  int size_;
+  std::vector<std::thread> workers_;
+  std::atomic<std::uint32_t> generation_{0};
+  std::atomic<int> pending_{0};
+  void (*call_)(const void*, int) = nullptr;
+  const void* argument_ = nullptr;
+};
+
+/// f(begin, end) over [0, count) in at most `pool.size()` pieces of at least `grain`, the same pieces for the same
+/// count and pool size.
+template <class F>
+void parallel_for(thread_pool& pool, index_t count, index_t grain, const F& f) {
+  const index_t pieces = std::clamp<index_t>(count / std::max<index_t>(grain, 1), 1, pool.size());
+  if (pieces == 1) {
+    if (count > 0) f(index_t(0), count);
+    return;
+  }
+  pool.run([&](int thread) {
+    const index_t begin = count * thread / pieces, end = count * (thread + 1) / pieces;
+    if (thread < pieces && begin < end) f(begin, end);
+  });
+}
+
+/// f(task, thread) for every task in [0, count), handed out as threads become free: for tasks of unequal size whose
+/// results do not depend on who runs them.
+template <class F>
+void parallel_tasks(thread_pool& pool, index_t count, const F& f) {
+  if (count <= 1 || pool.size() == 1) {
+    for (index_t task = 0; task < count; ++task) f(task, 0);
+    return;
+  }
+  std::atomic<index_t> next{0};
+  pool.run([&](int thread) {
+    for (index_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < count;) f(task, thread);
+  });
+}
+
+}  // namespace mor1e
