@@ -36,7 +36,7 @@ SEES = {
     "text/": CORE | {"io/"},
     "data/": CORE | {"io/"},
     "interop/": CONCEPT,
-    "testing/cases": CORE,
+    "testing/cases": AUTODIFF,
     # The reference backend is the oracle of the parity tests.
     "testing/": OPS | {"backend/reference"},
 }
@@ -91,10 +91,10 @@ def check_header(name, lines):
 
 
 def check_source(lines):
-    """src/ holds includes and explicit instantiations only: `template class x<float>;`."""
+    """src/ holds includes and explicit instantiations only: `template class x<float>;`, in a namespace or not."""
     statement, start = "", 0
     for number, text in lines:
-        if not text.strip():
+        if not text.strip() or not statement and re.fullmatch(r"\s*(namespace [\w:]+ \{|\})\s*", text):
             continue
         if text.lstrip().startswith("#"):
             if not INCLUDE.match(text):
@@ -152,7 +152,7 @@ def self_test():
         "include/mor1e/backend/cpu/a.hpp": ("#include <Eigen/Core>  // not in <<<>>>\n", None),
         "include/mor1e/mor1e.hpp": ('#include "mor1e/train/loop.hpp"\n', None),
         "src/a.cpp": ('#include "a.ipp"\n\nint f() { return 1; }\n', 3),
-        "src/b.cpp": ("template class a<float>;\ntemplate void\n  f<int>(int);\n", None),
+        "src/b.cpp": ("namespace a {\ntemplate class a<float>;\ntemplate void\n  f<int>(int);\n}\n", None),
         "src/c.cpp": ("template <class T> void f(T);\n", 1),
         "kernels/cluster.cu": ("#include <thrust/sort.h>\n", None),
         "kernels/a.cuh": ("#include <Eigen/Core>\n", 1),
