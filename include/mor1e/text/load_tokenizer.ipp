@@ -1,0 +1,110 @@
+#pragma once
+
+#include "mor1e/text/load_tokenizer.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/text/json_node.hpp"
+#include "mor1e/text/tokenizer_gguf.hpp"
+#include "mor1e/text/tokenizer_json.hpp"
+#include "mor1e/text/word_piece.hpp"
+
+namespace mor1e::texts {
+
+namespace detail {
+
+namespace fs = std::filesystem;
+
+/// The text of a token in tokenizer_config.json: "<s>", or {"content": "<s>", ...}.
+inline std::optional<std::string> named_token(const json_node& config, std::string_view key) {
+  if (!config.has(key)) return std::nullopt;
+  const json_node token = config[key];
+  return token.is_string() ? token.string() : token["content"].string();
+}
+
+/// Fills in which tokens begin and end a text, from the files beside the tokenizer.
+inline void read_ends(tokenizer_parts& parts, const fs::path& folder) {
+  const auto id_of = [&](const std::string& token) {
+    const auto added = parts.added.tokens().id_of(token);
+    return added ? added : parts.model->tokens().id_of(token);
+  };
+  if (const auto path = folder / "tokenizer_config.json"; fs::exists(path)) {
+    const nlohmann::json content = io::read_json(path);
+    const json_node config(content, path.string());
+    if (const auto token = named_token(config, "bos_token")) parts.bos = id_of(*token);
+    if (const auto token = named_token(config, "eos_token")) parts.eos = id_of(*token);
+  }
+  if (const auto path = folder / "config.json"; fs::exists(path)) {
+    const nlohmann::json content = io::read_json(path);
+    const json_node config(content, path.string());
+    const auto first_id = [&](std::string_view key) -> std::optional<token_id> {
+      if (!config.has(key)) return std::nullopt;
+      if (!config[key].is_array()) return config[key].id();
+      const auto several = config[key].elements();
+      return several.empty() ? std::nullopt : std::optional(several.front().id());
+    };
+    if (!parts.bos) parts.bos = first_id("bos_token_id");
+    if (!parts.eos) parts.eos = first_id("eos_token_id");
+  }
+}
+
+/// BERT's own files: vocab.txt with one token a line, options in tokenizer_config.json.
+inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
+  std::vector<std::string> lines;
+  const std::string content = io::read_text(path);
+  for (std::size_t at = 0; at < content.size();) {
+    const std::size_t end = std::min(content.find('\n', at), content.size());
+    std::string line = content.substr(at, end - at);
+    if (line.ends_with('\r')) line.pop_back();
+    lines.push_back(std::move(line));
+    at = end + 1;
+  }
+  bool lower_case = true, strip_accents = true, separate_ideographs = true;
+  if (const auto config_path = path.parent_path() / "tokenizer_config.json"; fs::exists(config_path)) {
+    const nlohmann::json config = io::read_json(config_path);
+    const json_node node(config, config_path.string());
+    lower_case = node.flag("do_lower_case", true);
+    strip_accents = node.flag("strip_accents", lower_case);
+    separate_ideographs = node.flag("tokenize_chinese_chars", true);
+  }
+  vocabulary tokens(lines);
+  std::vector<added_token> special;
+  for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
+    const auto id = tokens.id_of(name);
+    require<io_error>(id.has_value(), path.string(), ": lacks the token '", name, "'");
+    special.push_back({.content = name, .id = *id, .special = true});
+  }
+  tokenizer_parts parts;
+  parts.post = {{*tokens.id_of("[CLS]")}, {*tokens.id_of("[SEP]")}};
+  parts.model = std::make_unique<word_piece>(std::move(tokens), word_piece_options{});
+  parts.normalize = bert_normalizer({.clean_text = true,
+                                     .separate_ideographs = separate_ideographs,
+                                     .strip_accents = strip_accents,
+                                     .lower_case = lower_case});
+  parts.pre_tokenize = bert_pre_tokenizer();
+  parts.decode = word_piece_decoder("##", true);
+  parts.added = added_tokens(special, parts.normalize);
+  return parts;
+}
+
+}  // namespace detail
+
+MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
+  if (path.extension() == ".gguf") return tokenizer(parts_from_gguf(path));
+  auto file = path;
+  if (std::filesystem::is_directory(path)) {
+    file = path / "tokenizer.json";
+    if (!std::filesystem::exists(file)) file = path / "vocab.txt";
+    require<io_error>(std::filesystem::exists(file), path.string(), ": has neither tokenizer.json nor vocab.txt");
+  }
+  tokenizer_parts parts = file.filename() == "vocab.txt"
+                              ? detail::parts_from_vocabulary_lines(file)
+                              : parts_from_json(io::read_json(file), file.string());
+  detail::read_ends(parts, file.parent_path());
+  return tokenizer(std::move(parts));
+}
+
+}  // namespace mor1e::texts
