@@ -1,0 +1,38 @@
+// How sure an accuracy is: intervals and paired tests.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/core/shape.hpp"
+
+namespace mor1e::eval {
+
+struct interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// The standard normal quantile of a two-sided 95 % interval.
+inline constexpr double normal_95 = 1.959963984540054;
+
+/// Wilson's score interval of the proportion `hits / count`: the p with |p - hits / count| <= z sqrt(p (1 - p) / count).
+/// Nothing observed, nothing known: [0, 1] for a count of 0. Throws `value_error` unless 0 <= hits <= count.
+MOR1E_INLINE interval wilson(index_t hits, index_t count, double z = normal_95);
+
+/// Exact two-sided McNemar test of two methods on the same items: the p-value of a fair coin showing a split at least
+/// as uneven as `only_first` against `only_second`, the numbers of items that one method alone has right.
+/// Throws `value_error` for a negative number.
+MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second);
+
+/// Percentile bootstrap interval of mean(second - first), items resampled in pairs (Efron).
+/// Throws `value_error` for spans of different lengths, no items, no resamples or a confidence outside (0, 1).
+MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second,
+                                       index_t resamples = 10000, double confidence = 0.95, std::uint64_t seed = 0);
+
+}  // namespace mor1e::eval
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/eval/statistics.ipp"
+#endif
