@@ -1,5 +1,4 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/text/added_tokens.ipp"
 #include "mor1e/text/bpe.ipp"
 #include "mor1e/text/byte_alphabet.ipp"

@@ -1,4 +1,6 @@
 // Encodings and decodings of awkward strings, compared with those of the reference tokenizers.
+#include "mor1e/testing/golden.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -7,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/text_file.hpp"
-#include "mor1e/testing/golden.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
 #include "mor1e/text/stream_decoder.hpp"
 #include "mor1e/text/utf8.hpp"
@@ -32,6 +33,9 @@ struct fixture {
 
 void compare(const texts::tokenizer& t, const fs::path& folder) {
   const fixture expected(folder);
+  // A row without `truncated_256` says that the limit changes nothing, if other rows have it.
+  const bool limited = std::any_of(expected.rows.begin(), expected.rows.end(),
+                                   [](const nlohmann::json& row) { return row.contains("truncated_256"); });
   for (std::size_t i = 0; i < expected.strings.size(); ++i) {
     CAPTURE(folder.filename().string());
     CAPTURE(i);
@@ -43,8 +47,7 @@ void compare(const texts::tokenizer& t, const fs::path& folder) {
     CHECK(t.encode(string, false) == (row.contains("raw") ? row["raw"].get<ids_t>() : ids));
     CHECK(t.decode(ids) == row.at("decoded").get<std::string>());
     CHECK(t.decode(ids, true) == row.at("decoded_skip").get<std::string>());
-    // A row without `truncated_256` says that the limit changes nothing.
-    if (folder.filename() == "minilm")
+    if (limited)
       CHECK(t.encode(string, true, 256) == (row.contains("truncated_256") ? row["truncated_256"].get<ids_t>() : ids));
   }
 }

@@ -1,10 +1,9 @@
 #pragma once
 
-#include "mor1e/text/added_tokens.hpp"
-
 #include <algorithm>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/text/added_tokens.hpp"
 #include "mor1e/text/unicode.hpp"
 #include "mor1e/text/utf8.hpp"
 

@@ -15,7 +15,7 @@ namespace mor1e::texts {
 
 struct bpe_options {
   /// Stands for characters that are no tokens; without one they are left out.
-  std::string unknown_token;
+  std::string unknown_token = {};
   /// A run of unknown characters gives one unknown token instead of one each.
   bool fuse_unknown = false;
   /// A character that is no token becomes the tokens `<0x00>` ... `<0xFF>` of its bytes, where these exist.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include "mor1e/text/bpe.hpp"
-
 #include <array>
 #include <cstdio>
 #include <mutex>
@@ -9,6 +7,7 @@
 #include <shared_mutex>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/text/bpe.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {
@@ -58,8 +57,9 @@ MOR1E_INLINE bpe::bpe(vocabulary tokens, const std::vector<std::pair<std::string
   if (!options_.unknown_token.empty()) unknown_ = id_of(options_.unknown_token);
   merges_.reserve(merges.size());
   for (const auto& [left, right] : merges) {
+    const token_id left_id = id_of(left), right_id = id_of(right);
     const auto rank = static_cast<std::int32_t>(merges_.size());
-    merges_.try_emplace(detail::pair_key(id_of(left), id_of(right)), merge{rank, id_of(left + right)});
+    merges_.try_emplace(detail::pair_key(left_id, right_id), merge{rank, id_of(left + right)});
   }
   if (!options_.byte_fallback) return;
   for (int byte = 0; byte < 256; ++byte) {
@@ -132,15 +132,14 @@ MOR1E_INLINE void bpe::join(std::vector<token_id>& ids) const {
   struct candidate {
     std::int32_t rank;
     int at;
-    bool operator>(const candidate& other) const {
-      return rank != other.rank ? rank > other.rank : at > other.at;
-    }
+    bool operator>(const candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
   };
   constexpr token_id joined = -1;
   const int count = static_cast<int>(ids.size());
   std::vector<symbol> symbols;
   symbols.reserve(ids.size());
-  for (int i = 0; i < count; ++i) symbols.push_back({ids[static_cast<std::size_t>(i)], i - 1, i + 1 < count ? i + 1 : -1});
+  for (int i = 0; i < count; ++i)
+    symbols.push_back({ids[static_cast<std::size_t>(i)], i - 1, i + 1 < count ? i + 1 : -1});
   const auto symbol_at = [&](int i) -> symbol& { return symbols[static_cast<std::size_t>(i)]; };
   const auto merge_at = [&](int i) -> const merge* {
     if (i < 0 || symbol_at(i).id == joined || symbol_at(i).next < 0) return nullptr;

@@ -1,9 +1,8 @@
 #pragma once
 
-#include "mor1e/text/byte_alphabet.hpp"
-
 #include <array>
 
+#include "mor1e/text/byte_alphabet.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {

@@ -1,11 +1,10 @@
 #pragma once
 
-#include "mor1e/text/decoder.hpp"
-
 #include <optional>
 #include <utility>
 
 #include "mor1e/text/byte_alphabet.hpp"
+#include "mor1e/text/decoder.hpp"
 #include "mor1e/text/normalizer.hpp"
 #include "mor1e/text/utf8.hpp"
 
@@ -15,8 +14,8 @@ namespace detail {
 
 inline std::string without_english_spaces(std::string token) {
   static constexpr std::pair<std::string_view, std::string_view> rules[] = {
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
-      {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+      {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [what, with] : rules) token = replaced(token, what, with);
   return token;
 }
@@ -51,8 +50,10 @@ MOR1E_INLINE decoder word_piece_decoder(std::string continuation, bool clean_up)
   return [continuation = std::move(continuation), clean_up](std::vector<std::string> tokens) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       std::string& token = tokens[i];
-      if (i > 0 && token.starts_with(continuation)) token.erase(0, continuation.size());
-      else if (i > 0) token.insert(0, 1, ' ');
+      if (i > 0 && token.starts_with(continuation))
+        token.erase(0, continuation.size());
+      else if (i > 0)
+        token.insert(0, 1, ' ');
       if (clean_up) token = detail::without_english_spaces(std::move(token));
     }
     return tokens;
@@ -64,7 +65,8 @@ MOR1E_INLINE decoder byte_fallback_decoder() {
     std::vector<std::string> out;
     std::string bytes;
     const auto flush = [&] {
-      if (is_well_formed(bytes)) out.push_back(bytes);
+      if (is_well_formed(bytes))
+        out.push_back(bytes);
       else
         for (std::size_t i = 0; i < bytes.size(); ++i) out.emplace_back(replacement_character);
       bytes.clear();

@@ -9,10 +9,11 @@
 namespace mor1e::texts {
 
 /// Reads a tokenizer from
-/// - a folder with tokenizer.json, or with vocab.txt alone (WordPiece); its tokenizer_config.json, then config.json, name
-///   the tokens for begin and end of text;
-/// - a tokenizer.json; the files beside it are read in the same way;
+/// - a folder with tokenizer.json, or with vocab.txt alone (WordPiece);
+/// - a tokenizer.json or a vocab.txt;
 /// - a .gguf with a byte-level vocabulary.
+///
+/// Which tokens begin and end a text is read from the tokenizer_config.json beside the file, then from config.json.
 /// Truncation and padding stored in tokenizer.json are not applied. Throws `io_error` naming file and field for what is
 /// malformed, and naming the component for what is not supported.
 tokenizer load_tokenizer(const std::filesystem::path& path);

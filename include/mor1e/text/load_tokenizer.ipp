@@ -1,13 +1,12 @@
 #pragma once
 
-#include "mor1e/text/load_tokenizer.hpp"
-
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/json_node.hpp"
+#include "mor1e/text/load_tokenizer.hpp"
 #include "mor1e/text/tokenizer_gguf.hpp"
 #include "mor1e/text/tokenizer_json.hpp"
 #include "mor1e/text/word_piece.hpp"
@@ -100,9 +99,8 @@ MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
     if (!std::filesystem::exists(file)) file = path / "vocab.txt";
     require<io_error>(std::filesystem::exists(file), path.string(), ": has neither tokenizer.json nor vocab.txt");
   }
-  tokenizer_parts parts = file.filename() == "vocab.txt"
-                              ? detail::parts_from_vocabulary_lines(file)
-                              : parts_from_json(io::read_json(file), file.string());
+  tokenizer_parts parts = file.filename() == "vocab.txt" ? detail::parts_from_vocabulary_lines(file)
+                                                         : parts_from_json(io::read_json(file), file.string());
   detail::read_ends(parts, file.parent_path());
   return tokenizer(std::move(parts));
 }

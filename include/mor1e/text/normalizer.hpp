@@ -15,9 +15,9 @@ namespace mor1e::texts {
 using normalizer = std::function<std::string(std::string)>;
 
 struct bert_normalizer_options {
-  bool clean_text = true;            ///< no control characters, and every white space a plain space
-  bool separate_ideographs = true;   ///< spaces around every Chinese character
-  bool strip_accents = true;         ///< decompose, then drop nonspacing marks
+  bool clean_text = true;           ///< no control characters, and every white space a plain space
+  bool separate_ideographs = true;  ///< spaces around every Chinese character
+  bool strip_accents = true;        ///< decompose, then drop nonspacing marks
   bool lower_case = true;
 };
 

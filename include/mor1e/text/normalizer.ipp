@@ -1,10 +1,9 @@
 #pragma once
 
-#include "mor1e/text/normalizer.hpp"
-
 #include <algorithm>
 #include <utility>
 
+#include "mor1e/text/normalizer.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {
@@ -37,8 +36,10 @@ std::string without(std::string_view text, Drop drop) {
 
 inline std::string cleaned(std::string_view text) {
   return rewritten(text, [](char32_t c, std::string& out) {
-    if (is_white_space(c) && (c == '\t' || c == '\n' || c == '\r' || !is_control(c))) out += ' ';
-    else if (c != 0xFFFD && !is_control(c)) append_character(out, c);
+    if (is_white_space(c) && (c == '\t' || c == '\n' || c == '\r' || !is_control(c)))
+      out += ' ';
+    else if (c != 0xFFFD && !is_control(c))
+      append_character(out, c);
   });
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "mor1e/text/pre_tokenizer.hpp"
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "mor1e/text/byte_alphabet.hpp"
 #include "mor1e/text/normalizer.hpp"
+#include "mor1e/text/pre_tokenizer.hpp"
 #include "mor1e/text/unicode.hpp"
 #include "mor1e/text/utf8.hpp"
 
@@ -45,9 +44,12 @@ inline std::vector<stretch> merged(std::vector<stretch> parts, delimiter behavio
     const bool joins = behaviour == delimiter::contiguous ? part.is_delimiter == after_delimiter
                                                           : part.is_delimiter && !after_delimiter;
     after_delimiter = part.is_delimiter;
-    if (!joins || out.empty()) out.push_back(part);
-    else if (backwards) out.back().begin = part.begin;
-    else out.back().end = part.end;
+    if (!joins || out.empty())
+      out.push_back(part);
+    else if (backwards)
+      out.back().begin = part.begin;
+    else
+      out.back().end = part.end;
   }
   if (backwards) std::reverse(out.begin(), out.end());
   return out;
@@ -101,7 +103,8 @@ MOR1E_INLINE delimiter_finder finds(bool (*kind)(char32_t)) {
 }
 
 MOR1E_INLINE pre_tokenizer byte_level_pre_tokenizer(bool add_prefix_space, bool split) {
-  return [add_prefix_space, pattern = split ? std::optional<regex>(gpt2_split) : std::nullopt](std::vector<piece>& pieces) {
+  return [add_prefix_space,
+          pattern = split ? std::optional<regex>(gpt2_split) : std::nullopt](std::vector<piece>& pieces) {
     detail::replace_each(pieces, [&](piece& p, std::vector<piece>& out) {
       if (add_prefix_space && !p.text.starts_with(' ')) p.text.insert(0, 1, ' ');
       if (!pattern) return out.push_back({byte_characters(p.text), p.at_start});

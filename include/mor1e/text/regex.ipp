@@ -27,7 +27,7 @@ inline std::string translated_escape(char letter, bool in_class) {
     case 'w': return in_class ? std::string(word) : text("[", word, "]");
     case 'h': return in_class ? "0-9a-fA-F" : "[0-9a-fA-F]";
     case 'W':
-      require<value_error>(!in_class, "regex: \\W in a class is not supported");
+      if (in_class) throw value_error("regex: \\W in a class is not supported");
       return text("[^", word, "]");
     default: return {'\\', letter};
   }
@@ -84,7 +84,8 @@ MOR1E_INLINE std::vector<byte_range> regex::matches(std::string_view text) const
   std::size_t at = 0;
   while (at < text.size()) {
     const auto match = [&](std::uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, options, data.get(), nullptr);
+      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, options, data.get(),
+                         nullptr);
     };
     int result = match(PCRE2_NO_UTF_CHECK);
     if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);

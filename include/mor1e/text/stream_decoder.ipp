@@ -1,10 +1,9 @@
 #pragma once
 
-#include "mor1e/text/stream_decoder.hpp"
-
 #include <algorithm>
 #include <utility>
 
+#include "mor1e/text/stream_decoder.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {

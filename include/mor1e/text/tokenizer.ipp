@@ -1,11 +1,10 @@
 #pragma once
 
-#include "mor1e/text/tokenizer.hpp"
-
 #include <algorithm>
 #include <utility>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/text/tokenizer.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {
@@ -28,8 +27,10 @@ MOR1E_INLINE std::vector<token_id> tokenizer::encode(std::string_view text, bool
       continue;
     }
     const std::string_view part = text.substr(where.begin, where.end - where.begin);
-    if (parts_->normalize) encode_normalized(parts_->normalize(std::string(part)), where.begin == 0, ids);
-    else encode_normalized(part, where.begin == 0, ids);
+    if (parts_->normalize)
+      encode_normalized(parts_->normalize(std::string(part)), where.begin == 0, ids);
+    else
+      encode_normalized(part, where.begin == 0, ids);
   }
   const std::size_t behind = add_special_tokens ? parts_->post.behind.size() : 0;
   if (ids.size() > max_length - behind) ids.resize(max_length - behind);

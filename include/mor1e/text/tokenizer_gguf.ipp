@@ -1,9 +1,8 @@
 #pragma once
 
-#include "mor1e/text/tokenizer_gguf.hpp"
-
 #include "mor1e/io/gguf.hpp"
 #include "mor1e/text/bpe.hpp"
+#include "mor1e/text/tokenizer_gguf.hpp"
 
 namespace mor1e::texts {
 
@@ -14,12 +13,14 @@ inline pre_tokenizer pre_tokenizer_of_gguf(const io::gguf_file& file) {
   const std::string name = file.string(key);
   if (name == "gpt-2") return byte_level_pre_tokenizer(false, true);
   // Every numeral is cut off alone before the pattern is applied.
-  if (name == "smollm") return pre_tokenizer_sequence({digits_pre_tokenizer(true), byte_level_pre_tokenizer(false, true)});
+  if (name == "smollm")
+    return pre_tokenizer_sequence({digits_pre_tokenizer(true), byte_level_pre_tokenizer(false, true)});
   throw io_error(text(file.path().string(), ": ", key, " '", name, "' is not supported"));
 }
 
 /// Control tokens are special; user-defined ones are found in text, too, but are part of it.
-inline std::vector<added_token> added_tokens_of_gguf(const io::gguf_file& file, const std::vector<std::string>& tokens) {
+inline std::vector<added_token> added_tokens_of_gguf(const io::gguf_file& file,
+                                                     const std::vector<std::string>& tokens) {
   constexpr std::int64_t control = 3, user_defined = 4;
   const std::string key = "tokenizer.ggml.token_type";
   const auto types = file.integers(key);

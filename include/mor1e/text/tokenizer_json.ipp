@@ -1,11 +1,10 @@
 #pragma once
 
-#include "mor1e/text/tokenizer_json.hpp"
-
 #include <nlohmann/json.hpp>
 
 #include "mor1e/text/bpe.hpp"
 #include "mor1e/text/json_node.hpp"
+#include "mor1e/text/tokenizer_json.hpp"
 #include "mor1e/text/word_piece.hpp"
 
 namespace mor1e::texts {

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "mor1e/text/unicode.hpp"
-
 #include <cstdlib>
 #include <memory>
 
 #include <utf8proc.h>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/text/unicode.hpp"
 #include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {
@@ -59,8 +58,10 @@ MOR1E_INLINE std::string lower_case(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const char32_t character = next_character(text, at);
     // The only character whose lower case is two: the dotted capital I.
-    if (character == 0x130) out += "i\xCC\x87";
-    else append_character(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(character))));
+    if (character == 0x130)
+      out += "i\xCC\x87";
+    else
+      append_character(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(character))));
   }
   return out;
 }
@@ -68,8 +69,8 @@ MOR1E_INLINE std::string lower_case(std::string_view text) {
 MOR1E_INLINE std::string normalized(std::string_view text, normal_form form) {
   const bool composed = form == normal_form::nfc || form == normal_form::nfkc;
   const bool compatible = form == normal_form::nfkc || form == normal_form::nfkd;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | (composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
-                                                      (compatible ? UTF8PROC_COMPAT : 0));
+  const auto options = static_cast<utf8proc_option_t>(
+      UTF8PROC_STABLE | (composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (compatible ? UTF8PROC_COMPAT : 0));
   utf8proc_uint8_t* result = nullptr;
   const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                    static_cast<utf8proc_ssize_t>(text.size()), &result, options);

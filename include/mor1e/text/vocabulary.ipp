@@ -1,8 +1,7 @@
 #pragma once
 
-#include "mor1e/text/vocabulary.hpp"
-
 #include "mor1e/core/error.hpp"
+#include "mor1e/text/vocabulary.hpp"
 
 namespace mor1e::texts {
 

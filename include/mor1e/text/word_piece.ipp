@@ -1,9 +1,8 @@
 #pragma once
 
-#include "mor1e/text/word_piece.hpp"
-
 #include "mor1e/core/error.hpp"
 #include "mor1e/text/utf8.hpp"
+#include "mor1e/text/word_piece.hpp"
 
 namespace mor1e::texts {
 
