@@ -52,4 +52,34 @@ concept HasRmsNorm = requires(B b, T s, view<const T> x, view<T> y) {
   rms_norm_weight_gradient(b, x, x, x, s, y);
 };
 
+template <class B, class T, class F>
+concept HasMap = requires(B b, F f, T s, view<const T> x, view<T> y) {
+  map_forward(b, f, x, y);
+  map_backward(b, f, x, x, s, y);
+};
+
+template <class B, class T, class F>
+concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
+  gated_forward(b, f, x, y);
+  gated_backward(b, f, x, x, s, y);
+};
+
+/// y = alpha x + beta y
+template <class B, class T>
+concept HasAxpby = requires(B b, T s, view<const T> x, view<T> y) { axpby(b, s, x, s, y); };
+
+template <class B, class T>
+concept HasAdd = HasAxpby<B, T> && requires(B b, view<const T> x, view<T> y) { add(b, x, x, y); };
+
+template <class B, class T>
+concept HasGather = requires(B b, T s, view<const T> x, view<const std::int32_t> index, view<T> y) {
+  gather_rows(b, s, x, index, y);
+  scatter_rows(b, s, x, index, s, y);
+};
+
+template <class B, class T>
+concept HasFrozenGather = requires(B b, T s, const typename B::template frozen<T>& table, view<const std::int32_t> index, view<T> y) {
+  frozen_gather(b, s, table, index, y);
+};
+
 }  // namespace mor1e

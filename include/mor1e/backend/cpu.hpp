@@ -1,6 +1,7 @@
 // The CPU back end with all its primitives.
 #pragma once
 
+#include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rows.hpp"

@@ -1,6 +1,7 @@
 // What the two host back ends share: memory, arrays, frozen weights.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -44,5 +45,15 @@ struct host_memory {
   void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
+
+/// value + beta old. With beta 0, `old` may be anything, NaN included.
+template <class T>
+T blend(T value, T beta, T old) { return beta == T(0) ? value : value + beta * old; }
+
+/// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.
+inline void check_index(const char* primitive, view<const std::int32_t> index, index_t rows) {
+  for (index_t i = 0; i < index.size(); ++i)
+    require<value_error>(index[i] < rows, primitive, ": index ", index[i], " at ", i, " of a table of ", rows, " rows");
+}
 
 }  // namespace mor1e::backend

@@ -1,6 +1,7 @@
 // The reference back end with all its primitives.
 #pragma once
 
+#include "mor1e/backend/reference/elementwise.hpp"
 #include "mor1e/backend/reference/gemm.hpp"
 #include "mor1e/backend/reference/norm.hpp"
 #include "mor1e/backend/reference/rows.hpp"

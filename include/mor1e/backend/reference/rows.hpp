@@ -31,4 +31,28 @@ void add_scaled(reference&, T alpha, view<const T> x, view<T> y) {
     for (index_t j = 0; j < y.cols; ++j) y(i, j) += alpha * x(i, j);
 }
 
+/// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
+template <class T>
+void gather_rows(reference&, T alpha, view<const T> x, view<const std::int32_t> index, view<T> y) {
+  check_index("gather_rows", index, x.rows);
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = index[i] < 0 ? T(0) : alpha * x(index[i], j);
+}
+
+/// dx_index[i] += alpha dy_i in the order of i, after dx = beta dx
+template <class T>
+void scatter_rows(reference&, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
+  check_index("scatter_rows", index, dx.rows);
+  for (index_t r = 0; r < dx.rows; ++r)
+    for (index_t j = 0; j < dx.cols; ++j) dx(r, j) = blend(T(0), beta, dx(r, j));
+  for (index_t i = 0; i < dy.rows; ++i)
+    for (index_t j = 0; j < dy.cols && index[i] >= 0; ++j) dx(index[i], j) += alpha * dy(i, j);
+}
+
+/// The same as gather_rows, from a frozen table.
+template <class T>
+void frozen_gather(reference& device, T alpha, const host_frozen<T>& table, view<const std::int32_t> index, view<T> y) {
+  gather_rows(device, alpha, table.values(), index, y);
+}
+
 }  // namespace mor1e::backend

@@ -1,0 +1,79 @@
+// Functions of one element, gates, sums and products of matrices of one shape.
+#pragma once
+
+#include "mor1e/backend/cpu/row_loops.hpp"
+
+namespace mor1e::backend {
+
+/// y = f(x)
+template <class F, class T>
+void map_forward(cpu& device, F, view<const T> x, view<T> y) {
+  each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
+    const T* from = x.row(i);
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return F::f(from[j]); });
+  });
+}
+
+/// dx = dy f'(x) + beta dx
+template <class F, class T>
+void map_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+  each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
+    const T *from = x.row(i), *g = dy.row(i);
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return g[j] * F::df(from[j], F::f(from[j])); });
+  });
+}
+
+/// x = [gate | up]: y = f(gate) up
+template <class F, class T>
+void gated_forward(cpu& device, F, view<const T> x, view<T> y) {
+  each_row(device, y.rows, 4 * y.cols, [&](index_t i) {
+    const T *gate = x.row(i), *up = gate + y.cols;
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return F::f(gate[j]) * up[j]; });
+  });
+}
+
+namespace detail {
+/// Both halves in one pass, as they share f(gate).
+template <bool Keep, class F, class T>
+[[gnu::flatten]] inline void gated_backward_row(F, index_t n, const T* gate, const T* up, const T* dy, T beta, T* d_gate, T* d_up) {
+#pragma omp simd
+  for (index_t j = 0; j < n; ++j) {
+    const T a = F::f(gate[j]);
+    const T to_gate = dy[j] * up[j] * F::df(gate[j], a), to_up = dy[j] * a;
+    d_gate[j] = Keep ? to_gate + beta * d_gate[j] : to_gate;
+    d_up[j] = Keep ? to_up + beta * d_up[j] : to_up;
+  }
+}
+}  // namespace detail
+
+/// dx = [dy up f'(gate) | dy f(gate)] + beta dx
+template <class F, class T>
+void gated_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+  const index_t n = dy.cols;
+  each_row(device, dy.rows, 8 * n, [&](index_t i) {
+    const T* gate = x.row(i);
+    T* to = dx.row(i);
+    if (beta == T(0)) detail::gated_backward_row<false>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
+    else detail::gated_backward_row<true>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
+  });
+}
+
+/// y = a + b
+template <class T>
+void add(cpu& device, view<const T> a, view<const T> b, view<T> y) {
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    const T *p = a.row(i), *q = b.row(i);
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return p[j] + q[j]; });
+  });
+}
+
+/// y = alpha x + beta y
+template <class T>
+void axpby(cpu& device, T alpha, view<const T> x, T beta, view<T> y) {
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    const T* from = x.row(i);
+    write_row(y.row(i), y.cols, beta, [=](index_t j) { return alpha * from[j]; });
+  });
+}
+
+}  // namespace mor1e::backend

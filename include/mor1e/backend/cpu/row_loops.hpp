@@ -1,0 +1,46 @@
+// The loops that row kernels share.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "mor1e/backend/cpu/device.hpp"
+
+namespace mor1e::backend {
+
+/// to_j = f(j) + beta to_j for j < n, vectorised. With beta 0, what `to` held is not read.
+template <class T, class F>
+[[gnu::flatten]] inline void write_row(T* to, index_t n, T beta, const F& f) {
+  if (beta == T(0)) {
+#pragma omp simd
+    for (index_t j = 0; j < n; ++j) to[j] = f(j);
+  } else {
+#pragma omp simd
+    for (index_t j = 0; j < n; ++j) to[j] = f(j) + beta * to[j];
+  }
+}
+
+/// f(i) for each row i of a matrix [rows, cols], shared among the threads.
+template <class F>
+void each_row(cpu& device, index_t rows, index_t cols, const F& f) {
+  parallel_rows(device, rows, cols, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) f(i);
+  });
+}
+
+/// sum over i < rows of f(i), a double. The rows are cut the same way whatever the number of threads, so the sum has
+/// the same bits.
+template <class F>
+double sum_over_rows(cpu& device, index_t rows, index_t cols, const F& f) {
+  constexpr index_t pieces = 64;
+  std::array<double, pieces> partial{};
+  parallel_rows(device, pieces, rows * cols / pieces, [&](index_t begin, index_t end) {
+    for (index_t p = begin; p < end; ++p)
+      for (index_t i = rows * p / pieces; i < rows * (p + 1) / pieces; ++i) partial[p] += f(i);
+  });
+  double sum = 0;
+  for (double part : partial) sum += part;
+  return sum;
+}
+
+}  // namespace mor1e::backend
