@@ -1,0 +1,164 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/core/error.hpp"
+#include "mor1e/data/task_file.hpp"
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/text_file.hpp"
+
+namespace mor1e::data {
+
+namespace detail {
+
+using nlohmann::json;
+
+/// Reads the fields of one row; every complaint names place and field.
+class row_reader {
+ public:
+  row_reader(const json& row, std::string_view where) : row_(row), where_(where) {}
+
+  bool has(const char* field) const { return row_.contains(field); }
+
+  const json& at(const char* field) const {
+    const auto found = row_.find(field);
+    require<io_error>(found != row_.end(), where_, ": field '", field, "' is missing");
+    return *found;
+  }
+
+  std::string string_at(const char* field) const {
+    const json& value = at(field);
+    check(value.is_string(), field, "a string", value);
+    return value.get<std::string>();
+  }
+
+  std::vector<std::string> choices() const {
+    const json& list = at("choices");
+    check(list.is_array(), "choices", "a list", list);
+    require<io_error>(!list.empty(), where_, ": field 'choices' is empty");
+    std::vector<std::string> texts;
+    for (const json& choice : list) {
+      check(choice.is_string(), "choices", "a list of strings", choice);
+      texts.push_back(choice.get<std::string>());
+      require<io_error>(!texts.back().empty(), where_, ": field 'choices': choice ", texts.size() - 1, " is empty");
+    }
+    return texts;
+  }
+
+  std::vector<int> answers(std::size_t choices) const {
+    const json& answer = at("answer");
+    if (!answer.is_array()) return {index(answer, choices)};
+    require<io_error>(!answer.empty(), where_, ": field 'answer' is an empty list");
+    std::vector<int> indices;
+    for (const json& each : answer) indices.push_back(index(each, choices));
+    return indices;
+  }
+
+  void read_meta(example& out) const {
+    if (!has("meta") || !at("meta").is_object()) return;  // raw fields of a source: anything goes
+    const json& meta = at("meta");
+    if (const auto name = meta.find("template"); name != meta.end()) {
+      check(name->is_string(), "meta.template", "a string", *name);
+      out.template_name = name->get<std::string>();
+    }
+    if (const auto style = meta.find("answer"); style != meta.end()) {
+      require<io_error>(*style == "letter" || *style == "text", where_,
+                        ": field 'meta.answer' must be \"letter\" or \"text\", found ", style->type_name());
+      out.style = *style == "letter" ? answer_style::letter : answer_style::text;
+    }
+  }
+
+ private:
+  void check(bool holds, const char* field, const char* wanted, const json& value) const {
+    require<io_error>(holds, where_, ": field '", field, "' must be ", wanted, ", found ", value.type_name());
+  }
+
+  int index(const json& value, std::size_t choices) const {
+    check(value.is_number_integer(), "answer", "an integer or a list of integers", value);
+    // An unsigned value beyond int64 reads as negative: out of range either way.
+    const std::int64_t given = value.get<std::int64_t>();
+    require<io_error>(given >= 0 && given < std::int64_t(choices), where_, ": field 'answer': index ", value.dump(),
+                      " is outside the ", choices, " choices (0 to ", choices - 1, ")");
+    return int(given);
+  }
+
+  const json& row_;
+  std::string_view where_;
+};
+
+}  // namespace detail
+
+MOR1E_INLINE example parse_example(std::string_view line, std::string_view where) {
+  nlohmann::json row;
+  try {
+    row = nlohmann::json::parse(line);
+  } catch (const nlohmann::json::parse_error& problem) {
+    throw io_error(text(where, ": not JSON, at byte ", problem.byte, " of the line"));
+  }
+  require<io_error>(row.is_object(), where, ": a row must be a JSON object, found ", row.type_name());
+
+  const detail::row_reader read(row, where);
+  example out;
+  out.id = read.string_at("id");
+  out.task = read.string_at("task");
+  if (read.has("instruction")) {
+    out.question = read.string_at("instruction");
+    out.context = read.string_at("input");
+    out.output = read.string_at("output");
+  } else {
+    out.context = read.string_at("context");
+    out.question = read.string_at("question");
+    out.choices = read.choices();
+    out.answers = read.answers(out.choices.size());
+  }
+  read.read_meta(out);
+  return out;
+}
+
+MOR1E_INLINE std::string to_line(const example& row) {
+  nlohmann::ordered_json out{{"id", row.id}, {"task", row.task}};
+  if (row.is_instruction()) {
+    out["instruction"] = row.question;
+    out["input"] = row.context;
+    out["output"] = row.output;
+  } else {
+    out["context"] = row.context;
+    out["question"] = row.question;
+    out["choices"] = row.choices;
+    if (row.answers.size() == 1) out["answer"] = row.answers[0];
+    else out["answer"] = row.answers;
+  }
+  if (!row.template_name.empty()) out["meta"]["template"] = row.template_name;
+  if (row.style) out["meta"]["answer"] = *row.style == answer_style::letter ? "letter" : "text";
+  try {
+    return out.dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw io_error(text("example ", row.id, ": its text is not UTF-8"));
+  }
+}
+
+MOR1E_INLINE std::vector<example> read_task_file(const std::filesystem::path& path) {
+  const std::string content = io::read_text(path);
+  const std::string_view all = content;
+  std::vector<example> rows;
+  std::size_t number = 1;
+  for (std::size_t begin = 0; begin < all.size(); ++number) {
+    const std::size_t end = std::min(all.find('\n', begin), all.size());
+    const std::string_view line = all.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.find_first_not_of(" \t\r") != line.npos) rows.push_back(parse_example(line, text(path.string(), ":", number)));
+  }
+  require<io_error>(!rows.empty(), path.string(), ": the file holds no example");
+  return rows;
+}
+
+MOR1E_INLINE void write_task_file(const std::filesystem::path& path, const std::vector<example>& rows) {
+  std::string content;
+  for (const example& row : rows) content += to_line(row) + '\n';
+  io::write_text(path, content);
+}
+
+}  // namespace mor1e::data
