@@ -51,8 +51,10 @@ TEST_CASE("a word seen before is encoded the same, from several threads too") {
       for (int i = 0; i < 2000; ++i) {
         const std::string word = std::string(static_cast<std::size_t>(i % 50), 'a') + "bc";
         ids expected(static_cast<std::size_t>(std::max(i % 50 - 1, 0)), 0);
-        if (i % 50 == 0) expected = {1, 2};
-        else expected.push_back(5);
+        if (i % 50 == 0)
+          expected = {1, 2};
+        else
+          expected.push_back(5);
         wrong[static_cast<std::size_t>(t)] += encoded(m, word) != expected;
       }
     });

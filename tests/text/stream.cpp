@@ -1,8 +1,7 @@
 // Decoding ids one by one.
-#include "mor1e/text/stream_decoder.hpp"
-
 #include <doctest/doctest.h>
 
+#include "mor1e/text/stream_decoder.hpp"
 #include "text/parts.hpp"
 
 using namespace mor1e;

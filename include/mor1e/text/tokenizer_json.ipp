@@ -225,7 +225,7 @@ inline std::unique_ptr<const word_model> word_piece_from(const json_node& node) 
 
 inline std::unique_ptr<const word_model> model_from(const json_node& node) {
   // Very old files do not name the model; only BPE has merges.
-  const std::string type = node.string("type", node.has("merges") ? "BPE" : "(none)");
+  const std::string type = node.has("merges") ? node.string("type", "BPE") : node["type"].string();
   if (type != "BPE" && type != "WordPiece") refuse(node, "model", type);
   try {
     return type == "BPE" ? bpe_from(node) : word_piece_from(node);

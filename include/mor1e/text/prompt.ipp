@@ -1,0 +1,68 @@
+#pragma once
+
+#include <algorithm>
+
+#include "mor1e/core/error.hpp"
+#include "mor1e/text/prompt.hpp"
+
+namespace mor1e::text {
+
+namespace detail {
+
+struct wording {
+  const prompt_template& format;
+  data::answer_style style;
+};
+
+inline wording wording_of(const data::example& row, const prompt_options& options) {
+  std::string_view name = "plain";
+  if (!options.template_name.empty()) name = options.template_name;
+  else if (!row.template_name.empty()) name = row.template_name;
+  const auto own = row.style.value_or(data::answer_style::letter);
+  return {find_template(name), options.style.value_or(own)};
+}
+
+}  // namespace detail
+
+MOR1E_INLINE const prompt_template& find_template(std::string_view name) {
+  std::string names;
+  for (const prompt_template& candidate : prompt_templates) {
+    if (candidate.name == name) return candidate;
+    if (!names.empty()) names += ", ";
+    names += candidate.name;
+  }
+  throw value_error(mor1e::text("prompt template '", name, "' is unknown; there are: ", names));
+}
+
+MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_options& options) {
+  const auto [format, style] = detail::wording_of(row, options);
+  if (row.is_instruction()) return row.question + '\n' + (row.context.empty() ? "" : row.context + '\n');
+  std::string out;
+  if (!row.context.empty()) out += row.context + '\n';
+  out += format.before_question;
+  out += row.question + '\n';
+  if (style == data::answer_style::letter)
+    for (std::size_t i = 0; i < std::min(row.choices.size(), letter_count); ++i) out += char('A' + i) + (". " + row.choices[i]) + '\n';
+  out += format.answer_line;
+  return out;
+}
+
+MOR1E_INLINE std::string render_choice(const data::example& row, int choice, const prompt_options& options) {
+  const auto [format, style] = detail::wording_of(row, options);
+  require<value_error>(choice >= 0 && choice < int(row.choices.size()), "example ", row.id, ": choice ", choice, " of ",
+                       row.choices.size());
+  std::string out(format.before_answer);
+  if (style == data::answer_style::text) return out + row.choices[std::size_t(choice)];
+  require<value_error>(choice < int(letter_count), "example ", row.id, ": choice ", choice, " is beyond the ", letter_count,
+                       " letters");
+  return out + char('A' + choice);
+}
+
+MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_options& options) {
+  std::string prompt = render_prompt(row, options);
+  if (row.is_instruction()) return {std::move(prompt), row.output, true};
+  require<value_error>(!row.answers.empty(), "example ", row.id, ": no answer is marked as right");
+  return {std::move(prompt), render_choice(row, row.answers[0], options), false};
+}
+
+}  // namespace mor1e::text

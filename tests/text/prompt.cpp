@@ -1,0 +1,78 @@
+#include "mor1e/text/prompt.hpp"
+
+#include "doctest/doctest.h"
+#include "mor1e/core/error.hpp"
+
+using namespace mor1e;
+using namespace mor1e::text;
+using data::answer_style;
+
+namespace {
+data::example question(const std::string& context) {
+  data::example row;
+  row.id = "q1";
+  row.context = context;
+  row.question = "Is it?";
+  row.choices = {"no", "yes it is"};
+  row.answers = {1, 0};
+  return row;
+}
+}  // namespace
+
+TEST_CASE("plain, by letter and by text, with and without a context") {
+  const rendered_prompt letter = render(question("Some text."));
+  CHECK(letter.prompt == "Some text.\nQuestion: Is it?\nA. no\nB. yes it is\nAnswer:");
+  CHECK(letter.target == " B");
+  CHECK(!letter.ends);
+  const rendered_prompt words = render(question(""), {.template_name = "plain", .style = answer_style::text});
+  CHECK(words.prompt == "Question: Is it?\nAnswer:");
+  CHECK(words.target == " yes it is");
+  CHECK(render_choice(question(""), 0, {.template_name = "", .style = answer_style::text}) == " no");
+}
+
+TEST_CASE("release: the answer stands on its own line") {
+  const rendered_prompt found = render(question("Some text."), {.template_name = "release", .style = {}});
+  CHECK(found.prompt == "Some text.\nIs it?\nA. no\nB. yes it is\nAnswer:\n");
+  CHECK(found.target == "B");
+}
+
+TEST_CASE("a row states its own wording, an option overrides it") {
+  data::example row = question("");
+  row.question = "Review: The villa was ugly.\nGive the label.";
+  row.template_name = "bare";
+  row.style = answer_style::text;
+  CHECK(render(row).prompt == "Review: The villa was ugly.\nGive the label.\nAnswer:");
+  CHECK(render(row).target == " yes it is");
+  CHECK(render(row, {.template_name = "", .style = answer_style::letter}).target == " B");
+  CHECK(render(row, {.template_name = "plain", .style = {}}).prompt == "Question: Review: The villa was ugly.\nGive the label.\nAnswer:");
+}
+
+TEST_CASE("instructions: the input has a line if there is one, and the answer ends") {
+  data::example row;
+  row.question = "Add the numbers.";
+  row.output = "3";
+  CHECK(render(row).prompt == "Add the numbers.\n");
+  row.context = "1 and 2";
+  const rendered_prompt found = render(row);
+  CHECK(found.prompt == "Add the numbers.\n1 and 2\n");
+  CHECK(found.target == "3");
+  CHECK(found.ends);
+}
+
+TEST_CASE("letters end at Z") {
+  data::example row = question("");
+  row.choices.assign(30, "c");
+  row.answers = {25};
+  const rendered_prompt found = render(row);
+  CHECK(found.target == " Z");
+  CHECK(found.prompt.ends_with("Y. c\nZ. c\nAnswer:"));
+  row.answers = {26};
+  CHECK_THROWS_WITH_AS(render(row), "example q1: choice 26 is beyond the 26 letters", value_error);
+  CHECK(render(row, {.template_name = "", .style = answer_style::text}).target == " c");
+}
+
+TEST_CASE("what does not exist is refused") {
+  CHECK_THROWS_WITH_AS(find_template("fancy"), "prompt template 'fancy' is unknown; there are: plain, release, bare", value_error);
+  CHECK_THROWS_AS(render_choice(question(""), 2), value_error);
+  CHECK_THROWS_AS(render_choice(question(""), -1), value_error);
+}
