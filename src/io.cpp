@@ -1,5 +1,4 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/io/atomic_file.ipp"
 #include "mor1e/io/checkpoint.ipp"
 #include "mor1e/io/gguf.ipp"

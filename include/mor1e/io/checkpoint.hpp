@@ -39,8 +39,8 @@ std::string checkpoint_hash(const std::filesystem::path& path);
 
 /// The Hugging Face configuration of a llama GGUF file: model_type, hidden_size, intermediate_size, num_hidden_layers,
 /// num_attention_heads, num_key_value_heads, head_dim, vocab_size, hidden_act, rms_norm_eps, rope_theta,
-/// max_position_embeddings, tie_word_embeddings (the file has no output.weight), bos_token_id and eos_token_id where the
-/// file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key.
+/// max_position_embeddings, tie_word_embeddings (the file has no output.weight), bos_token_id and eos_token_id where
+/// the file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key.
 nlohmann::json config_of(const gguf_file& file);
 
 }  // namespace mor1e::io

@@ -28,7 +28,8 @@ MOR1E_INLINE nlohmann::json config_of(const gguf_file& file) {
   const auto integer = [&](const char* key, std::int64_t otherwise) {
     return file.contains(key) ? file.integer(key) : otherwise;
   };
-  const std::int64_t hidden = file.integer("llama.embedding_length"), heads = file.integer("llama.attention.head_count");
+  const std::int64_t hidden = file.integer("llama.embedding_length"),
+                     heads = file.integer("llama.attention.head_count");
   require<io_error>(heads > 0, file.path().string(), ": llama.attention.head_count ", heads, " is not positive");
   nlohmann::json config;
   config["model_type"] = "llama";
@@ -48,8 +49,10 @@ MOR1E_INLINE nlohmann::json config_of(const gguf_file& file) {
   config["tie_word_embeddings"] = file.find("output.weight") == nullptr;
   config["attention_bias"] = file.find("blk.0.attn_q.bias") != nullptr;
   config["mlp_bias"] = file.find("blk.0.ffn_up.bias") != nullptr;
-  if (file.contains("tokenizer.ggml.bos_token_id")) config["bos_token_id"] = file.integer("tokenizer.ggml.bos_token_id");
-  if (file.contains("tokenizer.ggml.eos_token_id")) config["eos_token_id"] = file.integer("tokenizer.ggml.eos_token_id");
+  if (file.contains("tokenizer.ggml.bos_token_id"))
+    config["bos_token_id"] = file.integer("tokenizer.ggml.bos_token_id");
+  if (file.contains("tokenizer.ggml.eos_token_id"))
+    config["eos_token_id"] = file.integer("tokenizer.ggml.eos_token_id");
   if (file.contains("llama.rope.scaling.type") && file.string("llama.rope.scaling.type") != "none") {
     config["rope_scaling"] = {{"rope_type", file.string("llama.rope.scaling.type")}};
     if (file.contains("llama.rope.scaling.factor"))

@@ -31,8 +31,7 @@ void decode_each(const std::byte* source, index_t count, T* out, Decode decode) 
 template <class Stored, class T>
 void copy_integers(const std::byte* source, index_t count, T* out, std::string_view where) {
   decode_each<Stored>(source, count, out, [&](Stored value) {
-    if (!std::in_range<T>(value))
-      throw io_error(text(where, ": ", +value, " does not fit ", name_of(dtype_of<T>)));
+    if (!std::in_range<T>(value)) throw io_error(text(where, ": ", +value, " does not fit ", name_of(dtype_of<T>)));
     return static_cast<T>(value);
   });
 }
@@ -50,9 +49,11 @@ void convert_elements(dtype stored, const std::byte* source, index_t count, T* o
       case dtype::f64: return detail::decode_each<double>(source, count, out, [](double v) { return T(v); });
       case dtype::f32: return detail::decode_each<float>(source, count, out, [](float v) { return T(v); });
       case dtype::f16:
-        return detail::decode_each<std::uint16_t>(source, count, out, [](std::uint16_t v) { return T(f16_to_float(v)); });
+        return detail::decode_each<std::uint16_t>(source, count, out,
+                                                  [](std::uint16_t v) { return T(f16_to_float(v)); });
       case dtype::bf16:
-        return detail::decode_each<std::uint16_t>(source, count, out, [](std::uint16_t v) { return T(bf16_to_float(v)); });
+        return detail::decode_each<std::uint16_t>(source, count, out,
+                                                  [](std::uint16_t v) { return T(bf16_to_float(v)); });
       default: break;
     }
   } else {
@@ -64,7 +65,8 @@ void convert_elements(dtype stored, const std::byte* source, index_t count, T* o
       case dtype::u64: return detail::copy_integers<std::uint64_t>(source, count, out, where);
       case dtype::u32: return detail::copy_integers<std::uint32_t>(source, count, out, where);
       case dtype::u16: return detail::copy_integers<std::uint16_t>(source, count, out, where);
-      case dtype::u8: case dtype::boolean: return detail::copy_integers<std::uint8_t>(source, count, out, where);
+      case dtype::u8:
+      case dtype::boolean: return detail::copy_integers<std::uint8_t>(source, count, out, where);
       default: break;
     }
   }

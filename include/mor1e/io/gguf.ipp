@@ -20,8 +20,8 @@ constexpr std::size_t gguf_size_of(std::uint32_t kind) {
 }
 
 constexpr const char* gguf_name_of(std::uint32_t kind) {
-  constexpr const char* names[] = {"uint8", "int8",  "uint16", "int16", "uint32", "int32",  "float32",
-                                   "bool",  "string", "array", "uint64", "int64", "float64"};
+  constexpr const char* names[] = {"uint8", "int8",   "uint16", "int16",  "uint32", "int32",  "float32",
+                                   "bool",  "string", "array",  "uint64", "int64",  "float64"};
   return kind < std::size(names) ? names[kind] : "unknown";
 }
 
@@ -95,30 +95,31 @@ class gguf_cursor {
 
 namespace detail {
 
-/// Takes one number of the given kind and hands it to `use` with its own type; false if the kind is no number.
+/// Takes one number of the given kind and hands it to `use` with its own type; nothing if the kind is no number.
 template <class Use>
-bool take_number(gguf_cursor& cursor, std::uint32_t kind, const Use& use) {
+void take_number(gguf_cursor& cursor, std::uint32_t kind, const Use& use) {
   switch (static_cast<gguf_kind>(kind)) {
-    case gguf_kind::u8: return use(cursor.take<std::uint8_t>("a value")), true;
-    case gguf_kind::i8: return use(cursor.take<std::int8_t>("a value")), true;
-    case gguf_kind::u16: return use(cursor.take<std::uint16_t>("a value")), true;
-    case gguf_kind::i16: return use(cursor.take<std::int16_t>("a value")), true;
-    case gguf_kind::u32: return use(cursor.take<std::uint32_t>("a value")), true;
-    case gguf_kind::i32: return use(cursor.take<std::int32_t>("a value")), true;
-    case gguf_kind::u64: return use(cursor.take<std::uint64_t>("a value")), true;
-    case gguf_kind::i64: return use(cursor.take<std::int64_t>("a value")), true;
-    case gguf_kind::f32: return use(cursor.take<float>("a value")), true;
-    case gguf_kind::f64: return use(cursor.take<double>("a value")), true;
-    default: return false;
+    case gguf_kind::u8: return use(cursor.take<std::uint8_t>("a value"));
+    case gguf_kind::i8: return use(cursor.take<std::int8_t>("a value"));
+    case gguf_kind::u16: return use(cursor.take<std::uint16_t>("a value"));
+    case gguf_kind::i16: return use(cursor.take<std::int16_t>("a value"));
+    case gguf_kind::u32: return use(cursor.take<std::uint32_t>("a value"));
+    case gguf_kind::i32: return use(cursor.take<std::int32_t>("a value"));
+    case gguf_kind::u64: return use(cursor.take<std::uint64_t>("a value"));
+    case gguf_kind::i64: return use(cursor.take<std::int64_t>("a value"));
+    case gguf_kind::f32: return use(cursor.take<float>("a value"));
+    case gguf_kind::f64: return use(cursor.take<double>("a value"));
+    default: return;
   }
 }
 
 /// Takes `count` numbers into `out`; false if they are of another kind, or an integer does not fit T.
 template <class T>
 bool take_numbers(gguf_cursor cursor, std::uint32_t kind, std::uint64_t count, T* out) {
-  bool fits = true;
+  // An empty array has a kind as well.
+  bool fits = gguf_size_of(kind) > 0 && kind != std::uint32_t(gguf_kind::boolean);
   for (std::uint64_t i = 0; i < count && fits; ++i) {
-    const bool number = take_number(cursor, kind, [&](auto value) {
+    take_number(cursor, kind, [&](auto value) {
       if constexpr (std::is_floating_point_v<T>) {
         out[i] = static_cast<T>(value);
       } else if constexpr (std::is_integral_v<decltype(value)>) {
@@ -128,7 +129,6 @@ bool take_numbers(gguf_cursor cursor, std::uint32_t kind, std::uint64_t count, T
         fits = false;
       }
     });
-    fits = fits && number;
   }
   return fits;
 }
@@ -138,7 +138,8 @@ bool take_numbers(gguf_cursor cursor, std::uint32_t kind, std::uint64_t count, T
 MOR1E_INLINE gguf_file::gguf_file(const std::filesystem::path& path) : map_(path) {
   gguf_cursor cursor(map_, 0);
   const auto* magic = cursor.skip(4, "the magic bytes");
-  require<io_error>(std::memcmp(magic, "GGUF", 4) == 0, path.string(), ": not a GGUF file, the first bytes are not GGUF");
+  require<io_error>(std::memcmp(magic, "GGUF", 4) == 0, path.string(),
+                    ": not a GGUF file, the first bytes are not GGUF");
   version_ = cursor.take<std::uint32_t>("the version");
   require<io_error>(version_ == 2 || version_ == 3, path.string(), ": GGUF version ", version_,
                     " is not supported, 2 and 3 are");
@@ -189,8 +190,8 @@ MOR1E_INLINE void gguf_file::read_tensors(std::uint64_t count, gguf_cursor& curs
     constexpr std::uint64_t limit = std::uint64_t(1) << 58;
     std::uint64_t elements = 1;
     for (std::uint32_t axis = rank; axis-- > 0;) {
-      require<io_error>(dims[axis] <= limit && (dims[axis] == 0 || elements <= limit / dims[axis]), where,
-                        ": extent ", dims[axis], " makes it larger than any file");
+      require<io_error>(dims[axis] <= limit && (dims[axis] == 0 || elements <= limit / dims[axis]), where, ": extent ",
+                        dims[axis], " makes it larger than any file");
       elements *= dims[axis];
       tensor.extents.append(static_cast<index_t>(dims[axis]));
     }

@@ -75,9 +75,9 @@ struct group_scale {
   int scale, minimum;
 };
 
-/// The 12 bytes hold eight pairs of 6-bit numbers. The first four scales, then the first four minima, are the low 6 bits
-/// of bytes 0-3 and 4-7; the last four pairs have their low 4 bits in bytes 8-11 (scale low, minimum high) and their high
-/// 2 bits on top of the bytes 0-3 and 4-7.
+/// The 12 bytes hold eight pairs of 6-bit numbers. The first four scales, then the first four minima, are the low 6
+/// bits of bytes 0-3 and 4-7; the last four pairs have their low 4 bits in bytes 8-11 (scale low, minimum high) and
+/// their high 2 bits on top of the bytes 0-3 and 4-7.
 inline group_scale group_scale_at(const std::byte* packed, int group) {
   const auto byte = [&](int i) { return std::to_integer<int>(packed[i]); };
   if (group < 4) return {byte(group) & 63, byte(group + 4) & 63};
@@ -115,7 +115,8 @@ inline void dequantise_q5_k(const std::byte* block, float* out) {
 }
 
 /// 128 bytes of low nibbles | 64 bytes of high bit pairs | 16 x int8 scales | d f16. Each half of 128 elements is four
-/// runs of 32: runs 0, 1 are the low nibbles of its 64 bytes, runs 2, 3 the high ones; run r has bits 2r of its 32 pairs
+/// runs of 32: runs 0, 1 are the low nibbles of its 64 bytes, runs 2, 3 the high ones; run r has bits 2r of its 32
+/// pairs
 inline void dequantise_q6_k(const std::byte* block, float* out) {
   const std::byte *nibbles = block, *pairs = block + 128, *scales = block + 192;
   const float d = half_at(block + 208);

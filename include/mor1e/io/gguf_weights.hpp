@@ -8,8 +8,8 @@
 
 namespace mor1e::io {
 
-/// The Hugging Face name of a llama tensor: "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight". Empty for
-/// a name that has none.
+/// The Hugging Face name of a llama tensor: "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight". Empty
+/// for a name that has none.
 std::string hugging_face_name(std::string_view gguf_name);
 
 /// `weight_source` over a GGUF file, under Hugging Face names.

@@ -18,10 +18,10 @@ MOR1E_INLINE std::string hugging_face_name(std::string_view gguf_name) {
     if (gguf_name == gguf) return std::string(hugging_face);
 
   constexpr std::pair<std::string_view, std::string_view> inner[] = {
-      {"attn_norm", "input_layernorm"},       {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},         {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},         {"attn_output", "self_attn.o_proj"},
-      {"ffn_gate", "mlp.gate_proj"},          {"ffn_up", "mlp.up_proj"},
+      {"attn_norm", "input_layernorm"}, {"ffn_norm", "post_attention_layernorm"},
+      {"attn_q", "self_attn.q_proj"},   {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"},
+      {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"},
   };
   // blk.LAYER.MODULE.weight or .bias

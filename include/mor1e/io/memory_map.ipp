@@ -1,11 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "mor1e/io/memory_map.hpp"

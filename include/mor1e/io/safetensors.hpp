@@ -86,9 +86,9 @@ stored_tensor stored(std::string name, const tensor<T>& value) {
   return {std::move(name), dtype_of<T>, value.extents(), value.data()};
 }
 
-/// Writes the tensors atomically. Same tensors, same bytes: they stand by falling element size (which aligns each), then
-/// by name, and the header is padded with spaces to a multiple of 8.
-/// Throws `io_error` for a duplicate or reserved name, and if the file cannot be written.
+/// Writes the tensors atomically. Same tensors, same bytes: they stand by falling element size (which aligns each),
+/// then by name, and the header is padded with spaces to a multiple of 8. Throws `io_error` for a duplicate or reserved
+/// name, and if the file cannot be written.
 void write_safetensors(const std::filesystem::path& path, std::span<const stored_tensor> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

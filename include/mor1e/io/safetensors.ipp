@@ -15,8 +15,8 @@ namespace mor1e::io {
 namespace detail {
 
 inline std::optional<dtype> dtype_named(std::string_view name) {
-  for (const dtype type : {dtype::f64, dtype::f32, dtype::f16, dtype::bf16, dtype::i64, dtype::i32, dtype::i16, dtype::i8,
-                           dtype::u64, dtype::u32, dtype::u16, dtype::u8, dtype::boolean})
+  for (const dtype type : {dtype::f64, dtype::f32, dtype::f16, dtype::bf16, dtype::i64, dtype::i32, dtype::i16,
+                           dtype::i8, dtype::u64, dtype::u32, dtype::u16, dtype::u8, dtype::boolean})
     if (name_of(type) == name) return type;
   return std::nullopt;
 }
@@ -34,6 +34,9 @@ inline nlohmann::json parse_safetensors_header(std::string_view header, const st
     }
     return true;
   };
+  // The parser takes a zero byte for the end of the text; it must not hide what follows.
+  const std::size_t zero = header.find('\0');
+  require<io_error>(zero == header.npos, file, ": header is not valid JSON at byte ", 9 + zero);
   nlohmann::json parsed;
   try {
     parsed = nlohmann::json::parse(header, watch);
@@ -52,11 +55,11 @@ inline bool is_list_of_unsigned(const nlohmann::json& value) {
 }
 
 /// One tensor of the header, with its offset still counted from the end of the header. `where` names file and tensor.
-inline safetensors_entry parse_safetensors_entry(const std::string& name, const nlohmann::json& value, std::uint64_t data,
-                                                 const std::string& where) {
-  require<io_error>(value.is_object() && value.contains("dtype") && value.contains("shape") &&
-                        value.contains("data_offsets"),
-                    where, ": needs dtype, shape and data_offsets");
+inline safetensors_entry parse_safetensors_entry(const std::string& name, const nlohmann::json& value,
+                                                 std::uint64_t data, const std::string& where) {
+  require<io_error>(
+      value.is_object() && value.contains("dtype") && value.contains("shape") && value.contains("data_offsets"), where,
+      ": needs dtype, shape and data_offsets");
   const auto& type_name = value["dtype"];
   require<io_error>(type_name.is_string(), where, ": dtype is not a string");
   const auto type = dtype_named(type_name.get_ref<const std::string&>());
@@ -82,7 +85,8 @@ inline safetensors_entry parse_safetensors_entry(const std::string& name, const 
   require<io_error>(is_list_of_unsigned(offsets) && offsets.size() == 2, where, ": data_offsets is not [begin, end]");
   const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
   require<io_error>(begin <= end, where, ": data_offsets [", begin, ", ", end, "] end before they begin");
-  require<io_error>(end <= data, where, ": data_offsets [", begin, ", ", end, "] reach beyond the data, ", data, " bytes");
+  require<io_error>(end <= data, where, ": data_offsets [", begin, ", ", end, "] reach beyond the data, ", data,
+                    " bytes");
   require<io_error>(end - begin == needed, where, ": data_offsets [", begin, ", ", end, "] hold ", end - begin,
                     " bytes, ", name_of(*type), " ", entry.extents, " needs ", needed);
   entry.offset = begin;
@@ -101,8 +105,8 @@ inline void check_safetensors_cover(const std::vector<safetensors_entry>& entrie
   std::uint64_t covered = 0;
   const safetensors_entry* before = nullptr;
   for (const auto* entry : order) {
-    require<io_error>(entry->offset >= covered, file, ": tensor '", entry->name, "' begins at data byte ", entry->offset,
-                      ", inside tensor '", before ? before->name : "", "' that ends at ", covered);
+    require<io_error>(entry->offset >= covered, file, ": tensor '", entry->name, "' begins at data byte ",
+                      entry->offset, ", inside tensor '", before ? before->name : "", "' that ends at ", covered);
     require<io_error>(entry->offset == covered, file, ": data bytes ", covered, " to ", entry->offset,
                       " before tensor '", entry->name, "' belong to no tensor");
     covered = entry->offset + entry->bytes;
@@ -122,8 +126,7 @@ MOR1E_INLINE safetensors_file::safetensors_file(const std::filesystem::path& pat
   require<io_error>(header <= all.size() - 8, file, ": header of ", header, " bytes is longer than the file, ",
                     all.size(), " bytes");
   const std::uint64_t data = all.size() - 8 - header;
-  const auto parsed =
-      detail::parse_safetensors_header({reinterpret_cast<const char*>(all.data()) + 8, header}, file);
+  const auto parsed = detail::parse_safetensors_header({reinterpret_cast<const char*>(all.data()) + 8, header}, file);
 
   for (const auto& [name, value] : parsed.items()) {  // sorted by name
     if (name == "__metadata__") {
@@ -141,8 +144,9 @@ MOR1E_INLINE safetensors_file::safetensors_file(const std::filesystem::path& pat
 }
 
 MOR1E_INLINE const safetensors_entry* safetensors_file::find(std::string_view name) const {
-  const auto found = std::lower_bound(entries_.begin(), entries_.end(), name,
-                                      [](const safetensors_entry& entry, std::string_view n) { return entry.name < n; });
+  const auto found =
+      std::lower_bound(entries_.begin(), entries_.end(), name,
+                       [](const safetensors_entry& entry, std::string_view n) { return entry.name < n; });
   return found != entries_.end() && found->name == name ? &*found : nullptr;
 }
 

@@ -11,8 +11,8 @@
 
 namespace mor1e::io {
 
-/// The files that hold the weights of a Hugging Face folder, in name order: `model.safetensors`, else the shards named by
-/// `model.safetensors.index.json`. Throws `io_error` naming the folder if neither is there, or a shard is missing.
+/// The files that hold the weights of a Hugging Face folder, in name order: `model.safetensors`, else the shards named
+/// by `model.safetensors.index.json`. Throws `io_error` naming the folder if neither is there, or a shard is missing.
 std::vector<std::filesystem::path> safetensors_weight_files(const std::filesystem::path& folder);
 
 /// `weight_source` over those files. Names are as stored; nothing is renamed or left out.

@@ -36,10 +36,11 @@ inline std::map<std::string, std::string> read_weight_index(const std::filesyste
 MOR1E_INLINE std::vector<std::filesystem::path> safetensors_weight_files(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code unreadable;  // counts as missing
-  if (fs::is_regular_file(folder / detail::single_weight_file, unreadable)) return {folder / detail::single_weight_file};
+  if (fs::is_regular_file(folder / detail::single_weight_file, unreadable))
+    return {folder / detail::single_weight_file};
   const fs::path index = folder / detail::weight_index_file;
-  require<io_error>(fs::is_regular_file(index, unreadable), folder.string(), ": holds neither ", detail::single_weight_file, " nor ",
-                    detail::weight_index_file,
+  require<io_error>(fs::is_regular_file(index, unreadable), folder.string(), ": holds neither ",
+                    detail::single_weight_file, " nor ", detail::weight_index_file,
                     fs::exists(folder / "pytorch_model.bin", unreadable) ? "; pytorch_model.bin is not read" : "");
   std::set<std::string> shards;
   for (const auto& [name, shard] : detail::read_weight_index(index)) {

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <cstdio>
+#include <openssl/evp.h>
 #include <vector>
 
 #include "mor1e/io/sha256.hpp"

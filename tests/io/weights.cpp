@@ -1,0 +1,264 @@
+// Weight sources and checkpoints.
+#include <fstream>
+#include <set>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "io/gguf_writer.hpp"
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/checkpoint.hpp"
+#include "mor1e/io/gguf_weights.hpp"
+#include "mor1e/io/safetensors_weights.hpp"
+#include "mor1e/io/sha256.hpp"
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/testing/golden.hpp"
+#include "mor1e/testing/temporary_folder.hpp"
+
+using namespace mor1e;
+using namespace mor1e::io;
+using doctest::Contains;
+using mor1e::testing::gguf_writer;
+using mor1e::testing::temporary_folder;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Two shards: one holds a (F32), the other b (BF16) and c (I64); the index names a and b.
+void write_shards(const fs::path& folder) {
+  const float a[] = {1, 2, 3, 4, 5, 6};
+  const std::uint16_t b[] = {0x3f80, 0xbf00};
+  const std::int64_t c[] = {7};
+  const stored_tensor first[] = {{"a", dtype::f32, {2, 3}, a}};
+  const stored_tensor second[] = {{"b", dtype::bf16, {2}, b}, {"c", dtype::i64, {1}, c}};
+  write_safetensors(folder / "s1.safetensors", first);
+  write_safetensors(folder / "s2.safetensors", second);
+  write_text(folder / "model.safetensors.index.json",
+             R"({"weight_map": {"b": "s2.safetensors", "a": "s1.safetensors", "c": "s2.safetensors"}})");
+}
+
+/// A llama of one layer, hidden 8, two query heads of 4, one key head; row r of a matrix holds 100 m + r in every
+/// column.
+gguf_writer small_llama(const std::string& architecture = "llama") {
+  gguf_writer out;
+  out.text("general.architecture", architecture)
+      .u32("llama.embedding_length", 8)
+      .u32("llama.feed_forward_length", 16)
+      .u32("llama.block_count", 1)
+      .u32("llama.attention.head_count", 2)
+      .u32("llama.attention.head_count_kv", 1)
+      .u32("llama.context_length", 64)
+      .f32("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+      .u32("tokenizer.ggml.eos_token_id", 2);
+  const auto rows = [&](const char* name, std::uint64_t n, std::uint64_t cols, float base) {
+    std::vector<float> values;
+    for (std::uint64_t r = 0; r < n; ++r) values.insert(values.end(), cols, base + float(r));
+    out.floats(name, {cols, n}, values);
+  };
+  rows("token_embd.weight", 5, 8, 100);
+  rows("blk.0.attn_q.weight", 8, 8, 200);
+  rows("blk.0.attn_k.weight", 4, 8, 300);
+  rows("blk.0.attn_v.weight", 4, 8, 400);
+  out.floats("blk.0.attn_q.bias", {8}, {0, 1, 2, 3, 4, 5, 6, 7});
+  out.floats("output_norm.weight", {8}, {1, 2, 3, 4, 5, 6, 7, 8});
+  return out;
+}
+
+std::vector<float> first_column(const tensor<float>& matrix) {
+  std::vector<float> out;
+  for (index_t r = 0; r < matrix.extents().rows(); ++r) out.push_back(matrix[r * matrix.extents().cols()]);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a sharded folder") {
+  temporary_folder folder;
+  write_shards(folder.path());
+  const safetensors_weights weights(folder.path());
+  CHECK(weights.names() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(weights.contains("a"));
+  CHECK(!weights.contains("d"));
+  CHECK(weights.extents("a") == shape{2, 3});
+  CHECK(weights.stored_type("a") == "F32");
+  CHECK(weights.stored_type("b") == "BF16");
+  CHECK(weights.load<float>("a")[5] == 6);
+  CHECK(weights.load<double>("b")[1] == -0.5);
+  REQUIRE(weights.mapped_f32("a") != nullptr);
+  CHECK(weights.mapped_f32("a")[4] == 5);
+  CHECK(weights.mapped_f32("b") == nullptr);
+  weights.drop("a");
+  CHECK(weights.mapped_f32("a")[4] == 5);
+  CHECK_THROWS_WITH_AS(weights.load<float>("c"), Contains("s2.safetensors: tensor 'c': stored as I64"), io_error);
+  CHECK_THROWS_WITH_AS(weights.load<float>("d"), Contains("no tensor 'd'"), io_error);
+}
+
+TEST_CASE("one file is preferred to an index, and only what the index names is there") {
+  temporary_folder folder;
+  write_shards(folder.path());
+  write_text(folder / "model.safetensors.index.json", R"({"weight_map": {"b": "s2.safetensors"}})");
+  CHECK(safetensors_weights(folder.path()).names() == std::vector<std::string>{"b"});
+  fs::copy_file(folder / "s1.safetensors", folder / "model.safetensors");
+  CHECK(safetensors_weights(folder.path()).names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("an index that is wrong") {
+  temporary_folder folder;
+  CHECK_THROWS_WITH_AS(safetensors_weights(folder.path()), Contains("holds neither model.safetensors nor"), io_error);
+  write_text(folder / "pytorch_model.bin", "");
+  CHECK_THROWS_WITH_AS(safetensors_weights(folder.path()), Contains("pytorch_model.bin is not read"), io_error);
+  write_shards(folder.path());
+  const auto with_index = [&](const char* index) {
+    write_text(folder / "model.safetensors.index.json", index);
+    safetensors_weights weights(folder.path());
+  };
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": {"a": "s1.safetensors", "z": "s3.safetensors"}})"),
+                       Contains("tensor 'z' is in shard s3.safetensors, which is missing"), io_error);
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": {"a": "s1.safetensors", "z": "s2.safetensors"}})"),
+                       Contains("tensor 'z' is not in shard s2.safetensors"), io_error);
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": {"a": "../s1.safetensors"}})"), Contains("not a file name"),
+                       io_error);
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": {"a": 1}})"), Contains("not a file name"), io_error);
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": 1})"), Contains("has no object weight_map"), io_error);
+  CHECK_THROWS_WITH_AS(with_index("[]"), Contains("has no object weight_map"), io_error);
+  CHECK_THROWS_WITH_AS(with_index("{"), Contains("not valid JSON"), io_error);
+  write_text(folder / "s1.safetensors", "short");
+  CHECK_THROWS_WITH_AS(with_index(R"({"weight_map": {"a": "s1.safetensors"}})"), Contains("s1.safetensors: 5 bytes"),
+                       io_error);
+}
+
+TEST_CASE("Hugging Face names") {
+  CHECK(hugging_face_name("token_embd.weight") == "model.embed_tokens.weight");
+  CHECK(hugging_face_name("output.weight") == "lm_head.weight");
+  CHECK(hugging_face_name("blk.12.ffn_down.weight") == "model.layers.12.mlp.down_proj.weight");
+  CHECK(hugging_face_name("blk.0.attn_k.bias") == "model.layers.0.self_attn.k_proj.bias");
+  for (const char* none : {"", "blk.", "blk.0.", "blk.0", "blk.x.attn_q.weight", "blk..attn_q.weight", "blk.0.attn_q",
+                           "blk.0.attn_q.scale", "blk.0.ffn_gate_exps.weight", "rope_freqs.weight", "blk.0.weight"})
+    CHECK(hugging_face_name(none) == "");
+}
+
+TEST_CASE("a GGUF llama under Hugging Face names, rotary pairs put back half by half") {
+  temporary_folder folder;
+  small_llama().write(folder / "m.gguf");
+  const checkpoint model = open_checkpoint(folder / "m.gguf");
+  const weight_source& weights = *model.weights;
+  const std::string layer = "model.layers.0.self_attn.";
+  CHECK(weights.names().size() == 6);
+  CHECK(weights.extents(layer + "q_proj.weight") == shape{8, 8});
+  CHECK(first_column(weights.load<float>(layer + "q_proj.weight")) ==
+        std::vector<float>{200, 202, 201, 203, 204, 206, 205, 207});
+  CHECK(first_column(weights.load<float>(layer + "k_proj.weight")) == std::vector<float>{300, 302, 301, 303});
+  CHECK(first_column(weights.load<float>(layer + "v_proj.weight")) == std::vector<float>{400, 401, 402, 403});
+  const auto bias = weights.load<double>(layer + "q_proj.bias");
+  CHECK(std::vector<double>(bias.begin(), bias.end()) == std::vector<double>{0, 2, 1, 3, 4, 6, 5, 7});
+  CHECK(weights.load<double>(layer + "q_proj.weight")[8] == 202);
+  CHECK(weights.mapped_f32(layer + "q_proj.weight") == nullptr);
+  REQUIRE(weights.mapped_f32(layer + "v_proj.weight") != nullptr);
+  CHECK(weights.mapped_f32(layer + "v_proj.weight")[8] == 401);
+  weights.drop(layer + "v_proj.weight");
+  CHECK_THROWS_WITH_AS(weights.load<float>("lm_head.weight"), Contains("m.gguf: no tensor 'lm_head.weight'"), io_error);
+
+  const nlohmann::json expected = {{"model_type", "llama"},
+                                   {"architectures", {"LlamaForCausalLM"}},
+                                   {"hidden_size", 8},
+                                   {"intermediate_size", 16},
+                                   {"num_hidden_layers", 1},
+                                   {"num_attention_heads", 2},
+                                   {"num_key_value_heads", 1},
+                                   {"head_dim", 4},
+                                   {"vocab_size", 5},
+                                   {"hidden_act", "silu"},
+                                   {"rms_norm_eps", double(1e-5f)},
+                                   {"rope_theta", 10000.0},
+                                   {"max_position_embeddings", 64},
+                                   {"tie_word_embeddings", true},
+                                   {"attention_bias", true},
+                                   {"mlp_bias", false},
+                                   {"eos_token_id", 2}};
+  CHECK(model.config == expected);
+  CHECK(model.hash() == sha256_of_file(folder / "m.gguf"));
+}
+
+TEST_CASE("an untied head, another rotary base and scaling") {
+  temporary_folder folder;
+  gguf_writer writer = small_llama();
+  writer.floats("output.weight", {8, 5}, std::vector<float>(40, 1.0f))
+      .f32("llama.rope.freq_base", 5e5f)
+      .text("llama.rope.scaling.type", "linear")
+      .f32("llama.rope.scaling.factor", 2)
+      .u32("llama.rope.dimension_count", 4)
+      .write(folder / "m.gguf");
+  const auto config = open_checkpoint(folder / "m.gguf").config;
+  CHECK(config["tie_word_embeddings"] == false);
+  CHECK(config["rope_theta"] == 5e5);
+  CHECK(config["rope_scaling"] == nlohmann::json{{"rope_type", "linear"}, {"factor", 2.0}});
+}
+
+TEST_CASE("a GGUF file that is no llama we know") {
+  temporary_folder folder;
+  const auto opened = [&](const gguf_writer& writer) {
+    writer.write(folder / "m.gguf");
+    open_checkpoint(folder / "m.gguf");
+  };
+  CHECK_THROWS_WITH_AS(opened(small_llama("gemma")), Contains("m.gguf: architecture 'gemma' is not supported"),
+                       io_error);
+  CHECK_THROWS_WITH_AS(opened(gguf_writer()), Contains("no metadata 'general.architecture'"), io_error);
+  CHECK_THROWS_WITH_AS(opened(small_llama().floats("rope_freqs.weight", {1}, {1})),
+                       Contains("tensor 'rope_freqs.weight' has no place in a llama model"), io_error);
+  CHECK_THROWS_WITH_AS(opened(small_llama().floats("blk.1.attn_q.weight", {1, 6}, std::vector<float>(6))),
+                       Contains("6 rows are no 2 heads of even size"), io_error);
+  CHECK_THROWS_WITH_AS(opened(small_llama().u32("llama.rope.dimension_count", 2)),
+                       Contains("rotary embedding of 2 of 4 dimensions"), io_error);
+}
+
+TEST_CASE("paths that are no model") {
+  temporary_folder folder;
+  const std::string where = "no model at " + folder.path().string();
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder / "none"), (where + "/none: no such file or folder").c_str(), io_error);
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder.path()), (where + ": the folder holds no config.json").c_str(), io_error);
+  write_text(folder / "note.txt", "");
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder / "note.txt"),
+                       (where + "/note.txt: neither a folder nor a .gguf file").c_str(), io_error);
+  CHECK_THROWS_WITH_AS(checkpoint_hash(folder / "none"), Contains("no model at"), io_error);
+  write_text(folder / "config.json", "{}");
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder.path()), Contains("holds neither model.safetensors"), io_error);
+  write_text(folder / "config.json", "[]");
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder.path()), Contains("config.json: is not a JSON object"), io_error);
+  write_text(folder / "empty.gguf", "");
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder / "empty.gguf"), Contains("empty.gguf: ends inside the magic"), io_error);
+}
+
+TEST_CASE("the hash covers the shards in name order and nothing else") {
+  temporary_folder folder;
+  write_shards(folder.path());
+  write_text(folder / "config.json", "{}");
+  write_text(folder / "other.safetensors", "not part of the model");
+  const std::string both = read_text(folder / "s1.safetensors") + read_text(folder / "s2.safetensors");
+  CHECK(checkpoint_hash(folder.path()) == sha256_of(std::as_bytes(std::span(both))));
+  CHECK(open_checkpoint(folder.path()).hash() == checkpoint_hash(folder.path()));
+}
+
+TEST_CASE("every golden model folder opens, and reads as a plain read of its files") {
+  const fs::path models = mor1e::testing::golden_folder() / "models";
+  int folders = 0;
+  for (const auto& entry : fs::exists(models) ? fs::directory_iterator(models) : fs::directory_iterator()) {
+    CAPTURE(entry.path().string());
+    ++folders;
+    const checkpoint model = open_checkpoint(entry.path());
+    CHECK(model.config.contains("model_type"));
+    CHECK(model.hash().size() == 64);
+    std::size_t seen = 0;
+    for (const auto& file : safetensors_weight_files(entry.path())) {
+      const safetensors_file plain(file);
+      for (const auto& stored : plain.entries()) {
+        CAPTURE(stored.name);
+        ++seen;
+        REQUIRE(model.weights->extents(stored.name) == stored.extents);
+        const auto ours = model.weights->load<double>(stored.name), expected = plain.read<double>(stored.name);
+        CHECK(mor1e::testing::violation(ours.data(), expected.data(), expected.size(), {}) == "");
+      }
+    }
+    CHECK(seen == model.weights->names().size());
+  }
+  MESSAGE("golden model folders: ", folders);
+}
