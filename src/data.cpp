@@ -1,4 +1,5 @@
 #include "mor1e/core/config.hpp"
 
 #include "mor1e/data/data_folder.ipp"
+#include "mor1e/data/packing.ipp"
 #include "mor1e/data/task_file.ipp"

@@ -1,10 +1,18 @@
 #include "mor1e/text/prompt.hpp"
 
+#include <cstdlib>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
 #include "doctest/doctest.h"
 #include "mor1e/core/error.hpp"
+#include "mor1e/data/data_folder.hpp"
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/testing/golden.hpp"
 
 using namespace mor1e;
-using namespace mor1e::text;
+using namespace mor1e::texts;
 using data::answer_style;
 
 namespace {
@@ -75,4 +83,23 @@ TEST_CASE("what does not exist is refused") {
   CHECK_THROWS_WITH_AS(find_template("fancy"), "prompt template 'fancy' is unknown; there are: plain, release, bare", value_error);
   CHECK_THROWS_AS(render_choice(question(""), 2), value_error);
   CHECK_THROWS_AS(render_choice(question(""), -1), value_error);
+}
+
+TEST_CASE("the prompts of the scoring fixtures") {
+  const auto fixture = mor1e::testing::golden_folder() / "eval" / "golden.json";
+  const char* folder = std::getenv("MOR1E_DATA");
+  if (!folder || !*folder || !exists(fixture)) {
+    MESSAGE("MOR1E_DATA or ", fixture.string(), " is missing: skipped");
+    return;
+  }
+  std::map<std::string, data::example> rows;
+  for (data::task_data& task : data::read_data_folder(folder, "", data::splits::eval))
+    for (data::example& row : task.eval) rows.emplace(row.id, std::move(row));
+  const nlohmann::json items = io::read_json(fixture).at("items");
+  REQUIRE(!items.empty());
+  for (const auto& item : items) {
+    const data::example& row = rows.at(item.at("id").get<std::string>());
+    CHECK(render_prompt(row, {.template_name = "", .style = answer_style::text}) == item.at("prompt").get<std::string>());
+    CHECK(render_prompt(row) == item.at("letter_prompt").get<std::string>());
+  }
 }

@@ -9,7 +9,7 @@
 #include "mor1e/core/config.hpp"
 #include "mor1e/data/example.hpp"
 
-namespace mor1e::text {
+namespace mor1e::texts {
 
 /// The wording around a question. With a context C, a question Q and, in letter style, choices X, Y, the prompt is
 ///     C \n <before_question> Q \n A. X \n B. Y \n <answer_line>
@@ -61,7 +61,7 @@ MOR1E_INLINE std::string render_choice(const data::example& row, int choice, con
 /// The prompt, and as target the first allowed choice or the output of an instruction. Throws as the two above.
 MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_options& options = {});
 
-}  // namespace mor1e::text
+}  // namespace mor1e::texts
 
 #ifndef MOR1E_COMPILED
 #include "mor1e/text/prompt.ipp"

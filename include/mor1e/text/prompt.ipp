@@ -5,7 +5,7 @@
 #include "mor1e/core/error.hpp"
 #include "mor1e/text/prompt.hpp"
 
-namespace mor1e::text {
+namespace mor1e::texts {
 
 namespace detail {
 
@@ -31,7 +31,7 @@ MOR1E_INLINE const prompt_template& find_template(std::string_view name) {
     if (!names.empty()) names += ", ";
     names += candidate.name;
   }
-  throw value_error(mor1e::text("prompt template '", name, "' is unknown; there are: ", names));
+  throw value_error(text("prompt template '", name, "' is unknown; there are: ", names));
 }
 
 MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_options& options) {
@@ -65,4 +65,4 @@ MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_optio
   return {std::move(prompt), render_choice(row, row.answers[0], options), false};
 }
 
-}  // namespace mor1e::text
+}  // namespace mor1e::texts
