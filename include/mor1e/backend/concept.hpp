@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/view.hpp"
 
@@ -81,5 +82,44 @@ template <class B, class T>
 concept HasFrozenGather = requires(B b, T s, const typename B::template frozen<T>& table, view<const std::int32_t> index, view<T> y) {
   frozen_gather(b, s, table, index, y);
 };
+
+template <class B, class T>
+concept HasFill = requires(B b, T s, view<T> y) { fill(b, s, y); };
+
+template <class B, class T>
+concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+  rank1_gates_forward(b, s, x, x, of, x, x, y);
+  rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
+  rank1_gates_statistics(b, s, x, of, y);
+};
+
+/// y = a b + beta y
+template <class B, class T>
+concept HasMultiply = requires(B b, T s, view<const T> x, view<T> y) { multiply(b, x, x, s, y); };
+
+/// y = s x + beta y for a number s in the memory of the device, and its gradient <x, dy>
+template <class B, class T>
+concept HasScaleBy = requires(B b, T s, view<const T> x, view<T> y) {
+  scale_by(b, x, x, s, y);
+  dot(b, x, x, s, y);
+};
+
+/// The sum of all elements, and one number to every element
+template <class B, class T>
+concept HasSum = requires(B b, T s, view<const T> x, view<T> y) {
+  sum(b, x, s, y);
+  broadcast(b, x, s, y);
+};
+
+template <class B, class T>
+concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
+    requires(B b, T s, view<const T> x, view<const std::int32_t> targets, view<T> y) {
+  cross_entropy_forward(b, x, targets, y, y);
+  cross_entropy_backward(b, x, targets, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultiply<B, T> && HasScaleBy<B, T> &&
+    requires(B b, view<const std::int32_t> targets, view<T> y) { cross_entropy_in_place(b, targets, y, y); };
 
 }  // namespace mor1e

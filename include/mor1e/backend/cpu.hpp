@@ -3,6 +3,8 @@
 
 #include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
+#include "mor1e/backend/cpu/loss.hpp"
 #include "mor1e/backend/cpu/norm.hpp"
+#include "mor1e/backend/cpu/rank1_gates.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"

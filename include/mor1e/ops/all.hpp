@@ -10,6 +10,8 @@
 #include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/gelu_tanh.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/rms_norm.hpp"
+#include "mor1e/ops/router_statistics.hpp"
 #include "mor1e/ops/silu.hpp"
 #include "mor1e/ops/softmax.hpp"

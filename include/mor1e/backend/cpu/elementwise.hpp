@@ -76,4 +76,44 @@ void axpby(cpu& device, T alpha, view<const T> x, T beta, view<T> y) {
   });
 }
 
+/// y = a b + beta y
+template <class T>
+void multiply(cpu& device, view<const T> a, view<const T> b, T beta, view<T> y) {
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    const T *p = a.row(i), *q = b.row(i);
+    write_row(y.row(i), y.cols, beta, [=](index_t j) { return p[j] * q[j]; });
+  });
+}
+
+/// y = s x + beta y, s [1, 1]
+template <class T>
+void scale_by(cpu& device, view<const T> s, view<const T> x, T beta, view<T> y) { axpby(device, s[0], x, beta, y); }
+
+/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+template <class T>
+void broadcast(cpu& device, view<const T> s, T beta, view<T> y) {
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    const T value = s[s.rows == 1 ? 0 : i];
+    write_row(y.row(i), y.cols, beta, [=](index_t) { return value; });
+  });
+}
+
+/// s = sum of all x + beta s, added in double
+template <class T>
+void sum(cpu& device, view<const T> x, T beta, view<T> s) {
+  const double total = sum_over_rows(device, x.rows, x.cols, [&](index_t i) {
+    return sum_row<double>(x.cols, [from = x.row(i)](index_t j) { return double(from[j]); });
+  });
+  s[0] = blend(T(total), beta, s[0]);
+}
+
+/// s = sum of all x y + beta s, added in double
+template <class T>
+void dot(cpu& device, view<const T> x, view<const T> y, T beta, view<T> s) {
+  const double total = sum_over_rows(device, x.rows, x.cols, [&](index_t i) {
+    return sum_row<double>(x.cols, [p = x.row(i), q = y.row(i)](index_t j) { return double(p[j]) * double(q[j]); });
+  });
+  s[0] = blend(T(total), beta, s[0]);
+}
+
 }  // namespace mor1e::backend

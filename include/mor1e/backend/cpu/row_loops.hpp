@@ -5,6 +5,7 @@
 #include <array>
 
 #include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/core/math.hpp"
 
 namespace mor1e::backend {
 
@@ -18,6 +19,37 @@ template <class T, class F>
 #pragma omp simd
     for (index_t j = 0; j < n; ++j) to[j] = f(j) + beta * to[j];
   }
+}
+
+/// sum over j < n of f(j), vectorised.
+template <class T, class F>
+[[gnu::flatten]] inline T sum_row(index_t n, const F& f) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (index_t j = 0; j < n; ++j) sum += f(j);
+  return sum;
+}
+
+/// max_j x_j, n > 0
+template <class T>
+T row_max(const T* x, index_t n) {
+  T largest = x[0];
+#pragma omp simd reduction(max : largest)
+  for (index_t j = 0; j < n; ++j) largest = x[j] > largest ? x[j] : largest;
+  return largest;
+}
+
+/// to_j = exp(x_j - shift); returns their sum.
+template <class T>
+T exp_row(const T* x, T shift, T* to, index_t n) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (index_t j = 0; j < n; ++j) {
+    const T e = math::exp(x[j] - shift);
+    to[j] = e;
+    sum += e;
+  }
+  return sum;
 }
 
 /// f(i) for each row i of a matrix [rows, cols], shared among the threads.

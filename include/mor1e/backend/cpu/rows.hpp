@@ -1,6 +1,7 @@
 // Sums, copies and gathers of rows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mor1e/backend/cpu/row_loops.hpp"
@@ -81,6 +82,12 @@ void scatter_rows(cpu& device, T alpha, view<const T> dy, view<const std::int32_
 template <class T>
 void frozen_gather(cpu& device, T alpha, const host_frozen<T>& table, view<const std::int32_t> index, view<T> y) {
   gather_rows(device, alpha, table.values(), index, y);
+}
+
+/// y = value
+template <class T>
+void fill(cpu&, T value, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i) std::fill(y.row(i), y.row(i) + y.cols, value);
 }
 
 }  // namespace mor1e::backend

@@ -52,4 +52,43 @@ void axpby(reference&, T alpha, view<const T> x, T beta, view<T> y) {
     for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(alpha * x(i, j), beta, y(i, j));
 }
 
+/// y = a b + beta y
+template <class T>
+void multiply(reference&, view<const T> a, view<const T> b, T beta, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(a(i, j) * b(i, j), beta, y(i, j));
+}
+
+/// y = s x + beta y, s [1, 1]
+template <class T>
+void scale_by(reference&, view<const T> s, view<const T> x, T beta, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[0] * x(i, j), beta, y(i, j));
+}
+
+/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+template <class T>
+void broadcast(reference&, view<const T> s, T beta, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[s.rows == 1 ? 0 : i], beta, y(i, j));
+}
+
+/// s = sum of all x + beta s, added in double
+template <class T>
+void sum(reference&, view<const T> x, T beta, view<T> s) {
+  double total = 0;
+  for (index_t i = 0; i < x.rows; ++i)
+    for (index_t j = 0; j < x.cols; ++j) total += double(x(i, j));
+  s[0] = blend(T(total), beta, s[0]);
+}
+
+/// s = sum of all x y + beta s, added in double
+template <class T>
+void dot(reference&, view<const T> x, view<const T> y, T beta, view<T> s) {
+  double total = 0;
+  for (index_t i = 0; i < x.rows; ++i)
+    for (index_t j = 0; j < x.cols; ++j) total += double(x(i, j)) * double(y(i, j));
+  s[0] = blend(T(total), beta, s[0]);
+}
+
 }  // namespace mor1e::backend

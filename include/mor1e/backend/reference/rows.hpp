@@ -1,6 +1,7 @@
 // Sums, copies and gathers of rows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mor1e/backend/reference/device.hpp"
@@ -53,6 +54,12 @@ void scatter_rows(reference&, T alpha, view<const T> dy, view<const std::int32_t
 template <class T>
 void frozen_gather(reference& device, T alpha, const host_frozen<T>& table, view<const std::int32_t> index, view<T> y) {
   gather_rows(device, alpha, table.values(), index, y);
+}
+
+/// y = value
+template <class T>
+void fill(reference&, T value, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i) std::fill(y.row(i), y.row(i) + y.cols, value);
 }
 
 }  // namespace mor1e::backend

@@ -1,0 +1,91 @@
+// Product of small matrices that stay in registers and the first cache: what attention is made of.
+#pragma once
+
+#include <cstring>
+
+#include "mor1e/core/shape.hpp"
+
+namespace mor1e::backend::detail {
+
+#if defined(__AVX512F__)
+inline constexpr int register_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr int register_bytes = 32;
+#else
+inline constexpr int register_bytes = 16;
+#endif
+
+/// A vector register of T.
+template <class T>
+struct pack {
+  typedef T type __attribute__((vector_size(register_bytes)));
+};
+template <class T>
+inline constexpr int pack_size = register_bytes / int(sizeof(T));
+
+/// A matrix read at data[i * row + k * inner]: rows or columns adjacent.
+template <class T>
+struct factor {
+  const T* data;
+  index_t row;
+  index_t inner;
+};
+
+/// Rows x (Packs registers) of c += a b, b and c with adjacent columns.
+template <int Rows, int Packs, class T>
+[[gnu::noinline]] void product_block(index_t inner, factor<T> a, const T* b, index_t b_stride, T* c, index_t c_stride) {
+  using pack = typename pack<T>::type;
+  constexpr int size = pack_size<T>;
+  pack sum[Rows][Packs];
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int p = 0; p < Packs; ++p) std::memcpy(&sum[i][p], c + i * c_stride + p * size, sizeof(pack));
+  for (index_t k = 0; k < inner; ++k) {
+    pack from[Packs];
+#pragma GCC unroll 4
+    for (int p = 0; p < Packs; ++p) std::memcpy(&from[p], b + k * b_stride + p * size, sizeof(pack));
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) {
+      const T one = a.data[i * a.row + k * a.inner];
+#pragma GCC unroll 4
+      for (int p = 0; p < Packs; ++p) sum[i][p] += one * from[p];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int p = 0; p < Packs; ++p) std::memcpy(c + i * c_stride + p * size, &sum[i][p], sizeof(pack));
+}
+
+/// Packs registers of columns, all rows: six at a time fill the registers of AVX2 and hide the latency of AVX-512.
+template <int Packs, class T>
+void product_columns(index_t rows, index_t inner, factor<T> a, const T* b, index_t b_stride, T* c, index_t c_stride) {
+  for (; rows >= 6; rows -= 6, a.data += 6 * a.row, c += 6 * c_stride) product_block<6, Packs>(inner, a, b, b_stride, c, c_stride);
+  switch (rows) {
+    case 5: return product_block<5, Packs>(inner, a, b, b_stride, c, c_stride);
+    case 4: return product_block<4, Packs>(inner, a, b, b_stride, c, c_stride);
+    case 3: return product_block<3, Packs>(inner, a, b, b_stride, c, c_stride);
+    case 2: return product_block<2, Packs>(inner, a, b, b_stride, c, c_stride);
+    case 1: return product_block<1, Packs>(inner, a, b, b_stride, c, c_stride);
+  }
+}
+
+/// c [rows, cols] += a [rows, inner] b [inner, cols]
+template <class T>
+void tile_product(index_t rows, index_t cols, index_t inner, factor<T> a, const T* b, index_t b_stride, T* c, index_t c_stride) {
+  constexpr int size = pack_size<T>;
+  for (; cols >= 2 * size; cols -= 2 * size, b += 2 * size, c += 2 * size) product_columns<2>(rows, inner, a, b, b_stride, c, c_stride);
+  if (cols >= size) {
+    product_columns<1>(rows, inner, a, b, b_stride, c, c_stride);
+    cols -= size, b += size, c += size;
+  }
+  for (index_t i = 0; i < rows && cols > 0; ++i)
+    for (index_t k = 0; k < inner; ++k) {
+      const T one = a.data[i * a.row + k * a.inner];
+#pragma omp simd
+      for (index_t j = 0; j < cols; ++j) c[i * c_stride + j] += one * b[k * b_stride + j];
+    }
+}
+
+}  // namespace mor1e::backend::detail

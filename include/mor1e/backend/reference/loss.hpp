@@ -1,0 +1,48 @@
+// Cross entropy of rows of logits.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "mor1e/backend/reference/device.hpp"
+
+namespace mor1e::backend {
+
+/// lse_i = log sum_j exp(x_ij); nll_i = lse_i - x_i,target. A row with a negative target is ignored: nll_i = 0.
+/// Throws a value_error for a target past the last column.
+template <class T>
+void cross_entropy_forward(reference&, view<const T> x, view<const std::int32_t> targets, view<T> nll, view<T> lse) {
+  check_index("cross_entropy", targets, x.cols);
+  for (index_t i = 0; i < x.rows; ++i) {
+    T largest = x(i, 0), sum = 0;
+    for (index_t j = 1; j < x.cols; ++j) largest = x(i, j) > largest ? x(i, j) : largest;
+    for (index_t j = 0; j < x.cols; ++j) sum += std::exp(x(i, j) - largest);
+    lse[i] = largest + std::log(sum);
+    nll[i] = targets[i] < 0 ? T(0) : lse[i] - x(i, targets[i]);
+  }
+}
+
+/// dx_ij = s (exp(x_ij - lse_i) - [j = target_i]) + beta dx_ij, s [1, 1]; an ignored row adds nothing.
+template <class T>
+void cross_entropy_backward(reference&, view<const T> x, view<const std::int32_t> targets, view<const T> lse, view<const T> s, T beta,
+                            view<T> dx) {
+  for (index_t i = 0; i < x.rows; ++i)
+    for (index_t j = 0; j < x.cols; ++j) {
+      const T off = targets[i] < 0 ? T(0) : std::exp(x(i, j) - lse[i]) - T(j == targets[i]);
+      dx(i, j) = blend(s[0] * off, beta, dx(i, j));
+    }
+}
+
+/// nll as above, and the gradient of its sum, softmax(x) - onehot(target), in place of x.
+template <class T>
+void cross_entropy_in_place(reference& device, view<const std::int32_t> targets, view<T> x, view<T> nll) {
+  check_index("cross_entropy", targets, x.cols);
+  for (index_t i = 0; i < x.rows; ++i) {
+    T lse, one = 1;
+    const view<T> row = x.row_range(i, 1);
+    cross_entropy_forward(device, view<const T>(row), targets.row_range(i, 1), nll.row_range(i, 1), view<T>(&lse, 1, 1));
+    cross_entropy_backward(device, view<const T>(row), targets.row_range(i, 1), view<const T>(&lse, 1, 1), view<const T>(&one, 1, 1), T(0), row);
+  }
+}
+
+}  // namespace mor1e::backend

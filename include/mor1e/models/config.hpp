@@ -1,0 +1,53 @@
+// Configurations of language models, as config.json spells them.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/core/shape.hpp"
+
+namespace mor1e::models {
+
+/// The llama family: Llama-2, Mistral, Yi, TinyLlama, SmolLM2.
+struct llama_config {
+  std::string model_type;
+  int hidden_size = 0;
+  int intermediate_size = 0;
+  int layers = 0;
+  int heads = 0;
+  int kv_heads = 0;
+  int head_dim = 0;
+  int vocabulary = 0;
+  double norm_eps = 1e-5;
+  double rope_theta = 1e4;
+  int window = 0;             ///< sliding window in tokens; 0: none
+  int context = 2048;         ///< longest sequence the positions are made for
+  bool tied = false;          ///< the head is the embedding table
+  bool attention_bias = false;
+  bool mlp_bias = false;
+};
+
+/// BERT encoders, MiniLM among them.
+struct bert_config {
+  int hidden_size = 0;
+  int intermediate_size = 0;
+  int layers = 0;
+  int heads = 0;
+  int vocabulary = 0;
+  int context = 512;
+  int types = 2;
+  double norm_eps = 1e-12;
+};
+
+/// Reads old and new spellings (`rope_theta` or `rope_parameters`, `torch_dtype` or `dtype`). Throws `io_error` naming
+/// the key for a missing field, and `value_error` for an architecture, activation or rope scaling we do not compute.
+llama_config read_llama_config(const nlohmann::json& config, const std::string& where);
+bert_config read_bert_config(const nlohmann::json& config, const std::string& where);
+
+}  // namespace mor1e::models
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/models/config.ipp"
+#endif

@@ -1,0 +1,136 @@
+// Llama-2, Mistral, Yi, TinyLlama and SmolLM2: RMSNorm, rotary grouped-query attention, SwiGLU.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "mor1e/models/config.hpp"
+#include "mor1e/models/language_model.hpp"
+#include "mor1e/models/loader.hpp"
+#include "mor1e/nn/attention.hpp"
+#include "mor1e/nn/block.hpp"
+#include "mor1e/nn/embedding.hpp"
+#include "mor1e/nn/mlp.hpp"
+#include "mor1e/nn/norm.hpp"
+#include "mor1e/ops/cross_entropy.hpp"
+#include "mor1e/ops/gated_silu.hpp"
+#include "mor1e/ops/gather_rows.hpp"
+#include "mor1e/ops/linear_cross_entropy.hpp"
+#include "mor1e/ops/rotary_table.hpp"
+
+namespace mor1e::models {
+
+template <class B, class T>
+using llama_block = nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::gated_silu>>;
+
+template <class B, class T>
+class llama final : public language_model<B, T> {
+ public:
+  llama(loader<B, T> from, llama_config config) : config_(std::move(config)) {
+    const auto& c = config_;
+    const index_t h = c.hidden_size, kv = index_t(c.kv_heads) * c.head_dim, q = index_t(c.heads) * c.head_dim;
+    embed_tokens_.table = from.matrix("model.embed_tokens.weight", c.vocabulary, h);
+    for (int i = 0; i < c.layers; ++i) {
+      const std::string at = "model.layers." + std::to_string(i) + ".";
+      const auto linear = [&](const std::string& name, index_t outputs, index_t inputs, bool bias) {
+        return nn::projection<B, T>{at + name, from.matrix(at + name + ".weight", outputs, inputs),
+                                    from.vector_if(bias, at + name + ".bias", outputs)};
+      };
+      const auto group = [](auto... parts) {
+        std::vector<nn::projection<B, T>> all;
+        (all.push_back(std::move(parts)), ...);
+        return nn::projection_group<B, T>(std::move(all));
+      };
+      auto block = std::make_unique<llama_block<B, T>>();
+      block->input_norm = {from.vector(at + "input_layernorm.weight", h), c.norm_eps};
+      block->attention = {group(linear("self_attn.q_proj", q, h, c.attention_bias), linear("self_attn.k_proj", kv, h, c.attention_bias),
+                                linear("self_attn.v_proj", kv, h, c.attention_bias)),
+                          group(linear("self_attn.o_proj", h, q, c.attention_bias)),
+                          c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(double(c.head_dim)), c.window, true, i};
+      block->mlp_norm = {from.vector(at + "post_attention_layernorm.weight", h), c.norm_eps};
+      block->mlp = {group(linear("mlp.gate_proj", c.intermediate_size, h, c.mlp_bias), linear("mlp.up_proj", c.intermediate_size, h, c.mlp_bias)),
+                    group(linear("mlp.down_proj", h, c.intermediate_size, c.mlp_bias))};
+      blocks_.push_back(std::move(block));
+      from.ignore(at + "self_attn.rotary_emb.inv_freq");  // old shards carry it; it follows from theta
+    }
+    norm_ = {from.vector("model.norm.weight", h), c.norm_eps};
+    if (c.tied) from.ignore("lm_head.weight");
+    else lm_head_ = from.matrix("lm_head.weight", c.vocabulary, h);
+    from.finish();
+  }
+
+  var<T> body(tape<B>& t, nn::step_context<B, T>& step) override {
+    var<T> x = embed_tokens_.forward(t, step.tokens);
+    const var<T> table = ops::rotary_table<T>(t, step.positions, config_.rope_theta, config_.head_dim);
+    if (step.hidden) step.hidden->push_back(x);
+    for (const auto& block : blocks_) {
+      x = t.stretch(step.recompute, [&] { return block->forward(t, x, table, step); });
+      if (step.hidden) step.hidden->push_back(x);
+    }
+    return x;
+  }
+  var<T> final_norm(tape<B>& t, var<T> x) override { return norm_.forward(t, x); }
+
+  var<T> logits(tape<B>& t, var<T> rows) override {
+    const nn::weight<B, T>& head = this->head();
+    if (head.trainable()) return ops::linear(t, rows, t.use(*head.parameter()));
+    const frozen_var w = t.frozen(head.values());
+    return ops::frozen_linear<B, T>(t, rows, {&w, 1});
+  }
+
+  var<T> loss(tape<B>& t, nn::step_context<B, T>& step) override {
+    // The norm acts on rows, so it is applied to the answer's alone.
+    const var<T> rows = final_norm(t, ops::gather_rows(t, body(t, step), step.answer_rows));
+    const nn::weight<B, T>& head = this->head();
+    return head.trainable() ? ops::cross_entropy(t, logits(t, rows), step.targets, step.loss_scale)
+                            : ops::linear_cross_entropy(t, rows, t.frozen(head.values()), step.targets, step.loss_scale);
+  }
+
+  std::vector<nn::projection_group<B, T>*> groups() override {
+    std::vector<nn::projection_group<B, T>*> out;
+    for (auto& block : blocks_)
+      for (auto* group : {&block->attention.qkv, &block->attention.o, &block->mlp.gate_up, &block->mlp.down}) out.push_back(group);
+    return out;
+  }
+  std::vector<param<B, T>*> parameters() override {
+    std::vector<param<B, T>*> out;
+    const auto add = [&](param<B, T>* p) {
+      if (p) out.push_back(p);
+    };
+    add(embed_tokens_.table.parameter());
+    for (auto& block : blocks_) {
+      add(block->input_norm.w.parameter());
+      add(block->mlp_norm.w.parameter());
+      for (auto* group : {&block->attention.qkv, &block->attention.o, &block->mlp.gate_up, &block->mlp.down})
+        for (const auto& part : group->parts()) add(part.w.parameter()), add(part.b ? part.b.parameter() : nullptr);
+    }
+    add(norm_.w.parameter());
+    add(lm_head_.parameter());
+    return out;
+  }
+  nn::kv_cache<B, T> make_cache(index_t capacity) const override {
+    nn::kv_cache<B, T> cache;
+    const shape extents{capacity, index_t(config_.kv_heads) * config_.head_dim};
+    for (int i = 0; i < config_.layers; ++i)
+      cache.layers.push_back({typename B::template array<T>(extents), typename B::template array<T>(extents)});
+    return cache;
+  }
+
+  int hidden_size() const override { return config_.hidden_size; }
+  int layers() const override { return config_.layers; }
+  int vocabulary() const override { return config_.vocabulary; }
+  int context() const override { return config_.context; }
+  std::string architecture() const override { return config_.model_type; }
+
+ private:
+  const nn::weight<B, T>& head() const { return config_.tied ? embed_tokens_.table : lm_head_; }
+
+  llama_config config_;
+  nn::embedding<B, T> embed_tokens_;
+  std::vector<std::unique_ptr<llama_block<B, T>>> blocks_;
+  nn::rms_norm<B, T> norm_;
+  nn::weight<B, T> lm_head_;
+};
+
+}  // namespace mor1e::models

@@ -1,0 +1,87 @@
+// Takes the weights of a model out of a checkpoint, and accounts for every tensor.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "mor1e/io/checkpoint.hpp"
+#include "mor1e/nn/weight.hpp"
+
+namespace mor1e::models {
+
+struct load_options {
+  bool trainable = false;  ///< every weight a parameter with a gradient, instead of frozen
+};
+
+/// Reads named tensors with the shapes a model expects. Errors name file, tensor and both shapes.
+template <class B, class T>
+class loader {
+ public:
+  loader(std::shared_ptr<io::checkpoint> from, load_options options) : from_(std::move(from)), options_(options) {}
+
+  const io::checkpoint& source() const { return *from_; }
+  bool has(const std::string& name) const { return from_->weights->contains(name); }
+
+  nn::weight<B, T> matrix(const std::string& name, index_t rows, index_t cols) {
+    expect(name, shape{rows, cols});
+    if (options_.trainable) return nn::weight<B, T>(parameter(name, shape{rows, cols}));
+    if constexpr (std::is_same_v<T, float>)
+      if (const float* mapped = from_->weights->mapped_f32(name))
+        return nn::weight<B, T>(frozen({mapped, rows, cols}, std::shared_ptr<const void>(from_)));
+    tensor<T> values(shape{rows, cols});
+    read(name, values);
+    return nn::weight<B, T>(frozen(std::move(values)));
+  }
+
+  nn::vector_weight<B, T> vector(const std::string& name, index_t n) {
+    expect(name, shape{n});
+    return {parameter(name, shape{n}), options_.trainable};
+  }
+  nn::vector_weight<B, T> vector_if(bool wanted, const std::string& name, index_t n) {
+    return wanted ? vector(name, n) : nn::vector_weight<B, T>{};
+  }
+
+  /// Names a tensor that may be there and is not used.
+  void ignore(const std::string& name) { seen_.insert(name); }
+
+  /// Throws `io_error` listing tensors of the file that nothing asked for.
+  void finish() const {
+    std::string unexpected;
+    int count = 0;
+    for (const std::string& name : from_->weights->names()) {
+      if (seen_.count(name)) continue;
+      if (++count <= 4) unexpected += (count > 1 ? ", " : "") + name;
+    }
+    require<io_error>(count == 0, from_->path.string(), ": ", count, " unexpected tensors: ", unexpected, count > 4 ? ", ..." : "");
+  }
+
+ private:
+  using frozen = typename B::template frozen<T>;
+
+  void expect(const std::string& name, const shape& wanted) {
+    require<io_error>(has(name), from_->path.string(), ": tensor '", name, "' is missing");
+    const shape found = from_->weights->extents(name);
+    require<io_error>(found == wanted, from_->path.string(), ": tensor '", name, "' has shape ", found, ", the configuration asks for ", wanted);
+    seen_.insert(name);
+  }
+  void read(const std::string& name, tensor<T>& to) {
+    from_->weights->read(name, to.data());
+    from_->weights->drop(name);
+  }
+  std::unique_ptr<param<B, T>> parameter(const std::string& name, shape extents) {
+    auto p = std::make_unique<param<B, T>>(name, extents.rank() == 1 ? shape{1, extents[0]} : extents);
+    if (!options_.trainable) p->gradient = {};
+    tensor<T> host(extents);
+    read(name, host);
+    std::copy(host.begin(), host.end(), p->value.begin());
+    return p;
+  }
+
+  std::shared_ptr<io::checkpoint> from_;
+  load_options options_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace mor1e::models

@@ -1,0 +1,96 @@
+// Linears that read the same input: the unit of adaptation.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/nn/step_context.hpp"
+#include "mor1e/nn/weight.hpp"
+#include "mor1e/ops/concat_columns.hpp"
+#include "mor1e/ops/frozen_linear.hpp"
+#include "mor1e/ops/linear.hpp"
+
+namespace mor1e::nn {
+
+template <class B, class T>
+class projection_group;
+
+/// A trained update of a projection group: the one virtual call between a model and a method.
+template <class B, class T>
+class adapter {
+ public:
+  virtual ~adapter() = default;
+  /// The group's output with the update applied: x [T, in] -> [T, sum of outputs].
+  virtual var<T> forward(tape<B>& t, var<T> x, const projection_group<B, T>& base, step_context<B, T>& step) = 0;
+  /// What the optimiser trains.
+  virtual std::vector<param<B, T>*> parameters() = 0;
+};
+
+/// One named linear: y = x W^T (+ b).
+template <class B, class T>
+struct projection {
+  std::string name;  ///< Hugging Face module path, such as "model.layers.0.self_attn.q_proj"
+  weight<B, T> w;
+  vector_weight<B, T> b;
+};
+
+/// One to four linears of the same input: q, k, v; gate, up; o; down.     x [T, in] -> [y_0 | y_1 | ...] [T, sum of outputs]
+template <class B, class T>
+class projection_group {
+ public:
+  projection_group() = default;
+  explicit projection_group(std::vector<projection<B, T>> parts) : parts_(std::move(parts)) {}
+
+  const std::vector<projection<B, T>>& parts() const { return parts_; }
+  index_t inputs() const { return parts_.front().w.cols(); }
+  index_t outputs() const {
+    index_t sum = 0;
+    for (const auto& p : parts_) sum += p.w.rows();
+    return sum;
+  }
+
+  /// Puts an adapter on the group, or takes it off (null). The group does not own it.
+  void attach(adapter<B, T>* a) {
+    require<value_error>(!a || !parts_.front().w.trainable(), parts_.front().name, ": an adapter needs a frozen base");
+    adapter_ = a;
+  }
+  adapter<B, T>* attached() const { return adapter_; }
+
+  var<T> forward(tape<B>& t, var<T> x, step_context<B, T>& step) const {
+    return adapter_ ? adapter_->forward(t, x, *this, step) : base(t, x);
+  }
+
+  /// The base alone.
+  var<T> base(tape<B>& t, var<T> x) const {
+    if (!parts_.front().w.trainable()) return ops::frozen_linear<B, T>(t, x, frozen(t), biases(t));
+    std::vector<var<T>> outputs;
+    for (const auto& p : parts_)
+      outputs.push_back(ops::linear(t, x, t.use(*p.w.parameter()), p.b ? p.b.on(t) : var<T>{}));
+    return outputs.size() == 1 ? outputs.front() : ops::concat_columns<B, T>(t, outputs);
+  }
+  /// The base with scale * g_p U_p^T added to each part.
+  var<T> adapted(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
+    return ops::adapted_linear<B, T>(t, x, frozen(t), biases(t), gates, ups, scale);
+  }
+
+ private:
+  std::vector<frozen_var> frozen(tape<B>& t) const {
+    std::vector<frozen_var> out;
+    for (const auto& p : parts_) out.push_back(t.frozen(p.w.values()));
+    return out;
+  }
+  std::vector<var<T>> biases(tape<B>& t) const {
+    std::vector<var<T>> out;
+    for (const auto& p : parts_)
+      if (p.b) out.push_back(p.b.on(t));
+    return out;
+  }
+
+  std::vector<projection<B, T>> parts_;
+  adapter<B, T>* adapter_ = nullptr;
+};
+
+}  // namespace mor1e::nn

@@ -1,0 +1,53 @@
+// What one forward pass knows besides its parameters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mor1e/autodiff/tape.hpp"
+#include "mor1e/core/segment.hpp"
+
+namespace mor1e::nn {
+
+/// Keys and values of the tokens seen so far, for generation: one pair of matrices [capacity, kv_heads * head_dim] a layer.
+template <class B, class T>
+struct kv_cache {
+  using array = typename B::template array<T>;
+  struct layer {
+    array keys, values;
+  };
+  std::vector<layer> layers;
+};
+
+/// Statistics of one router, [linears of the group, 1 + experts] each row (mean entropy in nats, mean weight of each expert).
+template <class T>
+struct router_statistics {
+  std::string group;
+  var<T> values;
+};
+
+/// The batch of a step on its tape, and what the pass collects. Passed explicitly to every `forward`.
+///
+/// Rows are tokens, packed without padding and rounded up to a bucket; rows in no segment are dead: they belong to no
+/// instance, no row of the answer, and cost only their share of the row kernels.
+template <class B, class T>
+struct step_context {
+  var<std::int32_t> tokens;       ///< [rows, 1]
+  var<std::int32_t> positions;    ///< [rows, 1], from 0 in each sequence
+  var<std::int32_t> segments;     ///< [sequences, 5], see core/segment.hpp
+  var<std::int32_t> instances;    ///< [rows, 1], row of `intuition` of each token; -1 for dead rows
+  var<T> intuition;               ///< [instances, clusters]; empty for methods without
+  var<std::int32_t> answer_rows;  ///< [answers, 1], rows whose next token is a target; -1 for none
+  var<std::int32_t> targets;      ///< [answers, 1], the token that follows; -1 ignored
+  var<T> loss_scale;              ///< [1, 1], 1 / number of targets of the whole step
+
+  bool training = false;
+  bool recompute = false;                              ///< run each block again before its backward
+  kv_cache<B, T>* cache = nullptr;                     ///< generation: attend over it and append to it
+  std::vector<var<T>> auxiliary_losses = {};           ///< added to the loss by the model
+  std::vector<var<T>>* hidden = nullptr;               ///< collects the input of the first block and the output of each
+  std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
+};
+
+}  // namespace mor1e::nn
