@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/ops/add.hpp"
+#include "mor1e/ops/cross_entropy.hpp"
 #include "mor1e/ops/embedding.hpp"
 #include "mor1e/ops/frozen_embedding.hpp"
 #include "mor1e/ops/frozen_linear.hpp"
@@ -10,6 +11,7 @@
 #include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/gelu_tanh.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/ops/linear_cross_entropy.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/rms_norm.hpp"
 #include "mor1e/ops/router_statistics.hpp"
