@@ -7,7 +7,7 @@ from pathlib import Path
 
 # What each part of include/mor1e may include, besides itself. A part is a path prefix; the longest one counts.
 CORE = {"core/"}
-CONCEPT = CORE | {"backend/concept", "backend/transpose"}
+CONCEPT = CORE | {"backend/"}  # the concept and its vocabulary; a concrete back end has a longer row of its own
 HOST = CONCEPT | {"backend/host"}  # what the two back ends in host memory share
 AUTODIFF = CONCEPT | {"autodiff/"}
 OPS = AUTODIFF | {"ops/", "testing/cases"}
@@ -17,8 +17,7 @@ MODELS = PEFT | {"models/"}
 TOP = MODELS | {"optim/", "cluster/", "text/", "data/"}
 SEES = {
     "core/": CORE,
-    "backend/concept": CORE | {"backend/transpose"},
-    "backend/transpose": CORE,
+    "backend/": CORE,
     "backend/host": CONCEPT,
     "backend/reference": HOST,
     "backend/cpu": HOST,
