@@ -30,9 +30,7 @@ class loader {
     if constexpr (std::is_same_v<T, float>)
       if (const float* mapped = from_->weights->mapped_f32(name))
         return nn::weight<B, T>(frozen({mapped, rows, cols}, std::shared_ptr<const void>(from_)));
-    tensor<T> values(shape{rows, cols});
-    read(name, values);
-    return nn::weight<B, T>(frozen(std::move(values)));
+    return nn::weight<B, T>(frozen(host(name, rows, cols)));
   }
 
   nn::vector_weight<B, T> vector(const std::string& name, index_t n) {
@@ -43,8 +41,20 @@ class loader {
     return wanted ? vector(name, n) : nn::vector_weight<B, T>{};
   }
 
+  /// A matrix as host values, for models that combine tensors.
+  tensor<T> host(const std::string& name, index_t rows, index_t cols) {
+    expect(name, shape{rows, cols});
+    tensor<T> values(shape{rows, cols});
+    read(name, values);
+    return values;
+  }
+
   /// Names a tensor that may be there and is not used.
   void ignore(const std::string& name) { seen_.insert(name); }
+  void ignore_prefix(const std::string& prefix) {
+    for (const std::string& name : from_->weights->names())
+      if (name.starts_with(prefix)) seen_.insert(name);
+  }
 
   /// Throws `io_error` listing tensors of the file that nothing asked for.
   void finish() const {

@@ -1,0 +1,94 @@
+// BERT encoders (all-MiniLM-L6-v2): learned positions, post-norm blocks, erf GELU.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "mor1e/models/config.hpp"
+#include "mor1e/models/loader.hpp"
+#include "mor1e/nn/attention.hpp"
+#include "mor1e/nn/block.hpp"
+#include "mor1e/nn/embedding.hpp"
+#include "mor1e/nn/mlp.hpp"
+#include "mor1e/nn/norm.hpp"
+#include "mor1e/ops/gelu_erf.hpp"
+#include "mor1e/ops/normalise_rows.hpp"
+#include "mor1e/ops/segment_mean.hpp"
+
+namespace mor1e::models {
+
+template <class B, class T>
+using bert_block = nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf>>;
+
+/// Frozen: it embeds text, nothing trains it. Keys with or without "bert.", norms as weight/bias or gamma/beta.
+template <class B, class T>
+class bert {
+ public:
+  bert(loader<B, T> from, bert_config config) : config_(config) {
+    const std::string prefix = from.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
+    const auto& c = config_;
+    const index_t h = c.hidden_size;
+    const auto norm = [&](const std::string& at) -> nn::layer_norm<B, T> {
+      const bool old = from.has(at + ".gamma");
+      return {from.vector(at + (old ? ".gamma" : ".weight"), h), from.vector(at + (old ? ".beta" : ".bias"), h), c.norm_eps};
+    };
+    const auto linear = [&](const std::string& at, index_t outputs, index_t inputs) {
+      return nn::projection<B, T>{at, from.matrix(at + ".weight", outputs, inputs), from.vector(at + ".bias", outputs)};
+    };
+    const auto group = [](auto... parts) {
+      std::vector<nn::projection<B, T>> all;
+      (all.push_back(std::move(parts)), ...);
+      return nn::projection_group<B, T>(std::move(all));
+    };
+
+    const std::string embeddings = prefix + "embeddings.";
+    words_.table = from.matrix(embeddings + "word_embeddings.weight", c.vocabulary, h);
+    // Every token is of type 0, so that row is part of each position's.
+    tensor<T> positions = from.host(embeddings + "position_embeddings.weight", c.context, h);
+    const tensor<T> types = from.host(embeddings + "token_type_embeddings.weight", c.types, h);
+    for (index_t i = 0; i < positions.size(); ++i) positions[i] += types[i % h];
+    positions_.table = nn::weight<B, T>(typename B::template frozen<T>(std::move(positions)));
+    norm_ = norm(embeddings + "LayerNorm");
+    for (int i = 0; i < c.layers; ++i) {
+      const std::string at = prefix + "encoder.layer." + std::to_string(i) + ".";
+      auto block = std::make_unique<bert_block<B, T>>();
+      const int head_dim = c.hidden_size / c.heads;
+      block->attention = {group(linear(at + "attention.self.query", h, h), linear(at + "attention.self.key", h, h),
+                                linear(at + "attention.self.value", h, h)),
+                          group(linear(at + "attention.output.dense", h, h)),
+                          c.heads, c.heads, head_dim, 1 / std::sqrt(double(head_dim)), 0, false, i};
+      block->attention_norm = norm(at + "attention.output.LayerNorm");
+      block->mlp = {group(linear(at + "intermediate.dense", c.intermediate_size, h)), group(linear(at + "output.dense", h, c.intermediate_size))};
+      block->mlp_norm = norm(at + "output.LayerNorm");
+      blocks_.push_back(std::move(block));
+    }
+    // Not part of the encoder: index buffers and heads.
+    from.ignore(embeddings + "position_ids");
+    from.ignore_prefix(prefix + "pooler.");
+    from.ignore_prefix("cls.");
+    from.finish();
+  }
+
+  /// Last hidden states of the packed rows.                                                        [rows, hidden]
+  var<T> forward(tape<B>& t, nn::step_context<B, T>& step) const {
+    var<T> x = norm_.forward(t, ops::add(t, words_.forward(t, step.tokens), positions_.forward(t, step.positions)));
+    for (const auto& block : blocks_) x = t.stretch(false, [&] { return block->forward(t, x, {}, step); });
+    return x;
+  }
+  /// Mean over the tokens of each sequence.                                                   [sequences, hidden]
+  var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const { return ops::segment_mean(t, hidden, step.segments); }
+  /// The same with unit length.
+  var<T> embedding(tape<B>& t, var<T> mean) const { return ops::normalise_rows(t, mean); }
+
+  int hidden_size() const { return config_.hidden_size; }
+  int context() const { return config_.context; }
+
+ private:
+  bert_config config_;
+  nn::embedding<B, T> words_, positions_;
+  nn::layer_norm<B, T> norm_;
+  std::vector<std::unique_ptr<bert_block<B, T>>> blocks_;
+};
+
+}  // namespace mor1e::models

@@ -1,0 +1,91 @@
+// Puts a method on a model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/nn/projection_group.hpp"
+#include "mor1e/peft/low_rank.hpp"
+
+namespace mor1e::peft {
+
+/// The adapters of one model. Taken off the model when destroyed.
+template <class B, class T>
+class adapter_set {
+ public:
+  adapter_set() = default;
+  adapter_set(adapter_set&&) = default;
+  adapter_set& operator=(adapter_set&&) = default;
+  ~adapter_set() { detach(); }
+
+  void add(nn::projection_group<B, T>& group, std::unique_ptr<stored_adapter<B, T>> a) {
+    group.attach(a.get());
+    groups_.push_back(&group);
+    adapters_.push_back(std::move(a));
+  }
+  /// The base model alone from here on; the adapters stay, `attach` puts them back.
+  void detach() {
+    for (auto* group : groups_) group->attach(nullptr);
+  }
+  void attach() {
+    for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i]->attach(adapters_[i].get());
+  }
+
+  std::vector<param<B, T>*> parameters() {
+    std::vector<param<B, T>*> out;
+    for (auto& a : adapters_)
+      for (auto* p : a->parameters()) out.push_back(p);
+    return out;
+  }
+  std::vector<parameter_view<B, T>> views() {
+    std::vector<parameter_view<B, T>> out;
+    for (auto& a : adapters_)
+      for (auto& v : a->views()) out.push_back(std::move(v));
+    return out;
+  }
+  index_t parameter_count() {
+    index_t sum = 0;
+    for (auto* p : parameters()) sum += p->size();
+    return sum;
+  }
+  bool empty() const { return adapters_.empty(); }
+
+ private:
+  std::vector<nn::projection_group<B, T>*> groups_;
+  std::vector<std::unique_ptr<stored_adapter<B, T>>> adapters_;
+};
+
+/// Attaches `method` to the linears whose last name is in `targets` ("q_proj", ...); empty: all linears of all groups,
+/// that is every linear but the head. Throws `value_error` for a target that no linear has.
+template <class B, class T, Method M>
+adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed = 0,
+                         const std::vector<std::string>& targets = {}) {
+  adapter_set<B, T> set;
+  std::vector<bool> met(targets.size(), false);
+  std::uint64_t position = 0;
+  for (auto* group : groups) {
+    std::vector<bool> targeted;
+    bool any = false;
+    for (const auto& part : group->parts()) {
+      bool hit = targets.empty();
+      for (std::size_t i = 0; i < targets.size(); ++i)
+        if (part.name.ends_with("." + targets[i])) hit = met[i] = true;
+      targeted.push_back(hit);
+      any |= hit;
+    }
+    const std::uint64_t key = stream_key(seed, position++);
+    if (any) set.add(*group, std::make_unique<low_rank_adapter<B, T, M>>(*group, targeted, method, key));
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
+  return set;
+}
+/// The same for a model: anything with `groups()`.
+template <class Model, Method M>
+auto attach(Model& model, const M& method, std::uint64_t seed = 0, const std::vector<std::string>& targets = {}) {
+  return attach(model.groups(), method, seed, targets);
+}
+
+}  // namespace mor1e::peft

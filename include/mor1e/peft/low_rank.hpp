@@ -1,0 +1,105 @@
+// The adapter of every low-rank method: two skinny products around the method's gates.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/core/rng.hpp"
+#include "mor1e/ops/linear.hpp"
+#include "mor1e/peft/method.hpp"
+
+namespace mor1e::peft {
+
+/// A named part of a parameter, as adapter files store it: rows [first, first + rows) and columns likewise.
+template <class B, class T>
+struct parameter_view {
+  std::string name;  ///< "<module path>.lora_A.weight"
+  param<B, T>* of;
+  view<T> values;
+  bool scalar = false;  ///< stored as [1]
+};
+
+/// An adapter that can be stored.
+template <class B, class T>
+class stored_adapter : public nn::adapter<B, T> {
+ public:
+  virtual std::vector<parameter_view<B, T>> views() = 0;
+};
+
+/// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
+/// V and R of all of them are the rows of one parameter, so that x is read by one product.
+template <class B, class T, Method M>
+class low_rank_adapter final : public stored_adapter<B, T> {
+ public:
+  /// `targeted[p]`: linear p is adapted. `key` seeds V: uniform in +-1/sqrt(in); U, R and the extra parameters are zero.
+  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
+    const index_t slots = method_.slots(), in = base.inputs();
+    for (std::size_t p = 0; p < targeted.size(); ++p) {
+      const auto& part = base.parts()[p];
+      if (targeted[p]) names_.push_back(part.name);
+      up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
+    }
+    const index_t linears = index_t(names_.size());
+    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (slots + method_.router_rows()), in});
+    const double bound = 1 / std::sqrt(double(in));
+    for (index_t i = 0; i < linears * slots * in; ++i) down_->value[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+    for (const extra_parameter& e : method_.extra()) {
+      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears}));
+      extra_.back()->learning_rate_scale = e.learning_rate_scale;
+    }
+  }
+
+  var<T> forward(tape<B>& t, var<T> x, const nn::projection_group<B, T>& base, nn::step_context<B, T>& step) override {
+    const int linears = int(names_.size());
+    const var<T> projected = ops::linear(t, x, t.use(*down_));
+    if constexpr (requires { method_.statistics(t, projected, linears, step); })
+      if (step.routers)
+        if (const var<T> values = method_.statistics(t, projected, linears, step)) {
+          t.keep(values);
+          step.routers->push_back({names_.front(), values});
+        }
+    std::vector<var<T>> extra, ups;
+    for (auto& e : extra_) extra.push_back(t.use(*e));
+    for (auto& u : up_) ups.push_back(t.use(*u));
+    const var<T> gates = method_.gates(t, projected, linears, std::span<const var<T>>(extra), step);
+    return base.adapted(t, x, gates, ups, method_.scale());
+  }
+
+  std::vector<param<B, T>*> parameters() override {
+    std::vector<param<B, T>*> out{down_.get()};
+    for (auto& u : up_)
+      if (u->size()) out.push_back(u.get());
+    for (auto& e : extra_) out.push_back(e.get());
+    return out;
+  }
+
+  std::vector<parameter_view<B, T>> views() override {
+    std::vector<parameter_view<B, T>> out;
+    const index_t slots = method_.slots(), routers = method_.router_rows(), linears = index_t(names_.size());
+    const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
+    std::size_t part = 0;
+    for (index_t p = 0; p < linears; ++p) {
+      while (!up_[part]->size()) ++part;
+      param<B, T>& up = *up_[part++];
+      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
+      out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
+      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
+      for (auto& e : extra_) out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p, 1, 1}, true});
+    }
+    return out;
+  }
+
+  const M& method() const { return method_; }
+
+ private:
+  M method_;
+  std::vector<std::string> names_;  ///< of the targeted linears
+  std::unique_ptr<param<B, T>> down_;
+  std::vector<std::unique_ptr<param<B, T>>> up_;  ///< one a linear of the group; no columns where it is not targeted
+  std::vector<std::unique_ptr<param<B, T>>> extra_;
+};
+
+}  // namespace mor1e::peft

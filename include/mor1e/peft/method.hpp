@@ -1,0 +1,34 @@
+// What a low-rank method is.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include "mor1e/nn/projection_group.hpp"
+
+namespace mor1e::peft {
+
+/// A small trained matrix of a method beside its down and up projections: one row, one column a linear of the group.
+struct extra_parameter {
+  const char* name;
+  double learning_rate_scale = 1;
+};
+
+/// A method z_p = W_p x + scale U_p g_p, g = gates(V^T x, R x), on a group of linears p that read the same x.
+/// It is a plain struct of hyperparameters with
+///   slots()             rank of the update of one linear: columns of U_p, rows of V_p
+///   router_rows()       rows of the router of one linear; 0: no router
+///   scale()             the multiplier of the update
+///   extra()             names of further parameters, one value a linear
+///   gates(tape, x, linears, extra, step)   [T, linears * (slots + router rows)] -> [T, linears * slots]
+/// `x` holds the products V^T x of all linears, then the logits R x of all linears; `extra` the extra parameters.
+template <class M>
+concept Method = requires(const M& m) {
+  { m.slots() } -> std::convertible_to<int>;
+  { m.router_rows() } -> std::convertible_to<int>;
+  { m.scale() } -> std::convertible_to<double>;
+  { m.extra() } -> std::convertible_to<std::vector<extra_parameter>>;
+};
+
+}  // namespace mor1e::peft

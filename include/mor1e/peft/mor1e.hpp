@@ -1,0 +1,66 @@
+// Intuition-aware mixture of rank-1 experts.
+#pragma once
+
+#include <type_traits>
+
+#include "mor1e/ops/rank1_gates.hpp"
+#include "mor1e/ops/router_statistics.hpp"
+#include "mor1e/peft/method.hpp"
+#include "mor1e/peft/rank1_composed.hpp"
+#include "mor1e/peft/router/softmax.hpp"
+
+namespace mor1e::peft {
+
+/// z = W x + scale sum_i w_i u_i (v_i^T x),  w = router(x) (+) I.
+///
+/// Release preset (the default; what was run): w = c_token t softmax(R x) + c_intuition (1 - t) I, t = sigmoid(100 a), the
+/// whole times sigmoid(100 b); a and b learned for each linear from 0. c_token is the number of experts (32 in the
+/// released code, which runs 32), c_intuition is 4.
+/// Paper preset: w = softmax(R x) + I.
+/// Ablations of Table 5: `router = false` (intuition only), `intuition = false` (rank-1 only).
+template <class Router = softmax_router>
+struct basic_mor1e {
+  int experts = 32;
+  double c_token = 0;               ///< 0: the number of experts
+  double c_intuition = 4;
+  bool learned_gates = true;
+  bool router = true;
+  bool intuition = true;
+  double update_scale = 1;
+  double gate_learning_rate_scale = 1;  ///< on a and b
+  Router route = {};
+
+  static basic_mor1e paper(int experts = 32) { return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
+
+  int slots() const { return experts; }
+  int router_rows() const { return router ? experts : 0; }
+  double scale() const { return update_scale; }
+  std::vector<extra_parameter> extra() const {
+    if (!learned_gates) return {};
+    return {{"gate_a", gate_learning_rate_scale}, {"gate_b", gate_learning_rate_scale}};
+  }
+
+  template <class B, class T>
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
+    require<value_error>(!intuition || bool(step.intuition), "mor1e: this step has no intuition; give one, or switch it off");
+    const backend::rank1_gates_shape s{linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, intuition, learned_gates};
+    if constexpr (std::is_same_v<Router, softmax_router>) {
+      // An operand that is not read still has to be a value: any will do.
+      const var<T> none = x;
+      return ops::rank1_gates(t, s, x, intuition ? step.intuition : none, step.instances, learned_gates ? extra[0] : none,
+                              learned_gates ? extra[1] : none);
+    } else {
+      return composed_rank1_gates(t, s, x, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{}, route, step);
+    }
+  }
+
+  /// Statistics of the routers of a group, for the log. Empty without a router.
+  template <class B, class T>
+  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
+    return router ? ops::router_statistics(t, {.parts = linears, .experts = experts}, x, step.instances) : var<T>{};
+  }
+};
+
+using mor1e = basic_mor1e<>;
+
+}  // namespace mor1e::peft
