@@ -57,7 +57,9 @@ TEST_CASE("golden metadata of every kind") {
   CHECK(file.version() == 3);
   int compared = 0;
   const auto described = read_json(golden() / "golden.json")["metadata"];
-  for (const auto& [key, expected] : described.items()) {
+  for (const auto& item : described.items()) {
+    const std::string& key = item.key();
+    const auto& expected = item.value();
     CAPTURE(key);
     REQUIRE(file.contains(key));
     ++compared;

@@ -101,7 +101,8 @@ TEST_CASE("a file cut anywhere before its last value is refused") {
   const auto path = mor1e::testing::golden_folder() / "gguf" / "types.gguf";
   const std::string whole = read_text(path);
   std::size_t needed = 0;  // padding may follow the last tensor
-  for (const auto& tensor : gguf_file(path).tensors()) needed = std::max(needed, tensor.offset + tensor.bytes);
+  const gguf_file file(path);
+  for (const auto& tensor : file.tensors()) needed = std::max(needed, tensor.offset + tensor.bytes);
   REQUIRE(needed <= whole.size());
   int opened = 0;
   for (std::size_t length = 0; length < needed; ++length) opened += error_of(whole.substr(0, length)) == "opened";

@@ -74,7 +74,7 @@ TEST_CASE("the layout on disk: length, JSON padded to 8, data by falling element
   CHECK(content.substr(content.size() - 3) == "\1\2\3");
 
   write_safetensors(folder / "empty", {});
-  CHECK(safetensors_file(folder / "empty").entries().empty());
+  CHECK(safetensors_file(folder / "empty").find("w") == nullptr);
 }
 
 TEST_CASE("floats and integers are converted on reading") {

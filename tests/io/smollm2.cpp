@@ -33,7 +33,9 @@ TEST_CASE("SmolLM2: every tensor has the bytes of the reference, as stored and a
   REQUIRE(file.tensors().size() == reference.size());
   REQUIRE(model.weights->names().size() == reference.size());
   int permuted = 0;
-  for (const auto& [name, expected] : reference.items()) {
+  for (const auto& item : reference.items()) {
+    const std::string& name = item.key();
+    const auto& expected = item.value();
     CAPTURE(name);
     const auto& stored = file.at(name);
     CHECK(name_of(stored.type) == expected["type"].get<std::string>());

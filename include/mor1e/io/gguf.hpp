@@ -50,7 +50,8 @@ class gguf_file {
   std::vector<double> numbers(std::string_view key) const;
 
   /// All tensors, in the order of the file.
-  std::span<const gguf_tensor> tensors() const { return tensors_; }
+  std::span<const gguf_tensor> tensors() const& { return tensors_; }
+  std::span<const gguf_tensor> tensors() && = delete;  // would dangle in `for (... : gguf_file(path).tensors())`
   /// The tensor of that name, or nullptr.
   const gguf_tensor* find(std::string_view name) const;
   /// The tensor of that name. Throws `io_error` naming file and tensor.

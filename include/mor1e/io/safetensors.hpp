@@ -37,7 +37,8 @@ class safetensors_file {
   const std::filesystem::path& path() const { return map_.path(); }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// All tensors, sorted by name.
-  std::span<const safetensors_entry> entries() const { return entries_; }
+  std::span<const safetensors_entry> entries() const& { return entries_; }
+  std::span<const safetensors_entry> entries() && = delete;  // would dangle in a loop over a temporary file
 
   /// The tensor of that name, or nullptr.
   const safetensors_entry* find(std::string_view name) const;
