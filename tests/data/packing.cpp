@@ -1,5 +1,7 @@
 #include "mor1e/data/packing.hpp"
 
+#include <utility>
+
 #include "doctest/doctest.h"
 #include "mor1e/core/error.hpp"
 
@@ -10,17 +12,28 @@ namespace {
 using ints = std::vector<std::int32_t>;
 
 const std::vector<encoded_example> three{{"a", {10, 11, 12}, 2, 7}, {"b", {20, 21, 22, 23}, 2, 5}, {"c", {30, 31}, 1, 9}};
+
+using bounds = std::vector<std::pair<int, int>>;
+bounds bounds_of(const packed_batch& batch) {
+  bounds out;
+  for (const segment& each : batch.segments) {
+    CHECK(each.keys == each.begin);
+    CHECK(each.prefix_begin == each.prefix_end);
+    out.emplace_back(each.begin, each.end);
+  }
+  return out;
+}
 }  // namespace
 
 TEST_CASE("two examples and a dead segment, written out") {
   const std::vector<index_t> order{1, 0};
-  const auto batches = pack(three, order, {.tokens = 10, .context = 10, .row_bucket = 4, .answer_bucket = 4});
+  const auto batches = pack(three, order, {.tokens = 10, .context = 10, .row_bucket = 4, .segment_bucket = 2, .answer_bucket = 4});
   REQUIRE(batches.size() == 1);
   const packed_batch& batch = batches[0];
   CHECK(batch.tokens == ints{20, 21, 22, 23, 10, 11, 12, 0});
   CHECK(batch.positions == ints{0, 1, 2, 3, 0, 1, 2, 0});
   CHECK(batch.instances == ints{5, 5, 5, 5, 7, 7, 7, -1});
-  CHECK(batch.segments == std::vector<segment>{{0, 4}, {4, 7}, {7, 8}});
+  CHECK(bounds_of(batch) == bounds{{0, 4}, {4, 7}, {7, 8}, {8, 8}});
   CHECK(batch.answer_rows == ints{1, 2, 5, 0});
   CHECK(batch.targets == ints{22, 23, 12, -1});
   CHECK(batch.examples == 2);
@@ -30,18 +43,18 @@ TEST_CASE("two examples and a dead segment, written out") {
 }
 
 TEST_CASE("a batch that fills its bucket has no dead segment") {
-  const auto batches = pack(three, {.tokens = 9, .context = 9, .row_bucket = 9, .answer_bucket = 2});
+  const auto batches = pack(three, {.tokens = 9, .context = 9, .row_bucket = 9, .segment_bucket = 1, .answer_bucket = 2});
   REQUIRE(batches.size() == 1);
-  CHECK(batches[0].segments.size() == 3);
+  CHECK(bounds_of(batches[0]) == bounds{{0, 3}, {3, 7}, {7, 9}});
   CHECK(batches[0].targets == ints{12, 22, 23, 31});
 }
 
 TEST_CASE("the budget counts tokens, and the order of examples is kept") {
-  const auto batches = pack(three, {.tokens = 6, .context = 6, .row_bucket = 1, .answer_bucket = 1});
+  const auto batches = pack(three, {.tokens = 6, .context = 6, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1});
   REQUIRE(batches.size() == 2);
   CHECK(batches[0].tokens == ints{10, 11, 12});
   CHECK(batches[1].tokens == ints{20, 21, 22, 23, 30, 31});
-  CHECK(pack(three, {.tokens = 7, .context = 7, .row_bucket = 1, .answer_bucket = 1})[0].examples == 2);
+  CHECK(pack(three, {.tokens = 7, .context = 7, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1})[0].examples == 2);
   CHECK(pack({}, packing_options{}).empty());
 }
 
@@ -53,6 +66,7 @@ TEST_CASE("every token and every target occurs once, whatever the budget") {
     for (const packed_batch& batch : pack(many, {.tokens = budget, .context = 24})) {
       CHECK(batch.live_rows <= budget);
       CHECK(batch.rows() % 128 == 0);
+      CHECK(batch.segments.size() % 16 == 0);
       CHECK(index_t(batch.targets.size()) % 32 == 0);
       CHECK(batch.segments.back().end == batch.rows());
       for (index_t i = 0; i < batch.live_targets; ++i) {
@@ -74,7 +88,7 @@ TEST_CASE("every token and every target occurs once, whatever the budget") {
 
 TEST_CASE("what is too long is refused by name, or cut at the left of the prompt") {
   const std::vector<encoded_example> one{{"long", {1, 2, 3, 4, 5, 6}, 4, 0}};
-  packing_options options{.tokens = 9, .context = 4, .row_bucket = 1, .answer_bucket = 1};
+  packing_options options{.tokens = 9, .context = 4, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1};
   CHECK_THROWS_WITH_AS(pack(one, options), "example long: 6 tokens exceed the 4 tokens the model takes", value_error);
   options.truncate_prompt = true;
   const auto batches = pack(one, options);

@@ -38,12 +38,13 @@ void check_adam(const std::string& prefix, double tolerance) {
   const tensor<T> gradients = file.read<T>(prefix + ".grads");
   const index_t size = gradients.extents()[1];
   REQUIRE(facts.size() > 0);
-  for (const auto& [name, fact] : facts.items()) {
+  for (const auto& item : facts.items()) {
+    const std::string name = item.key();
     CAPTURE(name);
     tensor<T> value = file.read<T>(prefix + ".param0");
     const tensor<T> after = file.read<T>(prefix + "." + name + ".params");
     std::vector<T> gradient(static_cast<std::size_t>(size));
-    adam<T> optimizer({{value.data(), gradient.data(), size}}, options_of(name, fact));
+    adam<T> optimizer({{value.data(), gradient.data(), size}}, options_of(name, item.value()));
     for (index_t step = 0; step < gradients.extents()[0]; ++step) {
       CAPTURE(step);
       std::copy_n(gradients.data() + step * size, size, gradient.begin());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mor1e/core/config.hpp"
+#include "mor1e/core/segment.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e::data {
@@ -19,22 +20,14 @@ struct encoded_example {
   index_t instance = 0;           // the caller's number of the example, such as its row of intuition
 };
 
-/// Rows [begin, end) of a batch that attend to each other.
-struct segment {
-  index_t begin = 0;
-  index_t end = 0;
-
-  friend bool operator==(const segment&, const segment&) = default;
-};
-
-/// A micro-batch of R rows, one a token, and A answer rows. Both are rounded up to buckets, so that few sizes occur
-/// and a plan made for one is used again. What the rounding adds takes part in no loss:
-/// rows of a last, dead segment (token 0, instance -1), and answer rows with target -1 (reading row 0).
+/// A micro-batch of R rows, one a token, S segments and A answer rows. All three are rounded up to buckets, so that few
+/// sizes occur and a plan made for one is used again. What the rounding adds takes part in no loss: rows of one dead
+/// segment (token 0, instance -1), empty segments, and answer rows with target -1 (reading row 0).
 struct packed_batch {
   std::vector<std::int32_t> tokens;       // [R]
   std::vector<std::int32_t> positions;    // [R], from 0 in each segment
   std::vector<std::int32_t> instances;    // [R], encoded_example::instance; -1 in the dead segment
-  std::vector<segment> segments;          // one an example in the order given, then the dead one if there is one
+  std::vector<segment> segments;          // [S], one an example in the order given, the dead one if any, empty ones
   std::vector<std::int32_t> answer_rows;  // [A], rows t whose next token is a target
   std::vector<std::int32_t> targets;      // [A], that next token; -1: ignored
   index_t examples = 0;                   // segments that are examples
@@ -48,6 +41,7 @@ struct packing_options {
   index_t tokens = 2048;         // budget of a batch, before rounding up
   index_t context = 2048;        // longest sequence the model takes
   index_t row_bucket = 128;      // R is a multiple of this
+  index_t segment_bucket = 16;   // S is a multiple of this
   index_t answer_bucket = 32;    // A is a multiple of this; small, since a row of logits is as wide as the vocabulary
   bool truncate_prompt = false;  // cut a sequence that is too long at the left of its prompt, keeping the target
 };

@@ -28,13 +28,18 @@ inline index_t tokens_to_cut(const encoded_example& example, const packing_optio
   return length - limit;
 }
 
+/// Keys and queries are the same rows, and nothing is shared with another segment.
+inline segment segment_of(index_t begin, index_t end) {
+  return {.begin = std::int32_t(begin), .end = std::int32_t(end), .keys = std::int32_t(begin)};
+}
+
 inline void append(packed_batch& batch, const encoded_example& example, index_t cut) {
   const index_t length = index_t(example.ids.size()) - cut, first_target = example.first_target - cut;
   const index_t begin = batch.rows();
   batch.tokens.insert(batch.tokens.end(), example.ids.begin() + cut, example.ids.end());
   for (index_t i = 0; i < length; ++i) batch.positions.push_back(std::int32_t(i));
   batch.instances.insert(batch.instances.end(), std::size_t(length), std::int32_t(example.instance));
-  batch.segments.push_back({begin, begin + length});
+  batch.segments.push_back(segment_of(begin, begin + length));
   for (index_t i = first_target; i < length; ++i) {
     batch.answer_rows.push_back(std::int32_t(begin + i - 1));
     batch.targets.push_back(batch.tokens[std::size_t(begin + i)]);
@@ -46,7 +51,8 @@ inline void close(packed_batch& batch, const packing_options& options) {
   batch.live_rows = batch.rows();
   batch.live_targets = index_t(batch.targets.size());
   const index_t rows = rounded_up(batch.live_rows, options.row_bucket);
-  if (rows > batch.live_rows) batch.segments.push_back({batch.live_rows, rows});
+  if (rows > batch.live_rows) batch.segments.push_back(segment_of(batch.live_rows, rows));
+  batch.segments.resize(std::size_t(rounded_up(index_t(batch.segments.size()), options.segment_bucket)), segment_of(rows, rows));
   for (index_t i = 0; i < rows - batch.live_rows; ++i) batch.positions.push_back(std::int32_t(i));
   batch.tokens.resize(std::size_t(rows), 0);
   batch.instances.resize(std::size_t(rows), -1);
@@ -59,9 +65,9 @@ inline void close(packed_batch& batch, const packing_options& options) {
 
 MOR1E_INLINE std::vector<packed_batch> pack(std::span<const encoded_example> examples, std::span<const index_t> order,
                                             const packing_options& options) {
-  require<value_error>(std::min({options.tokens, options.context, options.row_bucket, options.answer_bucket}) >= 1,
+  require<value_error>(std::min({options.tokens, options.context, options.row_bucket, options.segment_bucket, options.answer_bucket}) >= 1,
                        "pack: a budget of ", options.tokens, ", context of ", options.context, ", buckets of ", options.row_bucket,
-                       " and ", options.answer_bucket, ": each must be at least 1");
+                       " rows, ", options.segment_bucket, " segments, ", options.answer_bucket, " answers: each must be at least 1");
   std::vector<packed_batch> batches;
   for (index_t i : order) {
     require<value_error>(i >= 0 && i < index_t(examples.size()), "pack: example number ", i, " of ", examples.size());
