@@ -8,6 +8,7 @@
 
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/transpose.hpp"
+#include "mor1e/core/attention_shape.hpp"
 #include "mor1e/core/view.hpp"
 
 namespace mor1e {
@@ -121,5 +122,48 @@ concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
 template <class B, class T>
 concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultiply<B, T> && HasScaleBy<B, T> &&
     requires(B b, view<const std::int32_t> targets, view<T> y) { cross_entropy_in_place(b, targets, y, y); };
+
+template <class B, class T>
+concept HasRotary = requires(B b, T s, int n, double theta, view<const T> x, view<const std::int32_t> positions, view<T> y) {
+  rotary_angles(b, positions, theta, theta, y);
+  rotary_turn(b, n, n, s, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasAttention = requires(B b, const attention_shape& a, T s, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+  attention_forward(b, a, x, x, x, segments, y, y);
+  attention_backward(b, a, x, x, x, segments, x, x, x, s, y, y, y, y);
+};
+
+template <class B, class T>
+concept HasKeyCache = HasAttention<B, T> && requires(B b, const attention_shape& a, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+  cache_keys(b, a, x, segments, y);
+};
+
+/// y = beta y; 0 clears whatever y held
+template <class B, class T>
+concept HasRescale = requires(B b, T s, view<T> y) { rescale(b, s, y); };
+
+template <class B, class T>
+concept HasRowSums = HasSum<B, T> && requires(B b, view<const T> x, view<T> y) { row_sums(b, x, y); };
+
+template <class B, class T>
+concept HasSegmentMean = requires(B b, T s, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+  segment_mean_forward(b, x, segments, y);
+  segment_mean_backward(b, segments, x, s, y);
+};
+
+template <class B, class T>
+concept HasLayerNorm = HasBias<B, T> && requires(B b, T s, view<const T> x, view<T> y) {
+  layer_norm_forward(b, x, x, x, s, y, y, y);
+  layer_norm_backward(b, x, x, x, x, x, s, y);
+  layer_norm_weight_gradient(b, x, x, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasNormaliseRows = requires(B b, T s, view<const T> x, view<T> y) {
+  normalise_rows_forward(b, x, s, y, y);
+  normalise_rows_backward(b, x, x, s, x, s, y);
+};
 
 }  // namespace mor1e

@@ -56,4 +56,11 @@ inline void check_index(const char* primitive, view<const std::int32_t> index, i
     require<value_error>(index[i] < rows, primitive, ": index ", index[i], " at ", i, " of a table of ", rows, " rows");
 }
 
+/// Throws a value_error unless each row of `ranges` begins with a range [begin, end) of `rows` rows.
+inline void check_row_ranges(const char* primitive, view<const std::int32_t> ranges, index_t rows) {
+  for (index_t s = 0; s < ranges.rows; ++s)
+    require<value_error>(0 <= ranges(s, 0) && ranges(s, 0) <= ranges(s, 1) && ranges(s, 1) <= rows, primitive, ": range ", s, " is [",
+                         ranges(s, 0), ", ", ranges(s, 1), ") of ", rows, " rows");
+}
+
 }  // namespace mor1e::backend

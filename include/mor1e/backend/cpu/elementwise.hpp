@@ -76,6 +76,13 @@ void axpby(cpu& device, T alpha, view<const T> x, T beta, view<T> y) {
   });
 }
 
+/// y = beta y; 0 clears whatever y held
+template <class T>
+void rescale(cpu& device, T beta, view<T> y) {
+  if (beta == T(1)) return;
+  each_row(device, y.rows, y.cols, [&](index_t i) { write_row(y.row(i), y.cols, beta, [](index_t) { return T(0); }); });
+}
+
 /// y = a b + beta y
 template <class T>
 void multiply(cpu& device, view<const T> a, view<const T> b, T beta, view<T> y) {

@@ -1,63 +1,103 @@
-// Root-mean-square and layer normalisation of each row.
+// Root-mean-square, layer and length normalisation of each row.
 #pragma once
 
 #include <cmath>
 
-#include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/backend/cpu/row_loops.hpp"
 
 namespace mor1e::backend {
+
+namespace detail {
+/// w_j = beta w_j + sum_i f(i)(j). Threads share the columns, so the sum does not depend on their number.
+template <class T, class F>
+void accumulate_rows(cpu& device, index_t rows, T beta, view<T> w, const F& f) {
+  parallel_for(device.threads(), w.cols, 64, [&](index_t begin, index_t end) {
+    write_row(w.data + begin, end - begin, beta, [](index_t) { return T(0); });
+    for (index_t i = 0; i < rows; ++i)
+      write_row(w.data + begin, end - begin, T(1), [begin, g = f(i)](index_t j) { return g(begin + j); });
+  });
+}
+}  // namespace detail
 
 /// rstd = 1 / sqrt(mean x^2 + eps); y = (offset + w) * x * rstd
 template <class T>
 void rms_norm_forward(cpu& device, view<const T> x, view<const T> w, T eps, T offset, view<T> y, view<T> rstd) {
-  parallel_rows(device, x.rows, x.cols, [&](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) {
-      const T* from = x.row(i);
-      T* to = y.row(i);
-      T sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (index_t j = 0; j < x.cols; ++j) sum += from[j] * from[j];
-      const T r = rstd[i] = 1 / std::sqrt(sum / T(x.cols) + eps);
-#pragma omp simd
-      for (index_t j = 0; j < x.cols; ++j) to[j] = (offset + w.data[j]) * (from[j] * r);
-    }
+  each_row(device, x.rows, x.cols, [&](index_t i) {
+    const T *from = x.row(i), *weight = w.data;
+    const T r = rstd[i] = 1 / std::sqrt(sum_row<T>(x.cols, [=](index_t j) { return from[j] * from[j]; }) / T(x.cols) + eps);
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return (offset + weight[j]) * (from[j] * r); });
   });
 }
 
 /// With n = x * rstd and g = dy * (offset + w): dx = rstd * (g - n * mean(g n)) + beta dx
 template <class T>
 void rms_norm_backward(cpu& device, view<const T> x, view<const T> w, T offset, view<const T> rstd, view<const T> dy, T beta, view<T> dx) {
-  parallel_rows(device, x.rows, x.cols, [&](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) {
-      const T *from = x.row(i), *g = dy.row(i);
-      T* to = dx.row(i);
-      const T r = rstd[i];
-      T dot = 0;
-#pragma omp simd reduction(+ : dot)
-      for (index_t j = 0; j < x.cols; ++j) dot += g[j] * (offset + w.data[j]) * from[j];
-      const T mean = dot * r * r / T(x.cols);
-      if (beta == T(0)) {
-#pragma omp simd
-        for (index_t j = 0; j < x.cols; ++j) to[j] = r * (g[j] * (offset + w.data[j]) - from[j] * mean);
-      } else {
-#pragma omp simd
-        for (index_t j = 0; j < x.cols; ++j) to[j] = r * (g[j] * (offset + w.data[j]) - from[j] * mean) + beta * to[j];
-      }
-    }
+  each_row(device, x.rows, x.cols, [&](index_t i) {
+    const T *from = x.row(i), *g = dy.row(i), *weight = w.data, r = rstd[i];
+    const T dot = sum_row<T>(x.cols, [=](index_t j) { return g[j] * (offset + weight[j]) * from[j]; });
+    const T mean = dot * r * r / T(x.cols);
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return r * (g[j] * (offset + weight[j]) - from[j] * mean); });
   });
 }
 
-/// dw = sum over rows of dy * x * rstd, + beta dw. Threads share the columns, so the sum does not depend on their number.
+/// dw = sum over rows of dy * x * rstd, + beta dw
 template <class T>
 void rms_norm_weight_gradient(cpu& device, view<const T> x, view<const T> rstd, view<const T> dy, T beta, view<T> dw) {
-  parallel_for(device.threads(), x.cols, 64, [&](index_t begin, index_t end) {
-    for (index_t j = begin; j < end; ++j) dw[j] = beta == T(0) ? T(0) : beta * dw[j];
-    for (index_t i = 0; i < x.rows; ++i) {
-      const T *from = x.row(i), *g = dy.row(i);
-      const T r = rstd[i];
-#pragma omp simd
-      for (index_t j = begin; j < end; ++j) dw.data[j] += g[j] * from[j] * r;
-    }
+  detail::accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
+    return [from = x.row(i), g = dy.row(i), r = rstd[i]](index_t j) { return g[j] * from[j] * r; };
+  });
+}
+
+/// rstd = 1 / sqrt(mean (x - mean)^2 + eps); y = w (x - mean) rstd + b
+template <class T>
+void layer_norm_forward(cpu& device, view<const T> x, view<const T> w, view<const T> b, T eps, view<T> y, view<T> mean, view<T> rstd) {
+  each_row(device, x.rows, 2 * x.cols, [&](index_t i) {
+    const T *from = x.row(i), *weight = w.data, *bias = b.data;
+    const T m = mean[i] = sum_row<T>(x.cols, [=](index_t j) { return from[j]; }) / T(x.cols);
+    const T squares = sum_row<T>(x.cols, [=](index_t j) { return (from[j] - m) * (from[j] - m); });
+    const T r = rstd[i] = 1 / std::sqrt(squares / T(x.cols) + eps);
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return weight[j] * ((from[j] - m) * r) + bias[j]; });
+  });
+}
+
+/// With n = (x - mean) rstd and g = dy w: dx = rstd (g - mean(g) - n mean(g n)) + beta dx
+template <class T>
+void layer_norm_backward(cpu& device, view<const T> x, view<const T> w, view<const T> mean, view<const T> rstd, view<const T> dy, T beta,
+                         view<T> dx) {
+  each_row(device, x.rows, 2 * x.cols, [&](index_t i) {
+    const T *from = x.row(i), *g = dy.row(i), *weight = w.data, m = mean[i], r = rstd[i];
+    const T mean_g = sum_row<T>(x.cols, [=](index_t j) { return g[j] * weight[j]; }) / T(x.cols);
+    const T mean_gn = sum_row<T>(x.cols, [=](index_t j) { return g[j] * weight[j] * (from[j] - m); }) * r / T(x.cols);
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return r * (g[j] * weight[j] - mean_g - (from[j] - m) * r * mean_gn); });
+  });
+}
+
+/// dw = sum over rows of dy (x - mean) rstd, + beta dw
+template <class T>
+void layer_norm_weight_gradient(cpu& device, view<const T> x, view<const T> mean, view<const T> rstd, view<const T> dy, T beta, view<T> dw) {
+  detail::accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
+    return [from = x.row(i), g = dy.row(i), m = mean[i], r = rstd[i]](index_t j) { return g[j] * (from[j] - m) * r; };
+  });
+}
+
+/// y = r x, r = 1 / max(|x|, eps)
+template <class T>
+void normalise_rows_forward(cpu& device, view<const T> x, T eps, view<T> y, view<T> r) {
+  each_row(device, x.rows, x.cols, [&](index_t i) {
+    const T* from = x.row(i);
+    const T length = std::sqrt(sum_row<T>(x.cols, [=](index_t j) { return from[j] * from[j]; }));
+    const T scale = r[i] = 1 / (length > eps ? length : eps);
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return from[j] * scale; });
+  });
+}
+
+/// dx = r (dy - y <y, dy>) + beta dx, without the second term where |x| < eps
+template <class T>
+void normalise_rows_backward(cpu& device, view<const T> y, view<const T> r, T eps, view<const T> dy, T beta, view<T> dx) {
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    const T *n = y.row(i), *g = dy.row(i), scale = r[i];
+    const T dot = scale < 1 / eps ? sum_row<T>(y.cols, [=](index_t j) { return n[j] * g[j]; }) : T(0);
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return scale * (g[j] - n[j] * dot); });
   });
 }
 

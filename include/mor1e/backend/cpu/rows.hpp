@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "mor1e/backend/cpu/row_loops.hpp"
+#include "mor1e/backend/cpu/elementwise.hpp"
 
 namespace mor1e::backend {
 
@@ -46,13 +46,6 @@ void add_scaled(cpu& device, T alpha, view<const T> x, view<T> y) {
   });
 }
 
-/// y = beta y
-template <class T>
-void scale_rows(cpu& device, T beta, view<T> y) {
-  if (beta == T(1)) return;
-  each_row(device, y.rows, y.cols, [&](index_t i) { write_row(y.row(i), y.cols, beta, [](index_t) { return T(0); }); });
-}
-
 /// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
 template <class T>
 void gather_rows(cpu& device, T alpha, view<const T> x, view<const std::int32_t> index, view<T> y) {
@@ -68,7 +61,7 @@ void gather_rows(cpu& device, T alpha, view<const T> x, view<const std::int32_t>
 template <class T>
 void scatter_rows(cpu& device, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
   check_index("scatter_rows", index, dx.rows);
-  scale_rows(device, beta, dx);
+  rescale(device, beta, dx);
   parallel_for(device.threads(), dx.cols, 64, [&](index_t begin, index_t end) {
     for (index_t i = 0; i < dy.rows; ++i)
       if (index[i] >= 0) {
@@ -88,6 +81,41 @@ void frozen_gather(cpu& device, T alpha, const host_frozen<T>& table, view<const
 template <class T>
 void fill(cpu&, T value, view<T> y) {
   for (index_t i = 0; i < y.rows; ++i) std::fill(y.row(i), y.row(i) + y.cols, value);
+}
+
+/// s_i = sum_j x_ij
+template <class T>
+void row_sums(cpu& device, view<const T> x, view<T> s) {
+  each_row(device, x.rows, x.cols, [&](index_t i) { s[i] = sum_row<T>(x.cols, [from = x.row(i)](index_t j) { return from[j]; }); });
+}
+
+/// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one
+template <class T>
+void segment_mean_forward(cpu& device, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+  check_row_ranges("segment_mean", segments, x.rows);
+  parallel_for(device.threads(), y.cols, 64, [&](index_t first, index_t last) {
+    for (index_t s = 0; s < y.rows; ++s) {
+      const index_t begin = segments(s, 0), end = segments(s, 1);
+      T* to = y.row(s) + first;
+      std::fill_n(to, last - first, T(0));
+      for (index_t i = begin; i < end; ++i) write_row(to, last - first, T(1), [from = x.row(i) + first](index_t j) { return from[j]; });
+      if (begin < end) write_row(to, last - first, T(0), [=, n = T(end - begin)](index_t j) { return to[j] / n; });
+    }
+  });
+}
+
+/// dx_i += dy_s / (rows of s) for the rows of each segment, after dx = beta dx. Threads share the columns, as segments
+/// may overlap.
+template <class T>
+void segment_mean_backward(cpu& device, view<const std::int32_t> segments, view<const T> dy, T beta, view<T> dx) {
+  rescale(device, beta, dx);
+  parallel_for(device.threads(), dx.cols, 64, [&](index_t first, index_t last) {
+    for (index_t s = 0; s < dy.rows; ++s) {
+      const index_t begin = segments(s, 0), end = segments(s, 1);
+      const T n = T(end - begin), *from = dy.row(s) + first;
+      for (index_t i = begin; i < end; ++i) write_row(dx.row(i) + first, last - first, T(1), [=](index_t j) { return from[j] / n; });
+    }
+  });
 }
 
 }  // namespace mor1e::backend

@@ -52,6 +52,13 @@ void axpby(reference&, T alpha, view<const T> x, T beta, view<T> y) {
     for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(alpha * x(i, j), beta, y(i, j));
 }
 
+/// y = beta y; 0 clears whatever y held
+template <class T>
+void rescale(reference&, T beta, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(T(0), beta, y(i, j));
+}
+
 /// y = a b + beta y
 template <class T>
 void multiply(reference&, view<const T> a, view<const T> b, T beta, view<T> y) {

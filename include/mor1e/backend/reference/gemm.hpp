@@ -15,7 +15,7 @@ void gemm(reference&, transpose ta, transpose tb, T alpha, view<const T> a, view
       T sum = 0;
       for (index_t k = 0; k < inner; ++k)
         sum += (ta == transpose::no ? a(i, k) : a(k, i)) * (tb == transpose::no ? b(k, j) : b(j, k));
-      c(i, j) = alpha * sum + (beta == T(0) ? T(0) : beta * c(i, j));
+      c(i, j) = blend(alpha * sum, beta, c(i, j));
     }
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "mor1e/backend/reference/device.hpp"
+#include "mor1e/backend/reference/elementwise.hpp"
 
 namespace mor1e::backend {
 
@@ -21,7 +21,7 @@ void column_sums(reference&, view<const T> x, T beta, view<T> s) {
   for (index_t j = 0; j < x.cols; ++j) {
     T sum = 0;
     for (index_t i = 0; i < x.rows; ++i) sum += x(i, j);
-    s[j] = sum + (beta == T(0) ? T(0) : beta * s[j]);
+    s[j] = blend(sum, beta, s[j]);
   }
 }
 
@@ -42,10 +42,9 @@ void gather_rows(reference&, T alpha, view<const T> x, view<const std::int32_t> 
 
 /// dx_index[i] += alpha dy_i in the order of i, after dx = beta dx
 template <class T>
-void scatter_rows(reference&, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
+void scatter_rows(reference& device, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
   check_index("scatter_rows", index, dx.rows);
-  for (index_t r = 0; r < dx.rows; ++r)
-    for (index_t j = 0; j < dx.cols; ++j) dx(r, j) = blend(T(0), beta, dx(r, j));
+  rescale(device, beta, dx);
   for (index_t i = 0; i < dy.rows; ++i)
     for (index_t j = 0; j < dy.cols && index[i] >= 0; ++j) dx(index[i], j) += alpha * dy(i, j);
 }
@@ -60,6 +59,37 @@ void frozen_gather(reference& device, T alpha, const host_frozen<T>& table, view
 template <class T>
 void fill(reference&, T value, view<T> y) {
   for (index_t i = 0; i < y.rows; ++i) std::fill(y.row(i), y.row(i) + y.cols, value);
+}
+
+/// s_i = sum_j x_ij
+template <class T>
+void row_sums(reference&, view<const T> x, view<T> s) {
+  for (index_t i = 0; i < x.rows; ++i) {
+    s[i] = 0;
+    for (index_t j = 0; j < x.cols; ++j) s[i] += x(i, j);
+  }
+}
+
+/// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one
+template <class T>
+void segment_mean_forward(reference&, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+  check_row_ranges("segment_mean", segments, x.rows);
+  for (index_t s = 0; s < y.rows; ++s)
+    for (index_t j = 0; j < y.cols; ++j) {
+      const index_t begin = segments(s, 0), end = segments(s, 1);
+      T sum = 0;
+      for (index_t i = begin; i < end; ++i) sum += x(i, j);
+      y(s, j) = begin < end ? sum / T(end - begin) : T(0);
+    }
+}
+
+/// dx_i += dy_s / (rows of s) for the rows of each segment, after dx = beta dx
+template <class T>
+void segment_mean_backward(reference& device, view<const std::int32_t> segments, view<const T> dy, T beta, view<T> dx) {
+  rescale(device, beta, dx);
+  for (index_t s = 0; s < dy.rows; ++s)
+    for (index_t i = segments(s, 0); i < segments(s, 1); ++i)
+      for (index_t j = 0; j < dy.cols; ++j) dx(i, j) += dy(s, j) / T(segments(s, 1) - segments(s, 0));
 }
 
 }  // namespace mor1e::backend

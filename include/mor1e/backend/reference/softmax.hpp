@@ -24,7 +24,7 @@ void softmax_backward(reference&, view<const T> y, view<const T> dy, T beta, vie
   for (index_t i = 0; i < y.rows; ++i) {
     T dot = 0;
     for (index_t j = 0; j < y.cols; ++j) dot += dy(i, j) * y(i, j);
-    for (index_t j = 0; j < y.cols; ++j) dx(i, j) = y(i, j) * (dy(i, j) - dot) + (beta == T(0) ? T(0) : beta * dx(i, j));
+    for (index_t j = 0; j < y.cols; ++j) dx(i, j) = blend(y(i, j) * (dy(i, j) - dot), beta, dx(i, j));
   }
 }
 
