@@ -2,6 +2,7 @@
 
 #include "doctest/doctest.h"
 #include "mor1e/core/error.hpp"
+#include "mor1e/data/task_file.hpp"
 #include "temporary_folder.hpp"
 
 using namespace mor1e;
@@ -9,13 +10,7 @@ using namespace mor1e::data;
 
 namespace {
 example row(const std::string& id) {
-  example out;
-  out.id = id;
-  out.task = "t";
-  out.question = "Q?";
-  out.choices = {"x", "y"};
-  out.answers = {0};
-  return out;
+  return parse_example(text(R"({"id":")", id, R"(","task":"t","context":"","question":"Q?","choices":["x","y"],"answer":0})"), "test");
 }
 }  // namespace
 

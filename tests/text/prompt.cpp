@@ -15,12 +15,13 @@ using namespace mor1e;
 using namespace mor1e::texts;
 using data::answer_style;
 
+// Literals are assigned as std::string: GCC 12 warns of an overlapping copy (-Wrestrict) where there is none.
 namespace {
 data::example question(const std::string& context) {
   data::example row;
-  row.id = "q1";
+  row.id = std::string("q1");
   row.context = context;
-  row.question = "Is it?";
+  row.question = std::string("Is it?");
   row.choices = {"no", "yes it is"};
   row.answers = {1, 0};
   return row;
@@ -46,8 +47,8 @@ TEST_CASE("release: the answer stands on its own line") {
 
 TEST_CASE("a row states its own wording, an option overrides it") {
   data::example row = question("");
-  row.question = "Review: The villa was ugly.\nGive the label.";
-  row.template_name = "bare";
+  row.question = std::string("Review: The villa was ugly.\nGive the label.");
+  row.template_name = std::string("bare");
   row.style = answer_style::text;
   CHECK(render(row).prompt == "Review: The villa was ugly.\nGive the label.\nAnswer:");
   CHECK(render(row).target == " yes it is");
@@ -57,10 +58,10 @@ TEST_CASE("a row states its own wording, an option overrides it") {
 
 TEST_CASE("instructions: the input has a line if there is one, and the answer ends") {
   data::example row;
-  row.question = "Add the numbers.";
-  row.output = "3";
+  row.question = std::string("Add the numbers.");
+  row.output = std::string("3");
   CHECK(render(row).prompt == "Add the numbers.\n");
-  row.context = "1 and 2";
+  row.context = std::string("1 and 2");
   const rendered_prompt found = render(row);
   CHECK(found.prompt == "Add the numbers.\n1 and 2\n");
   CHECK(found.target == "3");
