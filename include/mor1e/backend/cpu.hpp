@@ -1,10 +1,12 @@
 // The CPU back end with all its primitives.
 #pragma once
 
+#include "mor1e/backend/cpu/attention.hpp"
 #include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
 #include "mor1e/backend/cpu/loss.hpp"
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rank1_gates.hpp"
+#include "mor1e/backend/cpu/rotary.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "mor1e/ops/add.hpp"
+#include "mor1e/ops/attention.hpp"
+#include "mor1e/ops/attention_cached.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/cross_entropy.hpp"
@@ -20,6 +22,8 @@
 #include "mor1e/ops/normalise_rows.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/rms_norm.hpp"
+#include "mor1e/ops/rotary.hpp"
+#include "mor1e/ops/rotary_table.hpp"
 #include "mor1e/ops/router_statistics.hpp"
 #include "mor1e/ops/row_sum.hpp"
 #include "mor1e/ops/scale.hpp"

@@ -1,6 +1,7 @@
 // Scaled dot-product attention over packed sequences.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "mor1e/backend/reference/device.hpp"
@@ -94,6 +95,19 @@ void attention_backward(reference&, const attention_shape& a, view<const T> q, v
       }
     });
   });
+}
+
+/// Row begin + i of every segment, its key heads side by side, becomes row keys + i of a cache.
+/// k [T, ...], segments [S, 5] -> cache [K, kv_heads head_dim]
+template <class T>
+void cache_keys(reference&, const attention_shape& a, view<const T> k, view<const std::int32_t> segments, view<T> cache) {
+  check_segments(segments, k.rows, cache.rows);
+  for (index_t n = 0; n < segments.rows; ++n) {
+    const segment s = segment_at(segments, n);
+    for (index_t i = 0; i < query_count(s); ++i)
+      for (int h = 0; h < a.kv_heads; ++h)
+        std::copy_n(k.row(s.begin + i) + h * a.key_head_stride, a.head_dim, cache.row(s.keys + i) + h * a.head_dim);
+  }
 }
 
 }  // namespace mor1e::backend
