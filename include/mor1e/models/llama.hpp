@@ -14,15 +14,15 @@
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
 #include "mor1e/ops/cross_entropy.hpp"
-#include "mor1e/ops/gated_silu.hpp"
 #include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/linear_cross_entropy.hpp"
 #include "mor1e/ops/rotary_table.hpp"
+#include "mor1e/ops/silu.hpp"
 
 namespace mor1e::models {
 
 template <class B, class T>
-using llama_block = nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::gated_silu>>;
+using llama_block = nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::silu_op>>;
 
 template <class B, class T>
 class llama final : public language_model<B, T> {

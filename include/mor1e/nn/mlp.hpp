@@ -2,26 +2,27 @@
 #pragma once
 
 #include "mor1e/nn/projection_group.hpp"
+#include "mor1e/ops/gated.hpp"
 
 namespace mor1e::nn {
 
-/// down(act(gate(x)) * up(x)); `gated_activation` is an op on [gate | up], such as `ops::gated_silu`.
-template <class B, class T, auto gated_activation>
+/// down(act(gate(x)) * up(x)); `Activation` is an elementwise op such as `ops::silu_op`.
+template <class B, class T, class Activation>
 struct gated_mlp {
   projection_group<B, T> gate_up, down;
 
   var<T> forward(tape<B>& t, var<T> x, step_context<B, T>& step) const {
-    return down.forward(t, gated_activation(t, gate_up.forward(t, x, step)), step);
+    return down.forward(t, ops::gated<Activation>(t, gate_up.forward(t, x, step)), step);
   }
 };
 
 /// down(act(up(x)))
-template <class B, class T, auto activation>
+template <class B, class T, class Activation>
 struct mlp {
   projection_group<B, T> up, down;
 
   var<T> forward(tape<B>& t, var<T> x, step_context<B, T>& step) const {
-    return down.forward(t, activation(t, up.forward(t, x, step)), step);
+    return down.forward(t, t.template apply<Activation, T>({}, {up.forward(t, x, step)}), step);
   }
 };
 

@@ -1,0 +1,86 @@
+// The state of a run: enough to go on bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/io/safetensors.hpp"
+#include "mor1e/optim/adam.hpp"
+#include "mor1e/train/trainer.hpp"
+
+namespace mor1e::train {
+
+/// Where a run stands. Everything random in a run is a function of its seed and of these positions.
+struct run_state {
+  std::int64_t step = 0;               ///< optimiser steps done
+  std::int64_t sampler_position = 0;   ///< examples drawn
+  std::uint64_t log_bytes = 0;         ///< length of the log when the state was saved
+  nlohmann::json settings;             ///< what must not differ on resume: options, data, model, thread count
+};
+
+/// True if `folder` holds a checkpoint.
+bool has_checkpoint(const std::filesystem::path& folder);
+
+/// Throws `value_error` naming the first field of `settings` in which a run to be resumed differs from the one saved.
+/// Fields of `settings` under "advice" may differ; those that do are returned, as the resumed run is then not bit-exact.
+std::vector<std::string> check_settings(const nlohmann::json& saved, const nlohmann::json& now, const std::string& where);
+
+namespace detail {
+void write_checkpoint(const std::filesystem::path& folder, const run_state& state, std::int64_t adam_steps,
+                      const std::vector<io::stored_tensor>& tensors);
+run_state read_state(const std::filesystem::path& folder, std::int64_t& adam_steps);
+}  // namespace detail
+
+/// Writes folder/checkpoint as a whole or not at all: parameters, both moments, the state.
+template <class B, class T>
+void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, const run_state& state) {
+  std::vector<io::stored_tensor> tensors;
+  const auto moments = run.optimizer().moments();
+  for (std::size_t i = 0; i < run.parameters().size(); ++i) {
+    const param<B, T>& p = *run.parameters()[i];
+    tensors.push_back({"value." + p.name, dtype_of<T>, p.extents(), p.value.data()});
+    tensors.push_back({"first." + p.name, dtype_of<T>, p.extents(), moments[i].first.data()});
+    tensors.push_back({"second." + p.name, dtype_of<T>, p.extents(), moments[i].second.data()});
+  }
+  detail::write_checkpoint(folder, state, run.optimizer().steps(), tensors);
+}
+
+/// The settings saved in a folder, before anything is built from them. Throws `io_error`.
+inline run_state read_run_state(const std::filesystem::path& folder) {
+  std::int64_t steps = 0;
+  return detail::read_state(folder, steps);
+}
+
+/// Puts parameters and moments back. Throws `io_error` naming file and tensor for what is missing or of another shape.
+template <class B, class T>
+run_state load_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run) {
+  std::int64_t steps = 0;
+  run_state state = detail::read_state(folder, steps);
+  const io::safetensors_file file(folder / "checkpoint" / "state.safetensors");
+  std::vector<optim::adam_moments<T>> moments;
+  for (param<B, T>* p : run.parameters()) {
+    const auto read = [&](const std::string& name, T* to) {
+      const io::safetensors_entry& entry = file.at(name);
+      require<io_error>(entry.extents == p->extents() && entry.type == dtype_of<T>, file.path().string(), ": tensor '", name, "' is ",
+                        name_of(entry.type), " ", entry.extents, ", the run has ", name_of(dtype_of<T>), " ", p->extents());
+      file.read(entry, to);
+    };
+    moments.push_back({std::vector<T>(std::size_t(p->size())), std::vector<T>(std::size_t(p->size()))});
+    read("value." + p->name, p->value.data());
+    read("first." + p->name, moments.back().first.data());
+    read("second." + p->name, moments.back().second.data());
+  }
+  run.optimizer().restore(steps, std::move(moments));
+  return state;
+}
+
+}  // namespace mor1e::train
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/train/checkpoint.ipp"
+#endif

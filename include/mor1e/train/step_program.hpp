@@ -1,0 +1,157 @@
+// One forward and backward over a packed batch of a given size, planned once and run for each batch.
+#pragma once
+
+#include <algorithm>
+#include <compare>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "mor1e/autodiff/plan.hpp"
+#include "mor1e/data/packing.hpp"
+#include "mor1e/models/language_model.hpp"
+
+namespace mor1e::train {
+
+/// The sizes a plan is made for; batches are rounded up to buckets so that few occur.
+struct batch_size {
+  index_t rows = 0;       ///< tokens
+  index_t answers = 0;    ///< rows with a target
+  index_t sequences = 0;
+
+  friend auto operator<=>(const batch_size&, const batch_size&) = default;
+};
+
+/// The size of the plan that a batch runs in.
+inline batch_size size_of(const data::packed_batch& batch) {
+  return {batch.rows(), index_t(batch.answer_rows.size()), index_t(batch.segments.size())};
+}
+
+struct program_options {
+  bool training = true;          ///< with backward
+  bool recompute = false;        ///< run each block again before its backward
+  bool recompute_cheap = true;   ///< run row kernels again rather than keep their outputs
+  bool statistics = false;       ///< collect router statistics
+  index_t clusters = 0;          ///< columns of the intuition; 0: the method uses none
+};
+
+template <class B, class T>
+class step_program {
+ public:
+  step_program(B& device, models::language_model<B, T>& model, batch_size size, const program_options& options) : size_(size) {
+    tape<B> t(device, recording::plan);
+    step_.tokens = t.template input<std::int32_t>(size.rows, 1);
+    step_.positions = t.template input<std::int32_t>(size.rows, 1);
+    step_.instances = t.template input<std::int32_t>(size.rows, 1);
+    step_.segments = t.template input<std::int32_t>(size.sequences, segment_fields);
+    step_.answer_rows = t.template input<std::int32_t>(size.answers, 1);
+    step_.targets = t.template input<std::int32_t>(size.answers, 1);
+    step_.loss_scale = t.template input<T>(1, 1);
+    if (options.clusters) step_.intuition = t.template input<T>(size.sequences, options.clusters);
+    step_.training = options.training;
+    step_.recompute = options.recompute;
+    if (options.statistics) step_.routers = &routers_;
+    loss_ = model.loss(t, step_);
+    token_losses_ = models::token_losses(loss_, size.answers);
+    t.keep(token_losses_);
+    plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
+  }
+  step_program(const step_program&) = delete;
+  step_program& operator=(const step_program&) = delete;
+
+  /// Bytes of the slab a run needs.
+  std::size_t bytes() const { return plan_->bytes(); }
+  plan<B>& steps() { return *plan_; }
+
+  /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances.
+  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
+    if (!plan_->bound_to(memory)) plan_->bind(memory);
+    require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ", batch.answer_rows.size(), " answers and ",
+                         batch.examples, " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ", size_.sequences);
+    const auto column = [](const std::vector<std::int32_t>& values) { return view<const std::int32_t>(values.data(), index_t(values.size()), 1); };
+    plan_->fill(step_.tokens, column(batch.tokens));
+    plan_->fill(step_.positions, column(batch.positions));
+    plan_->fill(step_.answer_rows, column(batch.answer_rows));
+    plan_->fill(step_.targets, column(batch.targets));
+    const T scale = T(loss_scale);
+    plan_->fill(step_.loss_scale, view<const T>(&scale, 1, 1));
+
+    sequence_of_.assign(std::size_t(size_.rows), -1);
+    if (step_.intuition) felt_.assign(std::size_t(size_.sequences * step_.intuition.cols), T(0));
+    for (index_t i = 0; i < batch.examples; ++i) {
+      const segment& of = batch.segments[i];
+      std::fill(sequence_of_.begin() + of.begin, sequence_of_.begin() + of.end, std::int32_t(i));
+      if (!step_.intuition) continue;
+      const T* row = intuition.row(batch.instances[of.begin]);
+      std::copy(row, row + intuition.cols, felt_.begin() + i * intuition.cols);
+    }
+    plan_->fill(step_.segments, view<const std::int32_t>(&batch.segments.data()->begin, size_.sequences, segment_fields));
+    plan_->fill(step_.instances, column(sequence_of_));
+    if (step_.intuition) plan_->fill(step_.intuition, view<const T>(felt_.data(), size_.sequences, step_.intuition.cols));
+  }
+
+  /// The scaled loss of the batch that was filled in; gradients are added to the parameters.
+  double run() {
+    plan_->run();
+    return loss();
+  }
+  double run(std::vector<node_time>& times) {
+    plan_->run(times);
+    return loss();
+  }
+  /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
+  view<T> token_losses() { return plan_->value(token_losses_); }
+  /// Router statistics of the last run: name of the first linear of the group, and [linears, 1 + experts].
+  std::vector<std::pair<std::string, view<T>>> routers() {
+    std::vector<std::pair<std::string, view<T>>> out;
+    for (const auto& r : routers_) out.emplace_back(r.group, plan_->value(r.values));
+    return out;
+  }
+
+ private:
+  double loss() { return double(plan_->value(loss_)[0]); }
+
+  batch_size size_;
+  nn::step_context<B, T> step_;
+  std::vector<nn::router_statistics<T>> routers_;
+  var<T> loss_, token_losses_;
+  std::optional<plan<B>> plan_;
+  std::vector<std::int32_t> sequence_of_;
+  std::vector<T> felt_;
+};
+
+/// The programs of all batch sizes met so far. They share one slab, as one runs at a time.
+template <class B, class T>
+class program_cache {
+ public:
+  program_cache(B& device, models::language_model<B, T>& model, program_options options)
+      : device_(&device), model_(&model), options_(options), memory_(device) {}
+
+  /// The program for a batch, filled and ready to run.
+  step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
+    auto& program = of(size_of(batch));
+    program.fill(memory_.data(), batch, intuition, loss_scale);
+    return program;
+  }
+  step_program<B, T>& of(batch_size size) {
+    auto at = std::find_if(programs_.begin(), programs_.end(), [&](const auto& p) { return p.first == size; });
+    if (at == programs_.end()) {
+      programs_.emplace_back(size, std::make_unique<step_program<B, T>>(*device_, *model_, size, options_));
+      at = programs_.end() - 1;
+    }
+    memory_.reserve(at->second->bytes());
+    return *at->second;
+  }
+  const program_options& options() const { return options_; }
+  std::size_t bytes() const { return memory_.size(); }
+
+ private:
+  B* device_;
+  models::language_model<B, T>* model_;
+  program_options options_;
+  slab<B> memory_;
+  std::vector<std::pair<batch_size, std::unique_ptr<step_program<B, T>>>> programs_;
+};
+
+}  // namespace mor1e::train

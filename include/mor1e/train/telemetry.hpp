@@ -1,0 +1,67 @@
+// What a run says about itself: one JSON object a step, progress on a terminal.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/train/trainer.hpp"
+
+namespace mor1e::train {
+
+/// Largest resident memory of this process so far, in bytes (0 where the system does not say).
+std::uint64_t peak_memory();
+
+/// Per block of the model: mean entropy (nats), effective number of experts (exp of the entropy of the mean weights) and
+/// largest mean weight, averaged over the linears of the block.
+nlohmann::json summarise_routers(const std::vector<router_report>& routers);
+
+/// Minimum, quartiles and maximum. Empty input gives null.
+nlohmann::json quantiles(std::vector<double> values);
+
+/// A file of JSON lines, flushed line by line. On resume it is cut to the length it had when the state was saved.
+class json_log {
+ public:
+  json_log() = default;
+  /// Throws `io_error` if the file cannot be opened or is shorter than `keep` bytes.
+  json_log(const std::filesystem::path& path, std::uint64_t keep);
+  void write(const nlohmann::json& line);
+  /// Bytes written so far.
+  std::uint64_t size() const { return size_; }
+  explicit operator bool() const { return out_.is_open(); }
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream out_;
+  std::uint64_t size_ = 0;
+};
+
+/// A line on stderr with rate and time left: rewritten in place on a terminal, a plain line now and then elsewhere.
+/// Silent for the first two seconds.
+class progress {
+ public:
+  progress(std::string label, std::int64_t total, bool quiet);
+  ~progress();
+  /// `done` of `total`; `note` is appended (loss, tokens per second).
+  void show(std::int64_t done, const std::string& note = {});
+  void finish();
+
+ private:
+  using clock = std::chrono::steady_clock;
+  std::string label_;
+  std::int64_t total_, first_ = -1;
+  bool quiet_, terminal_, shown_ = false;
+  clock::time_point begin_, last_;
+};
+
+}  // namespace mor1e::train
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/train/telemetry.ipp"
+#endif

@@ -1,0 +1,108 @@
+// Definitions of train/telemetry.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include <unistd.h>
+
+#include "mor1e/core/error.hpp"
+#include "mor1e/train/telemetry.hpp"
+
+namespace mor1e::train {
+
+MOR1E_INLINE std::uint64_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+  return 0;
+}
+
+MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<router_report>& routers) {
+  struct sums {
+    double entropy = 0, effective = 0, largest = 0;
+    int count = 0;
+  };
+  std::vector<std::pair<std::string, sums>> blocks;
+  for (const router_report& r : routers) {
+    // "model.layers.7.self_attn.q_proj" belongs to block "7".
+    const std::size_t at = r.linear.find("layers."), end = at == std::string::npos ? at : r.linear.find('.', at + 7);
+    const std::string block = at == std::string::npos ? r.linear : r.linear.substr(at + 7, end - at - 7);
+    if (blocks.empty() || blocks.back().first != block) blocks.emplace_back(block, sums{});
+    double spread = 0;
+    for (double w : r.load)
+      if (w > 0) spread -= w * std::log(w);
+    sums& s = blocks.back().second;
+    s.entropy += r.entropy;
+    s.effective += std::exp(spread);
+    s.largest += r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end());
+    ++s.count;
+  }
+  nlohmann::json out = {{"entropy", nlohmann::json::array()}, {"effective_experts", nlohmann::json::array()}, {"largest_load", nlohmann::json::array()}};
+  for (const auto& [block, s] : blocks) {
+    out["entropy"].push_back(s.entropy / s.count);
+    out["effective_experts"].push_back(s.effective / s.count);
+    out["largest_load"].push_back(s.largest / s.count);
+  }
+  return out;
+}
+
+MOR1E_INLINE nlohmann::json quantiles(std::vector<double> values) {
+  if (values.empty()) return nullptr;
+  std::sort(values.begin(), values.end());
+  nlohmann::json out = nlohmann::json::array();
+  for (int quarter = 0; quarter <= 4; ++quarter) out.push_back(values[(values.size() - 1) * std::size_t(quarter) / 4]);
+  return out;
+}
+
+MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t keep) : path_(path), size_(keep) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (keep > 0) {
+    std::error_code failed;
+    const std::uint64_t found = std::filesystem::file_size(path, failed);
+    require<io_error>(!failed && found >= keep, path.string(), ": the log has ", failed ? 0 : found, " bytes, the checkpoint knows of ", keep);
+    std::filesystem::resize_file(path, keep);
+  }
+  out_.open(path, keep > 0 ? std::ios::app | std::ios::binary : std::ios::trunc | std::ios::binary);
+  require<io_error>(out_.is_open(), path.string(), ": the log cannot be written");
+}
+
+MOR1E_INLINE void json_log::write(const nlohmann::json& line) {
+  if (!out_.is_open()) return;
+  const std::string written = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  out_ << written << std::flush;
+  require<io_error>(out_.good(), path_.string(), ": the log cannot be written after ", size_, " bytes");
+  size_ += written.size();
+}
+
+MOR1E_INLINE progress::progress(std::string label, std::int64_t total, bool quiet)
+    : label_(std::move(label)), total_(total), quiet_(quiet), terminal_(isatty(STDERR_FILENO)), begin_(clock::now()), last_(begin_) {}
+
+MOR1E_INLINE progress::~progress() { finish(); }
+
+MOR1E_INLINE void progress::show(std::int64_t done, const std::string& note) {
+  if (quiet_) return;
+  if (first_ < 0) first_ = done - 1;
+  const auto now = clock::now();
+  const double elapsed = std::chrono::duration<double>(now - begin_).count(), since = std::chrono::duration<double>(now - last_).count();
+  if (elapsed < 2 || since < (terminal_ ? 0.2 : 15.0)) return;
+  last_ = now;
+  shown_ = true;
+  const double rate = double(done - first_) / elapsed;
+  const long left = rate > 0 ? std::lround(double(total_ - done) / rate) : 0;
+  std::fprintf(stderr, "%s%s %lld/%lld  %s%s%ld:%02ld left%s", terminal_ ? "\r\033[K" : "", label_.c_str(), static_cast<long long>(done),
+               static_cast<long long>(total_), note.c_str(), note.empty() ? "" : "  ", left / 60, left % 60, terminal_ ? "" : "\n");
+  std::fflush(stderr);
+}
+
+MOR1E_INLINE void progress::finish() {
+  if (shown_ && terminal_) std::fprintf(stderr, "\r\033[K");
+  shown_ = false;
+}
+
+}  // namespace mor1e::train
