@@ -102,10 +102,11 @@ class scheduler {
     return wanted && reached;
   }
 
-  /// Runs the forward of node i again into fresh slots; what it reads must be live or is made so first.
+  /// Runs the forward of node i again into fresh slots; what it reads must be live or is made so first. The workspace is
+  /// fresh too: one slot for both runs would be alive from the first to the second.
   void recompute(std::int32_t i) {
     const node<B> n = at(i);
-    for (int k = n.inputs; k < n.operands() + n.saved; ++k) {
+    for (int k = n.inputs; k < n.operands() + n.saved + n.forward_scratch; ++k) {
       const slot_id id = graph_.ids_of(n)[k];
       slot copy = graph_.slots[id];
       copy.data = nullptr;

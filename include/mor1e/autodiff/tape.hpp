@@ -69,6 +69,7 @@ class tape {
   /// Copies host values into an input.
   template <class T>
   void fill(var<T> v, view<const T> value) {
+    require<error>(runs(), "fill: a tape that plans holds no values; fill the plan");
     require<shape_error>(value.rows == v.rows && value.cols == v.cols, "fill: value [", value.rows, ", ", value.cols,
                          "] for an input [", v.rows, ", ", v.cols, "]");
     for (index_t i = 0; i < value.rows; ++i)

@@ -8,13 +8,14 @@ namespace mor1e::ops {
 
 /// y = a + b; da = db = dy                                                        a [T, n], b [T, n] -> y [T, n]
 /// In a residual b is the new branch, which has no other reader: y may take its place.
+/// Not cheap: recomputing one residual sum recomputes all below it, and needs every branch.
 struct add_op {
   static constexpr const char* label = "add";
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
     check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ", describe("b", in[1]));
-    return {.outputs = {{in[0].rows, in[0].cols}}, .cheap = true, .in_place = 1};
+    return {.outputs = {{in[0].rows, in[0].cols}}, .in_place = 1};
   }
 
   template <class B, class T>

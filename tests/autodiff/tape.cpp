@@ -1,0 +1,145 @@
+#include "mor1e/autodiff/tape.hpp"
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/ops/add.hpp"
+#include "mor1e/ops/linear.hpp"
+#include "mor1e/ops/multiply.hpp"
+#include "mor1e/ops/scale.hpp"
+#include "mor1e/ops/softmax.hpp"
+#include "mor1e/ops/sum.hpp"
+#include "mor1e/testing/counting.hpp"
+#include "mor1e/testing/random.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+/// d sum(f(x)) / dx for x [3, 4]
+template <class F>
+tensor<double> gradient_of(const tensor<double>& values, F f) {
+  reference device;
+  tape<reference> t(device);
+  const auto x = t.input<double>(values.matrix(), true);
+  t.backward(ops::sum(t, f(t, x)));
+  return t.gradient(x);
+}
+
+void check_equal(const tensor<double>& ours, const tensor<double>& x, double (*expected)(double)) {
+  for (index_t i = 0; i < x.size(); ++i) CHECK(ours[i] == doctest::Approx(expected(x[i])).epsilon(1e-14));
+}
+
+/// Fails when it runs, with everything it needs in place.
+struct failing_op {
+  static constexpr const char* label = "failing";
+  using attributes = no_attributes;
+  static signature shape(const attributes&, operands in) {
+    return {.outputs = {{in[0].rows, in[0].cols}}, .saved = {{in[0].rows, 1}}, .forward_scratch = {{7, 7}}};
+  }
+  template <class B, class T>
+  static void forward(call<B, T>, const attributes&) { throw value_error("failing: as asked"); }
+  template <class B, class T>
+  static void backward(call<B, T>, const attributes&) {}
+  static cost work(const attributes&, operands, bool) { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("a value with several consumers gets the sum of their gradients") {
+  const auto x = testing::random({3, 4}, 1);
+  SUBCASE("two ops") {
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, ops::scale(t, x, 3), ops::scale(t, x, -1)); }), x,
+                [](double) { return 2.0; });
+  }
+  SUBCASE("one op twice: product") {
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::multiply(t, x, x); }), x, [](double v) { return 2 * v; });
+  }
+  SUBCASE("one op twice: sum") {
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, x, x); }), x, [](double) { return 2.0; });
+  }
+  SUBCASE("two ops, and one of them twice") {
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, ops::multiply(t, x, x), x); }), x,
+                [](double v) { return 2 * v + 1; });
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, x, ops::multiply(t, x, x)); }), x,
+                [](double v) { return 2 * v + 1; });
+  }
+  SUBCASE("a value made on the tape") {
+    check_equal(gradient_of(x,
+                            [](auto& t, auto x) {
+                              const auto y = ops::scale(t, x, 2);
+                              return ops::add(t, ops::multiply(t, y, y), ops::add(t, y, y));
+                            }),
+                x, [](double v) { return 8 * v + 4; });
+  }
+  SUBCASE("a fourth power") {
+    check_equal(gradient_of(x,
+                            [](auto& t, auto x) {
+                              const auto y = ops::multiply(t, x, x);
+                              return ops::multiply(t, y, y);
+                            }),
+                x, [](double v) { return 4 * v * v * v; });
+  }
+}
+
+TEST_CASE("gradients of a parameter accumulate, over uses and over sweeps") {
+  reference device;
+  param<reference, double> w("w", shape{2, 3});
+  const auto values = testing::random({2, 3}, 2);
+  std::copy(values.begin(), values.end(), w.value.begin());
+  for (int sweep = 1; sweep <= 2; ++sweep) {
+    tape t(device);
+    const auto first = t.use(w), second = t.use(w);
+    t.backward(ops::sum(t, ops::add(t, ops::multiply(t, first, second), first)));
+    for (index_t i = 0; i < w.size(); ++i) CHECK(w.gradient[i] == doctest::Approx(sweep * (2 * values[i] + 1)));
+  }
+  w.clear_gradient();
+  CHECK(w.gradient[0] == 0);
+}
+
+TEST_CASE("what the loss does not depend on has no gradient") {
+  reference device;
+  tape t(device);
+  const auto values = testing::random({2, 3}, 3);
+  const auto x = t.input<double>(values.matrix(), true), unused = t.input<double>(values.matrix(), true);
+  ops::softmax(t, unused);
+  t.backward(ops::sum(t, x));
+  CHECK(t.gradient(x)[5] == 1);
+  CHECK(t.gradient(unused)[5] == 0);
+}
+
+TEST_CASE("a throw in mid-forward leaks nothing") {
+  testing::counting<reference> device;
+  for (const recording how : {recording::gradients, recording::forward}) {
+    {
+      tape<testing::counting<reference>> t(device, how);
+      const auto values = testing::random({3, 4}, 4);
+      const auto x = t.input<double>(values.matrix(), true);
+      const auto y = ops::softmax(t, x);
+      CHECK_THROWS_AS((t.apply<failing_op, double>({}, {y})), value_error);
+      CHECK_THROWS_AS(t.stretch(true, [&] { return t.apply<failing_op, double>({}, {ops::softmax(t, y)}); }), value_error);
+      CHECK_THROWS_AS(ops::add(t, y, t.input<double>(1, 1)), shape_error);
+      CHECK(device.live > 0);
+      // The tape is as good as before.
+      const auto loss = ops::sum(t, ops::multiply(t, y, y));
+      if (how == recording::gradients) t.backward(loss);
+      CHECK(t.read(loss)[0] > 0);
+    }
+    CHECK(device.allocations > 0);
+    CHECK(device.live == 0);
+  }
+}
+
+TEST_CASE("misuse is refused by name") {
+  reference device;
+  tape t(device);
+  const auto values = testing::random({2, 3}, 5);
+  const auto x = t.input<double>(values.matrix(), true);
+  const auto y = ops::sum(t, ops::softmax(t, x));
+  CHECK_THROWS_WITH_AS(t.backward(x), "backward: a root [2, 3] needs a cotangent", shape_error);
+  CHECK_THROWS_WITH_AS(ops::add(t, x, var<double>{}), doctest::Contains("add: "), error);
+  t.backward(y);
+  CHECK_THROWS_WITH_AS(t.backward(y), "backward: the tape was swept already", error);
+  tape plans(device, recording::plan);
+  CHECK_THROWS_WITH_AS(plans.input<double>(values.matrix()), doctest::Contains("fill: "), error);
+}
