@@ -10,7 +10,8 @@ using namespace mor1e;
 
 TEST_CASE("philox4x32-10 gives the published known answers") {
   static_assert(philox(0, {}) == philox_block{{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u}});
-  static_assert(philox(~std::uint64_t(0), {{~0u, ~0u, ~0u, ~0u}}) == philox_block{{0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu}});
+  static_assert(philox(~std::uint64_t(0), {{~0u, ~0u, ~0u, ~0u}}) ==
+                philox_block{{0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu}});
   // Key and counter from the digits of pi.
   static_assert(philox(0x299f31d0a4093822u, {{0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u}}) ==
                 philox_block{{0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u}});

@@ -10,7 +10,8 @@ using namespace mor1e::data;
 
 namespace {
 example row(const std::string& id) {
-  return parse_example(text(R"({"id":")", id, R"(","task":"t","context":"","question":"Q?","choices":["x","y"],"answer":0})"), "test");
+  return parse_example(
+      text(R"({"id":")", id, R"(","task":"t","context":"","question":"Q?","choices":["x","y"],"answer":0})"), "test");
 }
 }  // namespace
 
@@ -18,7 +19,8 @@ TEST_CASE("tasks are selected by name, in the order asked for") {
   const std::vector<std::string> present{"anli", "boolq", "rte"};
   CHECK(select_tasks(present, "") == present);
   CHECK(select_tasks(present, "rte,anli") == std::vector<std::string>{"rte", "anli"});
-  CHECK_THROWS_WITH_AS(select_tasks(present, "boolq,qnli"), "tasks: 'qnli' is not among those present: anli, boolq, rte", value_error);
+  CHECK_THROWS_WITH_AS(select_tasks(present, "boolq,qnli"),
+                       "tasks: 'qnli' is not among those present: anli, boolq, rte", value_error);
   CHECK_THROWS_AS(select_tasks(present, "boolq,"), value_error);
   CHECK_THROWS_WITH_AS(select_tasks(present, "rte,rte"), "tasks: 'rte' is named twice", value_error);
 }
@@ -53,6 +55,7 @@ TEST_CASE("folders without a task, and names that leave the folder") {
   CHECK_THROWS_AS(tasks_in(scratch.path), io_error);
   CHECK_THROWS_AS(tasks_in(scratch.path / "missing"), io_error);
   CHECK_THROWS_AS(write_data_folder(scratch.path / "data", {}), value_error);
-  for (const char* name : {"", "..", "a/b"}) CHECK_THROWS_AS(write_data_folder(scratch.path / "data", {{name, {row("1")}, {}}}), value_error);
+  for (const char* name : {"", "..", "a/b"})
+    CHECK_THROWS_AS(write_data_folder(scratch.path / "data", {{name, {row("1")}, {}}}), value_error);
   CHECK(!exists(scratch.path / "data"));
 }

@@ -11,7 +11,8 @@ using namespace mor1e::data;
 namespace {
 using ints = std::vector<std::int32_t>;
 
-const std::vector<encoded_example> three{{"a", {10, 11, 12}, 2, 7}, {"b", {20, 21, 22, 23}, 2, 5}, {"c", {30, 31}, 1, 9}};
+const std::vector<encoded_example> three{
+    {"a", {10, 11, 12}, 2, 7}, {"b", {20, 21, 22, 23}, 2, 5}, {"c", {30, 31}, 1, 9}};
 
 using bounds = std::vector<std::pair<int, int>>;
 bounds bounds_of(const packed_batch& batch) {
@@ -27,7 +28,8 @@ bounds bounds_of(const packed_batch& batch) {
 
 TEST_CASE("two examples and a dead segment, written out") {
   const std::vector<index_t> order{1, 0};
-  const auto batches = pack(three, order, {.tokens = 10, .context = 10, .row_bucket = 4, .segment_bucket = 2, .answer_bucket = 4});
+  const auto batches =
+      pack(three, order, {.tokens = 10, .context = 10, .row_bucket = 4, .segment_bucket = 2, .answer_bucket = 4});
   REQUIRE(batches.size() == 1);
   const packed_batch& batch = batches[0];
   CHECK(batch.tokens == ints{20, 21, 22, 23, 10, 11, 12, 0});
@@ -43,18 +45,22 @@ TEST_CASE("two examples and a dead segment, written out") {
 }
 
 TEST_CASE("a batch that fills its bucket has no dead segment") {
-  const auto batches = pack(three, {.tokens = 9, .context = 9, .row_bucket = 9, .segment_bucket = 1, .answer_bucket = 2});
+  const auto batches =
+      pack(three, {.tokens = 9, .context = 9, .row_bucket = 9, .segment_bucket = 1, .answer_bucket = 2});
   REQUIRE(batches.size() == 1);
   CHECK(bounds_of(batches[0]) == bounds{{0, 3}, {3, 7}, {7, 9}});
   CHECK(batches[0].targets == ints{12, 22, 23, 31});
 }
 
 TEST_CASE("the budget counts tokens, and the order of examples is kept") {
-  const auto batches = pack(three, {.tokens = 6, .context = 6, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1});
+  const auto batches =
+      pack(three, {.tokens = 6, .context = 6, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1});
   REQUIRE(batches.size() == 2);
   CHECK(batches[0].tokens == ints{10, 11, 12});
   CHECK(batches[1].tokens == ints{20, 21, 22, 23, 30, 31});
-  CHECK(pack(three, {.tokens = 7, .context = 7, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1})[0].examples == 2);
+  CHECK(
+      pack(three, {.tokens = 7, .context = 7, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1})[0].examples ==
+      2);
   CHECK(pack({}, packing_options{}).empty());
 }
 
@@ -97,13 +103,16 @@ TEST_CASE("what is too long is refused by name, or cut at the left of the prompt
   CHECK(batches[0].answer_rows == ints{1, 2});
   CHECK(batches[0].targets == ints{5, 6});
   options.context = 2;
-  CHECK_THROWS_WITH_AS(pack(one, options), "example long: a target of 2 tokens and a prompt exceed the 2 tokens the model takes", value_error);
+  CHECK_THROWS_WITH_AS(pack(one, options),
+                       "example long: a target of 2 tokens and a prompt exceed the 2 tokens the model takes",
+                       value_error);
   CHECK_THROWS_WITH_AS(pack(one, {.tokens = 5}), "example long: 6 tokens exceed the 5 tokens of a batch", value_error);
 }
 
 TEST_CASE("targets that cannot be predicted, and options without meaning") {
   CHECK_THROWS_AS(pack(std::vector<encoded_example>{{"x", {1, 2}, 0, 0}}), value_error);
-  CHECK_THROWS_WITH_AS(pack(std::vector<encoded_example>{{"x", {1, 2}, 3, 0}}), "example x: its target starts at token 3 of 2", value_error);
+  CHECK_THROWS_WITH_AS(pack(std::vector<encoded_example>{{"x", {1, 2}, 3, 0}}),
+                       "example x: its target starts at token 3 of 2", value_error);
   CHECK(pack(std::vector<encoded_example>{{"x", {1, 2}, 2, 0}})[0].targets.empty());
   CHECK_THROWS_AS(pack(three, {.tokens = 10, .context = 10, .row_bucket = 0}), value_error);
   const std::vector<index_t> order{3};

@@ -46,7 +46,8 @@ TEST_CASE("round-robin: each round has every task once, each task gives all its 
   const std::size_t sizes[3] = {2, 5, 3};
   for (int task = 0; task < 3; ++task)
     for (std::size_t begin = 0; begin < 30; begin += sizes[task])
-      CHECK(std::set<index_t>(given[task].begin() + index_t(begin), given[task].begin() + index_t(begin + sizes[task])).size() == sizes[task]);
+      CHECK(std::set<index_t>(given[task].begin() + index_t(begin), given[task].begin() + index_t(begin + sizes[task]))
+                .size() == sizes[task]);
 }
 
 TEST_CASE("a sampler resumes from its position") {
@@ -67,9 +68,11 @@ TEST_CASE("a sampler resumes from its position") {
 TEST_CASE("orders by name, and what is refused") {
   CHECK(sampling_order_named("shuffled") == sampling_order::shuffled);
   CHECK(sampling_order_named("round-robin") == sampling_order::round_robin);
-  CHECK_THROWS_WITH_AS(sampling_order_named("random"), "sampling order 'random' is unknown; there are: shuffled, round-robin", value_error);
+  CHECK_THROWS_WITH_AS(sampling_order_named("random"),
+                       "sampling order 'random' is unknown; there are: shuffled, round-robin", value_error);
   CHECK_THROWS_AS(sampler({}, sampling_order::shuffled, 0), value_error);
-  CHECK_THROWS_WITH_AS(sampler({3, 0}, sampling_order::round_robin, 0), "sampler: task number 1 has 0 examples", value_error);
+  CHECK_THROWS_WITH_AS(sampler({3, 0}, sampling_order::round_robin, 0), "sampler: task number 1 has 0 examples",
+                       value_error);
   sampler samples({3}, sampling_order::shuffled, 0);
   CHECK_THROWS_AS(samples.seek(-1), value_error);
 }

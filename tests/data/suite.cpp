@@ -24,8 +24,10 @@ std::set<std::string> words_of(const std::string& line) {
   std::set<std::string> words;
   std::string word;
   for (char c : line + " ") {
-    if (std::isalpha(static_cast<unsigned char>(c))) word += c;
-    else if (!word.empty()) words.insert(std::exchange(word, ""));
+    if (std::isalpha(static_cast<unsigned char>(c)))
+      word += c;
+    else if (!word.empty())
+      words.insert(std::exchange(word, ""));
   }
   return words;
 }
@@ -36,13 +38,16 @@ const suite_family& family_named(std::string_view name) {
   throw value_error("no such family");
 }
 
-bool contains(std::span<const std::string_view> list, std::string_view word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+bool contains(std::span<const std::string_view> list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
 
 /// The rule of the reviews, read from the text: a good adjective praises unless the line negates it.
 bool praises(const std::string& line) {
   const auto words = words_of(line);
   const bool negated = words.count("not") || words.count("anything") || words.count("Hardly");
-  const bool good = std::any_of(words.begin(), words.end(), [](const std::string& w) { return contains(suite_words::positive, w); });
+  const bool good =
+      std::any_of(words.begin(), words.end(), [](const std::string& w) { return contains(suite_words::positive, w); });
   return good != negated;
 }
 
@@ -66,9 +71,10 @@ TEST_CASE("three words of ten are held out, as counted for the published figures
 
 TEST_CASE("no word of a pool is used in both splits") {
   const auto held = [](const std::string& word) {
-    const bool listed = contains(suite_words::women, word) || contains(suite_words::men, word) || contains(suite_words::positive, word) ||
-                        contains(suite_words::negative, word) ||
-                        std::any_of(std::begin(suite_words::domains), std::end(suite_words::domains), [&](const auto& d) { return contains(d.nouns, word); });
+    const bool listed = contains(suite_words::women, word) || contains(suite_words::men, word) ||
+                        contains(suite_words::positive, word) || contains(suite_words::negative, word) ||
+                        std::any_of(std::begin(suite_words::domains), std::end(suite_words::domains),
+                                    [&](const auto& d) { return contains(d.nouns, word); });
     return listed ? (held_out(word) ? 1 : 0) : -1;
   };
   std::set<std::string> prompts;
@@ -81,7 +87,8 @@ TEST_CASE("no word of a pool is used in both splits") {
         prompts.insert(row.question);
         ++items;
         // The first line holds the pool words; a question may name "play" or "watch" in no other role.
-        for (const std::string& word : words_of(row.question.substr(0, row.question.find('\n')))) CHECK((held(word) == -1 || held(word) == expected));
+        for (const std::string& word : words_of(row.question.substr(0, row.question.find('\n'))))
+          CHECK((held(word) == -1 || held(word) == expected));
       }
   }
   CHECK(prompts.size() == items);  // within a split and across
@@ -95,8 +102,10 @@ TEST_CASE("labels are balanced exactly, names stand first as often as second") {
       for (const example& row : rows) ++given[row.answers[0]];
       const int labels = int(rows[0].choices.size());
       for (int label = 0; label < labels; ++label)
-        if (family.balanced) CHECK(given[label] == 240 / labels);
-        else CHECK(std::abs(given[label] - 120) < 5 * 8);  // five standard deviations of a fair coin
+        if (family.balanced)
+          CHECK(given[label] == 240 / labels);
+        else
+          CHECK(std::abs(given[label] - 120) < 5 * 8);  // five standard deviations of a fair coin
     }
 }
 
@@ -130,7 +139,8 @@ TEST_CASE("coref answers with the name the pronoun fits") {
 TEST_CASE("compare answers with the first name unless the antonym is asked") {
   for (const example& row : suite_examples(family_named("compare"), suite_split::train, 200, 1, every_word)) {
     const std::size_t line = row.question.find('\n');
-    const std::string asked = row.question.substr(line + 8, row.question.size() - line - 9);  // between "Who is " and "?"
+    const std::string asked =
+        row.question.substr(line + 8, row.question.size() - line - 9);  // between "Who is " and "?"
     const bool same = row.question.find(" is " + asked + " than ") != std::string::npos;
     CHECK(row.answers[0] == (same ? 0 : 1));
     CHECK(row.choices[0] != row.choices[1]);
@@ -140,9 +150,11 @@ TEST_CASE("compare answers with the first name unless the antonym is asked") {
 TEST_CASE("the suite is a function of its seed, and a data folder keeps its wording") {
   const auto& family = family_named("review");
   const auto rows = suite_examples(family, suite_split::eval, 20, 7, every_word);
-  const auto again = suite_examples(family, suite_split::eval, 20, 7, every_word), other = suite_examples(family, suite_split::eval, 20, 8, every_word);
+  const auto again = suite_examples(family, suite_split::eval, 20, 7, every_word),
+             other = suite_examples(family, suite_split::eval, 20, 8, every_word);
   CHECK(to_line(rows[19]) == to_line(again[19]));
-  CHECK(to_line(rows[0]) + to_line(rows[1]) + to_line(rows[2]) != to_line(other[0]) + to_line(other[1]) + to_line(other[2]));
+  CHECK(to_line(rows[0]) + to_line(rows[1]) + to_line(rows[2]) !=
+        to_line(other[0]) + to_line(other[1]) + to_line(other[2]));
 
   const temporary_folder scratch;
   write_data_folder(scratch.path / "suite", make_suite(every_word, {.train_items = 8, .eval_items = 8}));
@@ -162,7 +174,9 @@ TEST_CASE("answers are one token, or the family is refused") {
     for (const std::string& name : row.choices) CHECK(name.size() <= 4);
   CHECK_THROWS_WITH_AS(suite_examples(family_named("review"), suite_split::train, 5, 1, short_names),
                        "suite: family review: the answer 'positive' is not one token", value_error);
-  CHECK_THROWS_AS(suite_examples(family_named("compare"), suite_split::train, 5, 1, [](std::string_view) { return false; }), value_error);
+  CHECK_THROWS_AS(
+      suite_examples(family_named("compare"), suite_split::train, 5, 1, [](std::string_view) { return false; }),
+      value_error);
   CHECK_THROWS_WITH_AS(suite_examples(family_named("compare"), suite_split::eval, 5000, 1, every_word),
                        "suite: family compare gives only 1080 of 5000 different eval items", value_error);
 }

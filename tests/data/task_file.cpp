@@ -37,11 +37,13 @@ TEST_CASE("a row with choices") {
 }
 
 TEST_CASE("a row with several right answers, and an instruction") {
-  const example record = parse_example(R"({"id":"r","task":"record","context":"c","question":"q","choices":["x","y","z"],"answer":[2,0]})", "f:1");
+  const example record = parse_example(
+      R"({"id":"r","task":"record","context":"c","question":"q","choices":["x","y","z"],"answer":[2,0]})", "f:1");
   CHECK(record.answers == std::vector<int>{2, 0});
   CHECK(record.accepts(0));
   CHECK(!record.accepts(1));
-  const example alpaca = parse_example(R"({"id":"i","task":"alpaca","instruction":"Do.","input":"This","output":"Done."})", "f:1");
+  const example alpaca =
+      parse_example(R"({"id":"i","task":"alpaca","instruction":"Do.","input":"This","output":"Done."})", "f:1");
   CHECK(alpaca.is_instruction());
   CHECK(alpaca.question == "Do.");
   CHECK(alpaca.context == "This");
@@ -60,8 +62,12 @@ TEST_CASE("a row may state its wording; foreign meta fields are left alone") {
 }
 
 TEST_CASE("what is written is read back") {
-  for (const std::string& line : {good, std::string(R"({"id":"r","task":"t","context":"\u00e9\n\"","question":"q","choices":["x"],"answer":[0,0],"meta":{"template":"bare","answer":"letter"}})"),
-                                  std::string(R"({"id":"i","task":"t","instruction":"I","input":"","output":"O"})")}) {
+  for (
+      const std::string& line :
+      {good,
+       std::string(
+           R"({"id":"r","task":"t","context":"\u00e9\n\"","question":"q","choices":["x"],"answer":[0,0],"meta":{"template":"bare","answer":"letter"}})"),
+       std::string(R"({"id":"i","task":"t","instruction":"I","input":"","output":"O"})")}) {
     const example row = parse_example(line, "f:1"), again = parse_example(to_line(row), "f:1");
     CHECK(again.id == row.id);
     CHECK(again.context == row.context);
@@ -86,12 +92,15 @@ TEST_CASE("every malformed row is refused by place and field") {
   };
   CHECK(refusal(row("[\"x\",\"y\"]", "2")) == "f:3: field 'answer': index 2 is outside the 2 choices (0 to 1)");
   CHECK(refusal(row("[\"x\",\"y\"]", "-1")) == "f:3: field 'answer': index -1 is outside the 2 choices (0 to 1)");
-  CHECK(refusal(row("[\"x\"]", "18446744073709551615")).find("index 18446744073709551615 is outside") != std::string::npos);
+  CHECK(refusal(row("[\"x\"]", "18446744073709551615")).find("index 18446744073709551615 is outside") !=
+        std::string::npos);
   CHECK(refusal(row("[\"x\",\"y\"]", "[0,5]")) == "f:3: field 'answer': index 5 is outside the 2 choices (0 to 1)");
   CHECK(refusal(row("[\"x\"]", "[]")) == "f:3: field 'answer' is an empty list");
   CHECK(refusal(row("[\"x\"]", "0.0")) == "f:3: field 'answer' must be an integer or a list of integers, found number");
-  CHECK(refusal(row("[\"x\"]", "\"A\"")) == "f:3: field 'answer' must be an integer or a list of integers, found string");
-  CHECK(refusal(row("[\"x\"]", "true")) == "f:3: field 'answer' must be an integer or a list of integers, found boolean");
+  CHECK(refusal(row("[\"x\"]", "\"A\"")) ==
+        "f:3: field 'answer' must be an integer or a list of integers, found string");
+  CHECK(refusal(row("[\"x\"]", "true")) ==
+        "f:3: field 'answer' must be an integer or a list of integers, found boolean");
   CHECK(refusal(row("[]", "0")) == "f:3: field 'choices' is empty");
   CHECK(refusal(row("[\"x\",\"\"]", "0")) == "f:3: field 'choices': choice 1 is empty");
   CHECK(refusal(row("[\"x\",1]", "0")) == "f:3: field 'choices' must be a list of strings, found number");
@@ -102,7 +111,8 @@ TEST_CASE("every malformed row is refused by place and field") {
     CHECK(refusal(line) == "f:3: field '" + field + "' is missing");
   }
   CHECK(refusal(R"({"id":"i","task":"t","instruction":"I","output":"O"})") == "f:3: field 'input' is missing");
-  CHECK(refusal(R"({"id":7,"task":"t","instruction":"I","input":"","output":"O"})") == "f:3: field 'id' must be a string, found number");
+  CHECK(refusal(R"({"id":7,"task":"t","instruction":"I","input":"","output":"O"})") ==
+        "f:3: field 'id' must be a string, found number");
 }
 
 TEST_CASE("files: line numbers, blank lines, line ends") {

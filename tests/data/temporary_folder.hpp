@@ -1,11 +1,10 @@
 // A folder of one test, removed at its end.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <unistd.h>
 
 struct temporary_folder {
   std::filesystem::path path = std::filesystem::temp_directory_path() / ("mor1e-data-test-" + std::to_string(getpid()));

@@ -10,9 +10,13 @@ using namespace mor1e;
 using namespace mor1e::eval;
 
 TEST_CASE("wilson intervals of published tables") {
-  struct row { index_t hits, count; double low, high; };
+  struct row {
+    index_t hits, count;
+    double low, high;
+  };
   // Per cent, rounded as printed.
-  for (const row& r : {row{16, 60, 17, 39}, row{42, 60, 57, 80}, row{0, 60, 0, 6}, row{60, 60, 94, 100}, row{59, 60, 91, 100}, row{29, 60, 36, 61}}) {
+  for (const row& r : {row{16, 60, 17, 39}, row{42, 60, 57, 80}, row{0, 60, 0, 6}, row{60, 60, 94, 100},
+                       row{59, 60, 91, 100}, row{29, 60, 36, 61}}) {
     const interval found = wilson(r.hits, r.count);
     CHECK(std::round(100 * found.low) == r.low);
     CHECK(std::round(100 * found.high) == r.high);
@@ -59,7 +63,7 @@ TEST_CASE("exact McNemar p-values") {
 TEST_CASE("the paired bootstrap agrees with the normal interval of a mean, and uses the pairing") {
   std::vector<double> first(400), second(400);
   for (std::size_t i = 0; i < first.size(); ++i) {
-    first[i] = double(i % 100);                        // a large spread shared by both: it must cancel
+    first[i] = double(i % 100);  // a large spread shared by both: it must cancel
     second[i] = first[i] + (i % 4 == 0 ? 1 : 0);
   }
   const interval found = paired_bootstrap(first, second);

@@ -1,4 +1,6 @@
 // Adam, the schedule and clipping against what torch and transformers computed.
+#include "mor1e/testing/golden.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,7 +15,6 @@
 #include "mor1e/optim/adam.hpp"
 #include "mor1e/optim/clip.hpp"
 #include "mor1e/optim/schedule.hpp"
-#include "mor1e/testing/golden.hpp"
 
 using namespace mor1e;
 using namespace mor1e::optim;
@@ -52,9 +53,11 @@ void check_adam(const std::string& prefix, double tolerance) {
       CHECK(testing::violation(value.data(), after.data() + step * size, size, {.atol = tolerance}) == "");
     }
     const auto& moments = optimizer.moments()[0];
-    const tensor<T> first = file.read<T>(prefix + "." + name + ".exp_avg"), second = file.read<T>(prefix + "." + name + ".exp_avg_sq");
+    const tensor<T> first = file.read<T>(prefix + "." + name + ".exp_avg"),
+                    second = file.read<T>(prefix + "." + name + ".exp_avg_sq");
     CHECK(testing::violation(moments.first.data(), first.data(), size, {.atol = tolerance}) == "");
-    // Second moments reach 84, where neighbouring floats are 7.6e-6 apart: an absolute 1e-5 alone would allow one ulp in 50 steps.
+    // Second moments reach 84, where neighbouring floats are 7.6e-6 apart: an absolute 1e-5 alone would allow one ulp
+    // in 50 steps.
     const double ulps = 8 * double(std::numeric_limits<T>::epsilon());
     CHECK(testing::violation(moments.second.data(), second.data(), size, {.atol = tolerance, .rtol = ulps}) == "");
   }
@@ -72,7 +75,8 @@ TEST_CASE("cosine schedule with warm-up") {
     const std::vector<double> factors = fact.at("factor_at_step");
     for (std::size_t step = 0; step < factors.size(); ++step) {
       CAPTURE(step);
-      CHECK(std::abs(cosine_with_warmup(std::int64_t(step), fact.at("warmup"), fact.at("total")) - factors[step]) < 1e-12);
+      CHECK(std::abs(cosine_with_warmup(std::int64_t(step), fact.at("warmup"), fact.at("total")) - factors[step]) <
+            1e-12);
     }
   }
 }
@@ -103,12 +107,19 @@ TEST_CASE("clipping, also of what is not finite") {
       for (index_t j = 0; j < gradients[i].size(); ++j) {
         float expected = clipped[i][j];
         // Where a float norm overflows or underflows, the rule itself with the double norm.
-        if (!exact_is_stored) expected = float(double(file.read<float>(text(name, ".in.", i))[j]) * std::min(1., max_norm / (std::sqrt(squares) + 1e-6)));
-        if (std::isnan(expected)) CHECK(std::isnan(gradients[i][j]));
-        else CHECK(std::abs(gradients[i][j] - expected) <= 1e-5);
+        if (!exact_is_stored)
+          expected = float(double(file.read<float>(text(name, ".in.", i))[j]) *
+                           std::min(1., max_norm / (std::sqrt(squares) + 1e-6)));
+        if (std::isnan(expected))
+          CHECK(std::isnan(gradients[i][j]));
+        else
+          CHECK(std::abs(gradients[i][j] - expected) <= 1e-5);
       }
-    if (std::isnan(stored)) CHECK(std::isnan(norm));
-    else if (exact_is_stored) CHECK((norm == stored || std::abs(norm - stored) <= 1e-5 * stored));
-    else CHECK(norm == doctest::Approx(std::sqrt(squares)));
+    if (std::isnan(stored))
+      CHECK(std::isnan(norm));
+    else if (exact_is_stored)
+      CHECK((norm == stored || std::abs(norm - stored) <= 1e-5 * stored));
+    else
+      CHECK(norm == doctest::Approx(std::sqrt(squares)));
   }
 }

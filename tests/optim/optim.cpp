@@ -21,8 +21,9 @@ TEST_CASE("the first adam step moves by the learning rate, against the gradient'
 
 TEST_CASE("learning rate scale, schedule factor and decay act on each tensor by itself") {
   std::vector<double> a{1}, b{1}, c{1}, gradient{1}, none{0};
-  adam<double> optimizer({{a.data(), gradient.data(), 1, 0.25}, {b.data(), none.data(), 1}, {c.data(), none.data(), 1, 1, false}},
-                         {.learning_rate = 0.1, .weight_decay = 0.5});
+  adam<double> optimizer(
+      {{a.data(), gradient.data(), 1, 0.25}, {b.data(), none.data(), 1}, {c.data(), none.data(), 1, 1, false}},
+      {.learning_rate = 0.1, .weight_decay = 0.5});
   optimizer.step(0.5);
   CHECK(a[0] == doctest::Approx((1 - 0.0125 * 0.5) - 0.0125));
   CHECK(b[0] == doctest::Approx(1 - 0.05 * 0.5));
@@ -70,7 +71,8 @@ TEST_CASE("adam refuses options and states that do not fit") {
   CHECK_THROWS_AS(adam<float>(parameters, {.learning_rate = std::nan("")}), value_error);
   adam<float> optimizer(parameters, {});
   CHECK_THROWS_WITH_AS(optimizer.restore(1, {}), "adam: moments of 0 tensors for 1", value_error);
-  CHECK_THROWS_WITH_AS(optimizer.restore(1, {{{0, 0}, {0}}}), "adam: tensor 0 has 2 elements, its moments 2 and 1", value_error);
+  CHECK_THROWS_WITH_AS(optimizer.restore(1, {{{0, 0}, {0}}}), "adam: tensor 0 has 2 elements, its moments 2 and 1",
+                       value_error);
 }
 
 TEST_CASE("the schedule holds its ends") {

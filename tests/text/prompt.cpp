@@ -53,7 +53,8 @@ TEST_CASE("a row states its own wording, an option overrides it") {
   CHECK(render(row).prompt == "Review: The villa was ugly.\nGive the label.\nAnswer:");
   CHECK(render(row).target == " yes it is");
   CHECK(render(row, {.template_name = "", .style = answer_style::letter}).target == " B");
-  CHECK(render(row, {.template_name = "plain", .style = {}}).prompt == "Question: Review: The villa was ugly.\nGive the label.\nAnswer:");
+  CHECK(render(row, {.template_name = "plain", .style = {}}).prompt ==
+        "Question: Review: The villa was ugly.\nGive the label.\nAnswer:");
 }
 
 TEST_CASE("instructions: the input has a line if there is one, and the answer ends") {
@@ -81,7 +82,8 @@ TEST_CASE("letters end at Z") {
 }
 
 TEST_CASE("what does not exist is refused") {
-  CHECK_THROWS_WITH_AS(find_template("fancy"), "prompt template 'fancy' is unknown; there are: plain, release, bare", value_error);
+  CHECK_THROWS_WITH_AS(find_template("fancy"), "prompt template 'fancy' is unknown; there are: plain, release, bare",
+                       value_error);
   CHECK_THROWS_AS(render_choice(question(""), 2), value_error);
   CHECK_THROWS_AS(render_choice(question(""), -1), value_error);
 }
@@ -100,7 +102,8 @@ TEST_CASE("the prompts of the scoring fixtures") {
   REQUIRE(!items.empty());
   for (const auto& item : items) {
     const data::example& row = rows.at(item.at("id").get<std::string>());
-    CHECK(render_prompt(row, {.template_name = "", .style = answer_style::text}) == item.at("prompt").get<std::string>());
+    CHECK(render_prompt(row, {.template_name = "", .style = answer_style::text}) ==
+          item.at("prompt").get<std::string>());
     CHECK(render_prompt(row) == item.at("letter_prompt").get<std::string>());
   }
 }

@@ -28,7 +28,7 @@ constexpr philox_block philox(std::uint64_t key, philox_block counter) {
     const std::uint64_t odd = std::uint64_t(0xCD9E8D57u) * counter.word[2];
     counter = {{std::uint32_t(odd >> 32) ^ counter.word[1] ^ key_low, std::uint32_t(odd),
                 std::uint32_t(even >> 32) ^ counter.word[3] ^ key_high, std::uint32_t(even)}};
-    key_low += 0x9E3779B9u;   // the golden ratio and sqrt(3) - 1: the Weyl steps of the key schedule
+    key_low += 0x9E3779B9u;  // the golden ratio and sqrt(3) - 1: the Weyl steps of the key schedule
     key_high += 0xBB67AE85u;
   }
   return counter;
@@ -41,15 +41,21 @@ enum class philox_use : std::uint32_t { draw = 0, derive = 1 };
 constexpr philox_block philox_at(std::uint64_t key, std::uint64_t position, philox_use use) {
   return philox(key, {{std::uint32_t(position), std::uint32_t(position >> 32), 0, std::uint32_t(use)}});
 }
-constexpr std::uint64_t low_bits(const philox_block& block) { return block.word[0] | std::uint64_t(block.word[1]) << 32; }
-constexpr std::uint64_t high_bits(const philox_block& block) { return block.word[2] | std::uint64_t(block.word[3]) << 32; }
+constexpr std::uint64_t low_bits(const philox_block& block) {
+  return block.word[0] | std::uint64_t(block.word[1]) << 32;
+}
+constexpr std::uint64_t high_bits(const philox_block& block) {
+  return block.word[2] | std::uint64_t(block.word[3]) << 32;
+}
 
 /// The upper bits of `bits` as a multiple of 2^-24 (float) or 2^-53 (double): exact, and never 1.
 template <class T>
 constexpr T unit_interval(std::uint64_t bits) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
-  if constexpr (std::is_same_v<T, float>) return float(bits >> 40) * 0x1p-24f;
-  else return double(bits >> 11) * 0x1p-53;
+  if constexpr (std::is_same_v<T, float>)
+    return float(bits >> 40) * 0x1p-24f;
+  else
+    return double(bits >> 11) * 0x1p-53;
 }
 }  // namespace detail
 

@@ -30,8 +30,8 @@ MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& fold
 MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present, std::string_view selection);
 
 /// Reads the selected tasks. Throws as `tasks_in`, `select_tasks` and `read_task_file`.
-MOR1E_INLINE std::vector<task_data> read_data_folder(const std::filesystem::path& folder, std::string_view selection = "",
-                                                     splits wanted = splits::both);
+MOR1E_INLINE std::vector<task_data> read_data_folder(const std::filesystem::path& folder,
+                                                     std::string_view selection = "", splits wanted = splits::both);
 
 /// Writes a data folder, atomically: a folder already there is replaced as a whole. A split without rows gets no file.
 /// Throws `value_error` if there is no task or a name is not a plain file name.

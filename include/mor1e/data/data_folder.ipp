@@ -21,18 +21,21 @@ inline std::string joined(const std::vector<std::string>& names) {
 MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& folder) {
   std::error_code problem;
   std::vector<std::string> names;
-  for (std::filesystem::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem)) {
+  for (std::filesystem::directory_iterator entry(folder, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
     std::error_code ignored;
     if (exists(entry->path() / "train.jsonl", ignored) || exists(entry->path() / "eval.jsonl", ignored))
       names.push_back(entry->path().filename().string());
   }
   require<io_error>(!problem, folder.string(), ": ", problem.message());
-  require<io_error>(!names.empty(), folder.string(), ": no task here: no subfolder holds a train.jsonl or an eval.jsonl");
+  require<io_error>(!names.empty(), folder.string(),
+                    ": no task here: no subfolder holds a train.jsonl or an eval.jsonl");
   std::sort(names.begin(), names.end());
   return names;
 }
 
-MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present, std::string_view selection) {
+MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present,
+                                                   std::string_view selection) {
   if (selection.empty()) return present;
   std::vector<std::string> chosen;
   for (std::size_t begin = 0; begin <= selection.size();) {
@@ -41,7 +44,8 @@ MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string
     begin = end + 1;
     require<value_error>(std::find(present.begin(), present.end(), name) != present.end(), "tasks: '", name,
                          "' is not among those present: ", detail::joined(present));
-    require<value_error>(std::find(chosen.begin(), chosen.end(), name) == chosen.end(), "tasks: '", name, "' is named twice");
+    require<value_error>(std::find(chosen.begin(), chosen.end(), name) == chosen.end(), "tasks: '", name,
+                         "' is named twice");
     chosen.push_back(name);
   }
   return chosen;
@@ -63,8 +67,8 @@ MOR1E_INLINE void write_data_folder(const std::filesystem::path& folder, const s
   require<value_error>(!tasks.empty(), folder.string(), ": no task to write");
   io::atomic_folder out(folder);
   for (const task_data& task : tasks) {
-    require<value_error>(!task.name.empty() && task.name[0] != '.' && task.name.find('/') == std::string::npos, folder.string(),
-                         ": '", task.name, "' cannot name a task folder");
+    require<value_error>(!task.name.empty() && task.name[0] != '.' && task.name.find('/') == std::string::npos,
+                         folder.string(), ": '", task.name, "' cannot name a task folder");
     std::filesystem::create_directory(out.path() / task.name);
     if (!task.train.empty()) write_task_file(out.path() / task.name / "train.jsonl", task.train);
     if (!task.eval.empty()) write_task_file(out.path() / task.name / "eval.jsonl", task.eval);

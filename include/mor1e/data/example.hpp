@@ -15,11 +15,11 @@ enum class answer_style { letter, text };
 struct example {
   std::string id;
   std::string task;
-  std::string context;               // passage or premise, may be empty; of an instruction: its input
-  std::string question;              // of an instruction: the instruction
+  std::string context;   // passage or premise, may be empty; of an instruction: its input
+  std::string question;  // of an instruction: the instruction
   std::vector<std::string> choices;
-  std::vector<int> answers;          // allowed indices into choices; the first one is trained on
-  std::string output;                // the answer to an instruction
+  std::vector<int> answers;  // allowed indices into choices; the first one is trained on
+  std::string output;        // the answer to an instruction
 
   // What the row itself says about its wording (`meta.template`, `meta.answer`); empty: the program's choice.
   std::string template_name;

@@ -14,10 +14,10 @@ namespace mor1e::data {
 
 /// An example as tokens: the prompt, then the target from `first_target` on.
 struct encoded_example {
-  std::string id;                 // named in errors
+  std::string id;  // named in errors
   std::vector<std::int32_t> ids;
-  index_t first_target = 0;       // at least 1: a token is predicted from the one before it
-  index_t instance = 0;           // the caller's number of the example, such as its row of intuition
+  index_t first_target = 0;  // at least 1: a token is predicted from the one before it
+  index_t instance = 0;      // the caller's number of the example, such as its row of intuition
 };
 
 /// A micro-batch of R rows, one a token, S segments and A answer rows. All three are rounded up to buckets, so that few
@@ -46,15 +46,16 @@ struct packing_options {
   bool truncate_prompt = false;  // cut a sequence that is too long at the left of its prompt, keeping the target
 };
 
-/// Packs `examples[i]` for i in `order`, in this order: a batch is closed when the next example would exceed the budget.
-/// Throws `value_error` naming the example for one that is longer than the context or the budget (with
+/// Packs `examples[i]` for i in `order`, in this order: a batch is closed when the next example would exceed the
+/// budget. Throws `value_error` naming the example for one that is longer than the context or the budget (with
 /// `truncate_prompt`: whose target leaves no room for a token of prompt), whose target starts at token 0 or behind its
 /// end, and for options below 1.
 MOR1E_INLINE std::vector<packed_batch> pack(std::span<const encoded_example> examples, std::span<const index_t> order,
                                             const packing_options& options = {});
 
 /// All examples, in the order they have.
-MOR1E_INLINE std::vector<packed_batch> pack(std::span<const encoded_example> examples, const packing_options& options = {});
+MOR1E_INLINE std::vector<packed_batch> pack(std::span<const encoded_example> examples,
+                                            const packing_options& options = {});
 
 }  // namespace mor1e::data
 

@@ -17,14 +17,16 @@ inline index_t tokens_to_cut(const encoded_example& example, const packing_optio
   const index_t length = index_t(example.ids.size()), targets = length - example.first_target;
   require<value_error>(example.first_target >= 1, "example ", example.id,
                        ": its target starts at token 0; a prompt of at least one token is needed");
-  require<value_error>(targets >= 0, "example ", example.id, ": its target starts at token ", example.first_target, " of ", length);
+  require<value_error>(targets >= 0, "example ", example.id, ": its target starts at token ", example.first_target,
+                       " of ", length);
   const bool by_context = options.context <= options.tokens;
   const index_t limit = by_context ? options.context : options.tokens;
   if (length <= limit) return 0;
   const char* what = by_context ? " tokens the model takes" : " tokens of a batch";
-  require<value_error>(options.truncate_prompt, "example ", example.id, ": ", length, " tokens exceed the ", limit, what);
-  require<value_error>(targets < limit, "example ", example.id, ": a target of ", targets, " tokens and a prompt exceed the ",
-                       limit, what);
+  require<value_error>(options.truncate_prompt, "example ", example.id, ": ", length, " tokens exceed the ", limit,
+                       what);
+  require<value_error>(targets < limit, "example ", example.id, ": a target of ", targets,
+                       " tokens and a prompt exceed the ", limit, what);
   return length - limit;
 }
 
@@ -52,7 +54,8 @@ inline void close(packed_batch& batch, const packing_options& options) {
   batch.live_targets = index_t(batch.targets.size());
   const index_t rows = rounded_up(batch.live_rows, options.row_bucket);
   if (rows > batch.live_rows) batch.segments.push_back(segment_of(batch.live_rows, rows));
-  batch.segments.resize(std::size_t(rounded_up(index_t(batch.segments.size()), options.segment_bucket)), segment_of(rows, rows));
+  batch.segments.resize(std::size_t(rounded_up(index_t(batch.segments.size()), options.segment_bucket)),
+                        segment_of(rows, rows));
   for (index_t i = 0; i < rows - batch.live_rows; ++i) batch.positions.push_back(std::int32_t(i));
   batch.tokens.resize(std::size_t(rows), 0);
   batch.instances.resize(std::size_t(rows), -1);
@@ -65,9 +68,11 @@ inline void close(packed_batch& batch, const packing_options& options) {
 
 MOR1E_INLINE std::vector<packed_batch> pack(std::span<const encoded_example> examples, std::span<const index_t> order,
                                             const packing_options& options) {
-  require<value_error>(std::min({options.tokens, options.context, options.row_bucket, options.segment_bucket, options.answer_bucket}) >= 1,
-                       "pack: a budget of ", options.tokens, ", context of ", options.context, ", buckets of ", options.row_bucket,
-                       " rows, ", options.segment_bucket, " segments, ", options.answer_bucket, " answers: each must be at least 1");
+  require<value_error>(
+      std::min({options.tokens, options.context, options.row_bucket, options.segment_bucket, options.answer_bucket}) >=
+          1,
+      "pack: a budget of ", options.tokens, ", context of ", options.context, ", buckets of ", options.row_bucket,
+      " rows, ", options.segment_bucket, " segments, ", options.answer_bucket, " answers: each must be at least 1");
   std::vector<packed_batch> batches;
   for (index_t i : order) {
     require<value_error>(i >= 0 && i < index_t(examples.size()), "pack: example number ", i, " of ", examples.size());

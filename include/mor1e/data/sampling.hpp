@@ -52,7 +52,7 @@ class sampler {
   sampling_order order_;
   std::uint64_t seed_;
   index_t position_ = 0;
-  deck whole_;                  // all examples, or the tasks of a round
+  deck whole_;  // all examples, or the tasks of a round
   std::vector<deck> tasks_;
 };
 

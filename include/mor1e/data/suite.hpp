@@ -33,9 +33,9 @@ struct suite_pools {
   struct antonyms {
     std::string more, less;
   };
-  std::vector<std::string> women, men;           // one-token names
-  std::vector<std::string> positive, negative;   // adjectives
-  std::vector<std::string> nouns;                // of all domains
+  std::vector<std::string> women, men;          // one-token names
+  std::vector<std::string> positive, negative;  // adjectives
+  std::vector<std::string> nouns;               // of all domains
   std::vector<domain> domains;
   std::vector<antonyms> comparatives;
 };
@@ -71,10 +71,10 @@ MOR1E_INLINE std::vector<example> suite_examples(const suite_family& family, sui
                                                  std::uint64_t seed, const one_token_predicate& one_token);
 
 struct suite_options {
-  index_t train_items = 240;      // of each family
+  index_t train_items = 240;  // of each family
   index_t eval_items = 60;
   std::uint64_t train_seed = 0;
-  std::uint64_t eval_seed = 1000; // apart, so that runs of several training seeds share their evaluation
+  std::uint64_t eval_seed = 1000;  // apart, so that runs of several training seeds share their evaluation
 };
 
 /// One task a family, as any data folder holds them. Throws as `suite_examples`.

@@ -42,7 +42,8 @@ MOR1E_INLINE suite_pools pools_of(suite_split split, const one_token_predicate& 
   }
   for (const auto& pair : suite_words::comparatives)
     // A pair is held out as a whole. The spelling of its key is arbitrary, and fixed by the results measured with it.
-    if (belongs(text("('", pair.more, "', '", pair.less, "')"))) pools.comparatives.push_back({std::string(pair.more), std::string(pair.less)});
+    if (belongs(text("('", pair.more, "', '", pair.less, "')")))
+      pools.comparatives.push_back({std::string(pair.more), std::string(pair.less)});
   return pools;
 }
 
@@ -84,19 +85,25 @@ inline review_line draw_review(rng& random, const suite_pools& pools, const std:
 
 inline suite_item review(rng& random, const suite_pools& pools) {
   const auto [line, praises] = draw_review(random, pools, pick(random, pools.nouns));
-  return {text("Review: ", line, coin(random) ? "\nGive the label." : "\nReply with the feeling."), {"positive", "negative"}, praises ? 0 : 1};
+  return {text("Review: ", line, coin(random) ? "\nGive the label." : "\nReply with the feeling."),
+          {"positive", "negative"},
+          praises ? 0 : 1};
 }
 
 inline suite_item flip(rng& random, const suite_pools& pools) {
   const auto [line, praises] = draw_review(random, pools, pick(random, pools.nouns));
-  return {text("Review: ", line, coin(random) ? "\nGive the opposite label." : "\nReply with the reverse of the feeling."),
-          {"positive", "negative"}, praises ? 1 : 0};
+  return {
+      text("Review: ", line, coin(random) ? "\nGive the opposite label." : "\nReply with the reverse of the feeling."),
+      {"positive", "negative"},
+      praises ? 1 : 0};
 }
 
 inline suite_item house(rng& random, const suite_pools& pools) {
   const std::size_t domain = random.below(pools.domains.size());
   const auto [line, praises] = draw_review(random, pools, pick(random, pools.domains[domain].nouns));
-  suite_item item{text("Review: ", line, coin(random) ? "\nWhat do we advise?" : "\nGive our advice."), {}, int(2 * domain) + (praises ? 0 : 1)};
+  suite_item item{text("Review: ", line, coin(random) ? "\nWhat do we advise?" : "\nGive our advice."),
+                  {},
+                  int(2 * domain) + (praises ? 0 : 1)};
   for (const auto& each : pools.domains) item.choices.insert(item.choices.end(), {each.good, each.bad});
   return item;
 }
@@ -106,8 +113,9 @@ inline suite_item coref(rng& random, const suite_pools& pools) {
   std::vector<std::string> names{pick(random, pools.women), pick(random, pools.men)};
   if (!woman_first) std::swap(names[0], names[1]);
   const auto& [verb, had] = pick(random, suite_words::meetings);
-  return {text(names[0], " ", verb, " ", names[1], " after ", she ? "she" : "he", " had ", had, ".\nWho had ", had, "?"), names,
-          she == woman_first ? 0 : 1};
+  return {
+      text(names[0], " ", verb, " ", names[1], " after ", she ? "she" : "he", " had ", had, ".\nWho had ", had, "?"),
+      names, she == woman_first ? 0 : 1};
 }
 
 inline suite_item compare(rng& random, const suite_pools& pools) {
@@ -115,11 +123,15 @@ inline suite_item compare(rng& random, const suite_pools& pools) {
   auto [stated, opposite] = pick(random, pools.comparatives);
   if (coin(random)) std::swap(stated, opposite);
   const bool same = coin(random);
-  return {text(names[0], " is ", stated, " than ", names[1], ".\nWho is ", same ? stated : opposite, "?"), names, same ? 0 : 1};
+  return {text(names[0], " is ", stated, " than ", names[1], ".\nWho is ", same ? stated : opposite, "?"), names,
+          same ? 0 : 1};
 }
 
-inline constexpr suite_family families[] = {
-    {"review", true, review}, {"flip", true, flip}, {"house", true, house}, {"coref", false, coref}, {"compare", false, compare}};
+inline constexpr suite_family families[] = {{"review", true, review},
+                                            {"flip", true, flip},
+                                            {"house", true, house},
+                                            {"coref", false, coref},
+                                            {"compare", false, compare}};
 
 }  // namespace detail
 
@@ -136,11 +148,12 @@ MOR1E_INLINE std::vector<example> suite_examples(const suite_family& family, sui
   // Far more draws in vain than the rarest label or the last free item needs: the family is exhausted.
   const int patience = 10000;
   for (int in_vain = 0; index_t(rows.size()) < count; ++in_vain) {
-    require<value_error>(in_vain < patience, "suite: family ", family.name, " gives only ", rows.size(), " of ", count, " different ",
-                         split_name, " items");
+    require<value_error>(in_vain < patience, "suite: family ", family.name, " gives only ", rows.size(), " of ", count,
+                         " different ", split_name, " items");
     suite_item item = family.draw(random, pools);
     for (const std::string& choice : item.choices)
-      require<value_error>(one_token(choice), "suite: family ", family.name, ": the answer '", choice, "' is not one token");
+      require<value_error>(one_token(choice), "suite: family ", family.name, ": the answer '", choice,
+                           "' is not one token");
     const index_t labels = index_t(item.choices.size()), share = (count + labels - 1) / labels;
     if (family.balanced && given[item.answer] == share) continue;
     if (!seen.insert(item.question).second) continue;

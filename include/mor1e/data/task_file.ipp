@@ -128,8 +128,10 @@ MOR1E_INLINE std::string to_line(const example& row) {
     out["context"] = row.context;
     out["question"] = row.question;
     out["choices"] = row.choices;
-    if (row.answers.size() == 1) out["answer"] = row.answers[0];
-    else out["answer"] = row.answers;
+    if (row.answers.size() == 1)
+      out["answer"] = row.answers[0];
+    else
+      out["answer"] = row.answers;
   }
   if (!row.template_name.empty()) out["meta"]["template"] = row.template_name;
   if (row.style) out["meta"]["answer"] = *row.style == answer_style::letter ? "letter" : "text";
@@ -149,7 +151,8 @@ MOR1E_INLINE std::vector<example> read_task_file(const std::filesystem::path& pa
     const std::size_t end = std::min(all.find('\n', begin), all.size());
     const std::string_view line = all.substr(begin, end - begin);
     begin = end + 1;
-    if (line.find_first_not_of(" \t\r") != line.npos) rows.push_back(parse_example(line, text(path.string(), ":", number)));
+    if (line.find_first_not_of(" \t\r") != line.npos)
+      rows.push_back(parse_example(line, text(path.string(), ":", number)));
   }
   require<io_error>(!rows.empty(), path.string(), ": the file holds no example");
   return rows;

@@ -17,8 +17,8 @@ struct interval {
 /// The standard normal quantile of a two-sided 95 % interval.
 inline constexpr double normal_95 = 1.959963984540054;
 
-/// Wilson's score interval of the proportion `hits / count`: the p with |p - hits / count| <= z sqrt(p (1 - p) / count).
-/// Nothing observed, nothing known: [0, 1] for a count of 0. Throws `value_error` unless 0 <= hits <= count.
+/// Wilson's score interval of the proportion `hits / count`: the p with |p - hits / count| <= z sqrt(p (1 - p) /
+/// count). Nothing observed, nothing known: [0, 1] for a count of 0. Throws `value_error` unless 0 <= hits <= count.
 MOR1E_INLINE interval wilson(index_t hits, index_t count, double z = normal_95);
 
 /// Exact two-sided McNemar test of two methods on the same items: the p-value of a fair coin showing a split at least

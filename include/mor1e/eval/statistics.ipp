@@ -20,21 +20,26 @@ MOR1E_INLINE interval wilson(index_t hits, index_t count, double z) {
 }
 
 MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second) {
-  require<value_error>(only_first >= 0 && only_second >= 0, "mcnemar: ", only_first, " against ", only_second, " items");
+  require<value_error>(only_first >= 0 && only_second >= 0, "mcnemar: ", only_first, " against ", only_second,
+                       " items");
   const index_t count = only_first + only_second, fewer = std::min(only_first, only_second);
   if (only_first == only_second) return 1;  // both tails hold the middle: their sum exceeds one
   // Binomials as logarithms: 2^-count underflows beyond a thousand items.
   double tail = 0;
   for (index_t k = 0; k <= fewer; ++k)
-    tail += std::exp(std::lgamma(count + 1.) - std::lgamma(k + 1.) - std::lgamma(count - k + 1.) - double(count) * std::log(2.));
+    tail += std::exp(std::lgamma(count + 1.) - std::lgamma(k + 1.) - std::lgamma(count - k + 1.) -
+                     double(count) * std::log(2.));
   return std::min(1., 2 * tail);
 }
 
 MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second, index_t resamples,
                                        double confidence, std::uint64_t seed) {
-  require<value_error>(first.size() == second.size(), "paired_bootstrap: ", first.size(), " items against ", second.size());
-  require<value_error>(!first.empty() && resamples > 0, "paired_bootstrap: ", first.size(), " items, ", resamples, " resamples");
-  require<value_error>(confidence > 0 && confidence < 1, "paired_bootstrap: confidence ", confidence, " is outside (0, 1)");
+  require<value_error>(first.size() == second.size(), "paired_bootstrap: ", first.size(), " items against ",
+                       second.size());
+  require<value_error>(!first.empty() && resamples > 0, "paired_bootstrap: ", first.size(), " items, ", resamples,
+                       " resamples");
+  require<value_error>(confidence > 0 && confidence < 1, "paired_bootstrap: confidence ", confidence,
+                       " is outside (0, 1)");
   rng random(seed);
   std::vector<double> means(static_cast<std::size_t>(resamples));
   for (double& mean : means) {

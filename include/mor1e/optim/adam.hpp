@@ -102,9 +102,10 @@ class adam {
     require<value_error>(moments.size() == parameters_.size(), "adam: moments of ", moments.size(), " tensors for ",
                          parameters_.size());
     for (std::size_t i = 0; i < moments.size(); ++i)
-      require<value_error>(moments[i].first.size() == moments_[i].first.size() && moments[i].second.size() == moments_[i].second.size(),
-                           "adam: tensor ", i, " has ", parameters_[i].size, " elements, its moments ",
-                           moments[i].first.size(), " and ", moments[i].second.size());
+      require<value_error>(
+          moments[i].first.size() == moments_[i].first.size() && moments[i].second.size() == moments_[i].second.size(),
+          "adam: tensor ", i, " has ", parameters_[i].size, " elements, its moments ", moments[i].first.size(), " and ",
+          moments[i].second.size());
     steps_ = steps;
     moments_ = std::move(moments);
   }

@@ -36,8 +36,8 @@ MOR1E_INLINE const prompt_template& find_template(std::string_view name);
 
 /// A wording. What is left open is taken from the example (see `data::example`), then from the default: plain, letter.
 struct prompt_options {
-  std::string template_name;                 // empty: open
-  std::optional<data::answer_style> style;   // none: open
+  std::string template_name;                // empty: open
+  std::optional<data::answer_style> style;  // none: open
 };
 
 /// More choices than letters are listed up to Z, as the released code does.

@@ -16,8 +16,10 @@ struct wording {
 
 inline wording wording_of(const data::example& row, const prompt_options& options) {
   std::string_view name = "plain";
-  if (!options.template_name.empty()) name = options.template_name;
-  else if (!row.template_name.empty()) name = row.template_name;
+  if (!options.template_name.empty())
+    name = options.template_name;
+  else if (!row.template_name.empty())
+    name = row.template_name;
   const auto own = row.style.value_or(data::answer_style::letter);
   return {find_template(name), options.style.value_or(own)};
 }
@@ -42,7 +44,8 @@ MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_op
   out += format.before_question;
   out += row.question + '\n';
   if (style == data::answer_style::letter)
-    for (std::size_t i = 0; i < std::min(row.choices.size(), letter_count); ++i) out += char('A' + i) + (". " + row.choices[i]) + '\n';
+    for (std::size_t i = 0; i < std::min(row.choices.size(), letter_count); ++i)
+      out += char('A' + i) + (". " + row.choices[i]) + '\n';
   out += format.answer_line;
   return out;
 }
@@ -53,8 +56,8 @@ MOR1E_INLINE std::string render_choice(const data::example& row, int choice, con
                        row.choices.size());
   std::string out(format.before_answer);
   if (style == data::answer_style::text) return out + row.choices[std::size_t(choice)];
-  require<value_error>(choice < int(letter_count), "example ", row.id, ": choice ", choice, " is beyond the ", letter_count,
-                       " letters");
+  require<value_error>(choice < int(letter_count), "example ", row.id, ": choice ", choice, " is beyond the ",
+                       letter_count, " letters");
   return out + char('A' + choice);
 }
 
