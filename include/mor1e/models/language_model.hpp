@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mor1e/nn/projection_group.hpp"
+#include "mor1e/ops/cross_entropy.hpp"
 
 namespace mor1e::models {
 
@@ -21,9 +22,9 @@ class language_model {
   virtual var<T> final_norm(tape<B>& t, var<T> x) = 0;
   /// Logits of normed rows: [n, hidden] -> [n, vocabulary]
   virtual var<T> logits(tape<B>& t, var<T> rows) = 0;
-  /// step.loss_scale * sum over the answer rows of the negative log-likelihood of their targets, plus the auxiliary
-  /// losses. The value after it on the tape, `token_losses(loss)`, holds the negative log-likelihood of each answer row.
-  virtual var<T> loss(tape<B>& t, nn::step_context<B, T>& step) = 0;
+  /// step.loss_scale * sum over the answer rows of the negative log-likelihood of their targets [1, 1], and that of each
+  /// answer row [answers, 1].
+  virtual ops::loss_and_nll<T> loss(tape<B>& t, nn::step_context<B, T>& step) = 0;
 
   /// Every projection group, in the order of execution.
   virtual std::vector<nn::projection_group<B, T>*> groups() = 0;
@@ -38,9 +39,5 @@ class language_model {
   virtual int context() const = 0;
   virtual std::string architecture() const = 0;
 };
-
-/// The second output of the cross-entropy ops: [answer rows, 1].
-template <class T>
-var<T> token_losses(var<T> loss, index_t answers) { return {loss.id + 1, answers, 1}; }
 
 }  // namespace mor1e::models

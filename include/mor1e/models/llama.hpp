@@ -13,7 +13,6 @@
 #include "mor1e/nn/embedding.hpp"
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
-#include "mor1e/ops/cross_entropy.hpp"
 #include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/linear_cross_entropy.hpp"
 #include "mor1e/ops/rotary_table.hpp"
@@ -79,7 +78,7 @@ class llama final : public language_model<B, T> {
     return ops::frozen_linear<B, T>(t, rows, {&w, 1});
   }
 
-  var<T> loss(tape<B>& t, nn::step_context<B, T>& step) override {
+  ops::loss_and_nll<T> loss(tape<B>& t, nn::step_context<B, T>& step) override {
     // The norm acts on rows, so it is applied to the answer's alone.
     const var<T> rows = final_norm(t, ops::gather_rows(t, body(t, step), step.answer_rows));
     const nn::weight<B, T>& head = this->head();

@@ -14,7 +14,7 @@ struct embedding {
 
   var<T> forward(tape<B>& t, var<std::int32_t> tokens) const {
     if (table.trainable()) return ops::embedding(t, t.use(*table.parameter()), tokens);
-    return ops::frozen_embedding<B, T>(t, t.frozen(table.values()), tokens);
+    return ops::frozen_embedding<T>(t, t.frozen(table.values()), tokens);
   }
 };
 

@@ -52,8 +52,9 @@ class step_program {
     step_.training = options.training;
     step_.recompute = options.recompute;
     if (options.statistics) step_.routers = &routers_;
-    loss_ = model.loss(t, step_);
-    token_losses_ = models::token_losses(loss_, size.answers);
+    const ops::loss_and_nll<T> result = model.loss(t, step_);
+    loss_ = result.loss;
+    token_losses_ = result.nll;
     t.keep(token_losses_);
     plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
   }
