@@ -89,6 +89,13 @@ class plan {
   template <class T>
   view<T> value(var<T> v) { return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols}; }
 
+  /// The memory of d loss / d v of a watched input; empty if the loss does not depend on it.
+  template <class T>
+  view<T> gradient(var<T> v) {
+    const slot_id of = graph_.slots[v.id].gradient;
+    return of == no_slot || !graph_.slots[of].data ? view<T>{} : value(var<T>{of, v.rows, v.cols});
+  }
+
   /// All steps in order: allocates nothing.
   void run() {
     for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
