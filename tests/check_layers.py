@@ -31,7 +31,7 @@ SEES = {
     "eval/": TOP,
     "optim/": AUTODIFF,
     "io/": AUTODIFF,
-    "cluster/": AUTODIFF,
+    "cluster/": AUTODIFF | {"io/"},
     "text/": CORE | {"io/"},
     "data/": CORE | {"io/"},
     "interop/": CONCEPT,

@@ -1,0 +1,3 @@
+#include "mor1e/core/config.hpp"
+
+#include "mor1e/cluster/intuition.ipp"
