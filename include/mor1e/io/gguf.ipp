@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
+#include <utility>
 
 #include "mor1e/io/gguf.hpp"
 

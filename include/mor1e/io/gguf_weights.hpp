@@ -30,8 +30,8 @@ class gguf_weights final : public weight_source {
   bool contains(std::string_view name) const override { return places_.find(name) != places_.end(); }
   shape extents(std::string_view name) const override { return at(name).stored->extents; }
   std::string stored_type(std::string_view name) const override { return std::string(name_of(at(name).stored->type)); }
-  void read(std::string_view name, float* out) const override { read_as(name, out); }
-  void read(std::string_view name, double* out) const override { read_as(name, out); }
+  void read(std::string_view name, float* out) const override;
+  void read(std::string_view name, double* out) const override;
   const float* mapped_f32(std::string_view name) const override;
   void drop(std::string_view name) const override { file_.drop(*at(name).stored); }
 

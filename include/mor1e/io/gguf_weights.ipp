@@ -1,7 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "mor1e/io/gguf_dequantise.hpp"
 #include "mor1e/io/gguf_weights.hpp"
@@ -121,5 +124,8 @@ void gguf_weights::read_as(std::string_view name, T* out) const {
     }
   }
 }
+
+MOR1E_INLINE void gguf_weights::read(std::string_view name, float* out) const { read_as(name, out); }
+MOR1E_INLINE void gguf_weights::read(std::string_view name, double* out) const { read_as(name, out); }
 
 }  // namespace mor1e::io
