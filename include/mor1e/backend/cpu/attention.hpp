@@ -9,8 +9,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
-#include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/backend/cpu/row_loops.hpp"
 #include "mor1e/backend/cpu/tile_product.hpp"
 #include "mor1e/core/attention_shape.hpp"
 #include "mor1e/core/math.hpp"
@@ -74,17 +75,19 @@ struct lane_places {
   void mask(const attention_shape& a, index_t first, index_t rows, int sign, score_block<T>& s) const {
     const auto unlimited = std::int32_t(1) << 30;
     const std::int32_t most = a.window > 0 ? a.window - 1 : unlimited, least = a.causal ? 0 : -most;
-    const auto lowest = std::int32_t(position[0] - (first + rows - 1)), highest = std::int32_t(position[count - 1] - first);
-    const bool all_seen = sign > 0 ? least <= lowest && highest <= most : least <= -highest && -lowest <= most;
-    if (all_seen && !a.alibi) return;
+    const auto range = std::uint32_t(most) - std::uint32_t(least);
+    const auto hidden = [=](std::int32_t distance) { return std::uint32_t(distance) - std::uint32_t(least) > range; };
     for (index_t j = 0; j < rows; ++j) {
       const auto at = std::int32_t(first + j);
+      T* row = s.at[j];
+      if (a.alibi) {
 #pragma omp simd
-      for (int r = 0; r < tile_lanes<T>; ++r) {
-        const std::int32_t distance = sign * (position[r] - at);
-        const T biased = s.at[j][r] - slope[r] * T(distance < 0 ? -distance : distance);
-        s.at[j][r] = (distance >= least) & (distance <= most) ? biased : T(-INFINITY);
+        for (int r = 0; r < tile_lanes<T>; ++r) row[r] -= slope[r] * T(std::abs(position[r] - at));
       }
+      // Lanes ascend, so if both ends are seen all are.
+      if (!hidden(sign * (position[0] - at)) && !hidden(sign * (position[count - 1] - at))) continue;
+#pragma omp simd
+      for (int r = 0; r < tile_lanes<T>; ++r) row[r] = hidden(sign * (position[r] - at)) ? T(-INFINITY) : row[r];
     }
   }
 };
@@ -300,7 +303,8 @@ void attention_query_gradient(cpu& device, const attention_shape& a, view<const 
     });
     for (int r = 0; r < count; ++r) {
       T* to = dq.row(tile.row(a, r)) + tile.head(a, r) * a.query_head_stride;
-      for (int c = 0; c < dim; ++c) to[c] = blend(T(a.scale) * sums.at[r * dim + c], beta, to[c]);
+      const T* from = sums.at + r * dim;
+      write_row(to, dim, beta, [&](index_t c) { return T(a.scale) * from[c]; });
     }
   });
 }
@@ -381,11 +385,8 @@ void attention_key_gradient(cpu& device, const attention_shape& a, view<const T>
     });
     for (index_t row = begin; row < end; ++row) {
       const T *key = key_sums.at + (row - begin) * dim, *value = value_sums.at + (row - begin) * dim;
-      T *to_key = dk.row(row) + of_key, *to_value = dv.row(row) + of_key;
-      for (int c = 0; c < dim; ++c) {
-        to_key[c] = blend(T(a.scale) * key[c], beta, to_key[c]);
-        to_value[c] = blend(value[c], beta, to_value[c]);
-      }
+      write_row(dk.row(row) + of_key, dim, beta, [&](index_t c) { return T(a.scale) * key[c]; });
+      write_row(dv.row(row) + of_key, dim, beta, [&](index_t c) { return value[c]; });
     }
   });
 }

@@ -58,17 +58,16 @@ template <int Rows, int Packs, class T>
     for (int p = 0; p < Packs; ++p) std::memcpy(c + i * c_stride + p * size, &sum[i][p], sizeof(pack));
 }
 
-/// Packs registers of columns, all rows: six at a time fill the registers of AVX2 and hide the latency of AVX-512.
-template <int Packs, class T>
+/// Rows at a time: with two registers of columns the sums leave room for the factors, and hide the latency.
+inline constexpr int block_rows = register_bytes == 64 ? 8 : 6;
+
+/// Packs registers of columns, all rows.
+template <int Packs, int Rows = block_rows, class T>
 void product_columns(index_t rows, index_t inner, factor<T> a, const T* b, index_t b_stride, T* c, index_t c_stride) {
-  for (; rows >= 6; rows -= 6, a.data += 6 * a.row, c += 6 * c_stride) product_block<6, Packs>(inner, a, b, b_stride, c, c_stride);
-  switch (rows) {
-    case 5: return product_block<5, Packs>(inner, a, b, b_stride, c, c_stride);
-    case 4: return product_block<4, Packs>(inner, a, b, b_stride, c, c_stride);
-    case 3: return product_block<3, Packs>(inner, a, b, b_stride, c, c_stride);
-    case 2: return product_block<2, Packs>(inner, a, b, b_stride, c, c_stride);
-    case 1: return product_block<1, Packs>(inner, a, b, b_stride, c, c_stride);
-  }
+  for (; rows >= Rows; rows -= Rows, a.data += Rows * a.row, c += Rows * c_stride)
+    product_block<Rows, Packs>(inner, a, b, b_stride, c, c_stride);
+  if constexpr (Rows > 1)
+    if (rows > 0) product_columns<Packs, Rows - 1>(rows, inner, a, b, b_stride, c, c_stride);
 }
 
 /// c [rows, cols] += a [rows, inner] b [inner, cols]
