@@ -13,8 +13,10 @@ AUTODIFF = CONCEPT | {"autodiff/"}
 OPS = AUTODIFF | {"ops/", "testing/cases"}
 NN = OPS | {"nn/"}
 PEFT = NN | {"peft/", "io/"}
-MODELS = PEFT | {"models/"}
-TOP = MODELS | {"optim/", "cluster/", "text/", "data/"}
+# A model comes with its tokenizer (sentence embedders, the toy model) and reads packed batches; text and data see no model.
+TASKS = {"data/", "data/example"}
+MODELS = PEFT | TASKS | {"models/", "text/", "text/prompt"}
+TOP = MODELS | {"optim/", "cluster/"}
 SEES = {
     "core/": CORE,
     "backend/": CORE,
@@ -26,14 +28,17 @@ SEES = {
     "ops/": AUTODIFF | {"testing/cases"},
     "nn/": OPS,
     "peft/": NN | {"io/"},
-    "models/": PEFT,
+    "models/": MODELS,
     "train/": TOP,
     "eval/": TOP,
     "optim/": AUTODIFF,
     "io/": AUTODIFF,
     "cluster/": AUTODIFF | {"io/"},
     "text/": CORE | {"io/"},
-    "data/": CORE | {"io/"},
+    "data/": CORE | {"io/", "data/example"},
+    # A prompt is the wording of an example: it sees that struct, and nothing else of data.
+    "data/example": CORE,
+    "text/prompt": CORE | {"text/", "data/example"},
     "interop/": CONCEPT,
     "testing/cases": AUTODIFF,
     # The reference backend is the oracle of the parity tests.

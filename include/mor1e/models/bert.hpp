@@ -19,7 +19,7 @@
 namespace mor1e::models {
 
 template <class B, class T>
-using bert_block = nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf>>;
+using bert_block = nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
 
 /// Frozen: it embeds text, nothing trains it. Keys with or without "bert.", norms as weight/bias or gamma/beta.
 template <class B, class T>
@@ -82,6 +82,7 @@ class bert {
   var<T> embedding(tape<B>& t, var<T> mean) const { return ops::normalise_rows(t, mean); }
 
   int hidden_size() const { return config_.hidden_size; }
+  int vocabulary() const { return config_.vocabulary; }
   int context() const { return config_.context; }
 
  private:

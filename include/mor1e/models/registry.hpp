@@ -7,14 +7,14 @@
 #include "mor1e/models/bert.hpp"
 #include "mor1e/models/llama.hpp"
 #include "mor1e/models/locate.hpp"
+#include "mor1e/models/open.hpp"
 
 namespace mor1e::models {
 
-/// Opens a decoder at `model`: a Hugging Face folder, a .gguf file, or a short name (see locate.hpp).
-/// Throws `io_error` if there is none or it is malformed, `value_error` for an architecture that is not supported.
+/// A decoder from an opened checkpoint. Throws `io_error` if it is malformed, `value_error` for an architecture that is
+/// not supported.
 template <class B, class T>
-std::unique_ptr<language_model<B, T>> load(B&, const std::string& model, load_options options = {}) {
-  auto from = std::make_shared<io::checkpoint>(io::open_checkpoint(locate(model)));
+std::unique_ptr<language_model<B, T>> load(B&, std::shared_ptr<io::checkpoint> from, load_options options = {}) {
   const std::string type = architecture_of(*from);
   if (type == "llama" || type == "mistral") {
     llama_config config = read_llama_config(from->config, from->path.string());
@@ -23,14 +23,25 @@ std::unique_ptr<language_model<B, T>> load(B&, const std::string& model, load_op
   throw value_error(text(from->path.string(), ": model_type '", type, "' is not supported (llama and mistral are)"));
 }
 
-/// Opens an encoder: a BERT folder (all-MiniLM-L6-v2).
+/// A decoder by name (see open.hpp).
 template <class B, class T>
-std::unique_ptr<bert<B, T>> load_encoder(B&, const std::string& model) {
-  auto from = std::make_shared<io::checkpoint>(io::open_checkpoint(locate(model)));
+std::unique_ptr<language_model<B, T>> load(B& device, const std::string& model, load_options options = {}) {
+  return load<B, T>(device, std::make_shared<io::checkpoint>(open(model)), options);
+}
+
+/// An encoder from an opened checkpoint: BERT (all-MiniLM-L6-v2). Throws as `load`.
+template <class B, class T>
+std::unique_ptr<bert<B, T>> load_encoder(B&, std::shared_ptr<io::checkpoint> from) {
   const std::string type = architecture_of(*from);
-  require<value_error>(type == "bert", from->path.string(), ": model_type '", type, "' is no supported encoder (bert is)");
+  require<value_error>(type == "bert", from->path.string(), ": model_type '", type, "' is not supported as an encoder (bert is)");
   const bert_config config = read_bert_config(from->config, from->path.string());
   return std::make_unique<bert<B, T>>(loader<B, T>(std::move(from), {}), config);
+}
+
+/// An encoder by name.
+template <class B, class T>
+std::unique_ptr<bert<B, T>> load_encoder(B& device, const std::string& model) {
+  return load_encoder<B, T>(device, std::make_shared<io::checkpoint>(open(model)));
 }
 
 }  // namespace mor1e::models
