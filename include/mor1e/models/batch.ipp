@@ -1,0 +1,81 @@
+// Definitions of models/batch.hpp.
+#pragma once
+
+#include <algorithm>
+
+#include "mor1e/io/safetensors.hpp"
+#include "mor1e/models/batch.hpp"
+
+namespace mor1e::models {
+
+MOR1E_INLINE padded_batch read_padded_batch(const io::safetensors_file& file) {
+  padded_batch batch;
+  batch.where = file.path().string();
+  batch.input_ids = file.read<std::int32_t>("input_ids");
+  const shape extents = batch.input_ids.extents();
+  require<io_error>(extents.rank() == 2 && extents.size() > 0, batch.where, ": tensor 'input_ids' has shape ", extents,
+                    ", not [sequences, length]");
+  const auto read = [&](const char* name) {
+    tensor<std::int32_t> values = file.read<std::int32_t>(name);
+    require<io_error>(values.extents() == extents, batch.where, ": tensor '", name, "' has shape ", values.extents(),
+                      ", tensor 'input_ids' has ", extents);
+    return values;
+  };
+  batch.lengths.assign(std::size_t(extents[0]), extents[1]);
+  if (file.find("attention_mask")) {
+    const tensor<std::int32_t> mask = read("attention_mask");
+    for (index_t i = 0; i < extents[0]; ++i) {
+      const std::int32_t* row = mask.data() + i * extents[1];
+      const index_t length = std::find(row, row + extents[1], 0) - row;
+      const index_t again = std::find_if(row + length, row + extents[1], [](std::int32_t seen) { return seen != 0; }) - row;
+      require<value_error>(length > 0 && again == extents[1], batch.where, ": attention_mask row ", i, " has 0 at ", length,
+                           again < extents[1] ? text(" and ", row[again], " at ", again) : "", ": padding goes to the right of a token");
+      batch.lengths[std::size_t(i)] = length;
+    }
+  }
+  if (file.find("labels")) batch.labels = read("labels");
+  return batch;
+}
+
+MOR1E_INLINE void check_batch(const padded_batch& batch, index_t vocabulary, index_t context) {
+  const auto check = [&](const char* name, const tensor<std::int32_t>& ids, bool may_ignore) {
+    for (index_t i = 0; i < batch.sequences(); ++i)
+      for (index_t t = 0; t < batch.lengths[std::size_t(i)]; ++t) {
+        const std::int32_t id = ids[i * batch.length() + t];
+        require<value_error>((id >= 0 && id < vocabulary) || (may_ignore && id == ignored_label), batch.where, ": ", name, " [", i, ", ", t, "] is ", id,
+                             ", the vocabulary has ", vocabulary, " tokens");
+      }
+  };
+  for (index_t i = 0; i < batch.sequences(); ++i)
+    require<value_error>(batch.lengths[std::size_t(i)] <= context, batch.where, ": input_ids row ", i, " has ", batch.lengths[std::size_t(i)],
+                         " tokens, the context of the model is ", context);
+  check("input_ids", batch.input_ids, false);
+  if (!batch.labels.empty()) check("labels", batch.labels, true);
+}
+
+MOR1E_INLINE data::packed_batch pack(const padded_batch& batch) {
+  std::vector<data::encoded_example> sequences;
+  index_t total = 0;
+  for (index_t i = 0; i < batch.sequences(); ++i) {
+    const index_t length = batch.lengths[std::size_t(i)];
+    const std::int32_t* ids = batch.input_ids.data() + i * batch.length();
+    sequences.push_back({text(i), {ids, ids + length}, length, i});
+    total += length;
+  }
+  data::packed_batch packed =
+      data::pack(sequences, {.tokens = total, .context = total, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1}).front();
+  if (batch.labels.empty()) return packed;
+  for (index_t i = 0; i < batch.sequences(); ++i) {
+    const std::int32_t begin = packed.segments[std::size_t(i)].begin;
+    for (index_t t = 1; t < batch.lengths[std::size_t(i)]; ++t) {
+      const std::int32_t label = batch.labels[i * batch.length() + t];
+      if (label == ignored_label) continue;
+      packed.answer_rows.push_back(begin + std::int32_t(t) - 1);
+      packed.targets.push_back(label);
+    }
+  }
+  packed.live_targets = index_t(packed.targets.size());
+  return packed;
+}
+
+}  // namespace mor1e::models

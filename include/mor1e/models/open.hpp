@@ -1,0 +1,26 @@
+// Models by name: what `--model` takes.
+#pragma once
+
+#include <string>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/io/checkpoint.hpp"
+#include "mor1e/text/tokenizer.hpp"
+
+namespace mor1e::models {
+
+/// Opens a model: a Hugging Face folder, a .gguf file, a short name (see locate.hpp), or "toy" (see toy.hpp).
+/// Throws `io_error`: "no model at NAME: ...", or naming the file that is malformed.
+io::checkpoint open(const std::string& model);
+
+/// The tokenizer that lies with the model. Throws `io_error`.
+texts::tokenizer open_tokenizer(const std::string& model);
+
+/// SHA-256 of its weights, see `io::checkpoint_hash`. Throws `io_error`.
+std::string weights_hash(const std::string& model);
+
+}  // namespace mor1e::models
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/models/open.ipp"
+#endif

@@ -1,0 +1,65 @@
+// Everything a model says about a padded batch, as host arrays.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "mor1e/models/batch.hpp"
+#include "mor1e/models/bert.hpp"
+#include "mor1e/models/language_model.hpp"
+#include "mor1e/ops/cross_entropy.hpp"
+#include "mor1e/ops/gather_rows.hpp"
+
+namespace mor1e::models {
+
+/// Rows of padding are not computed, and are 0 here.
+template <class T>
+struct decoder_outputs {
+  tensor<T> logits;                ///< [sequences, length, vocabulary]
+  std::vector<tensor<T>> hidden;   ///< input of the first block and output of each  [sequences, length, hidden]
+  tensor<T> hidden_final;          ///< after the final norm
+  std::optional<double> loss;      ///< mean over the labels that are targets; none without
+};
+
+/// `intuition`: one row for each sequence, for methods that use it.
+template <class B, class T>
+decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padded_batch& batch, view<const T> intuition = {}) {
+  check_batch(batch, model.vocabulary(), model.context());
+  const data::packed_batch packed = pack(batch);
+  tape<B> t(device, recording::forward);
+  auto step = place_batch<B, T>(t, packed);
+  if (intuition.data) step.intuition = t.input(intuition);
+  std::vector<var<T>> hidden;
+  step.hidden = &hidden;
+  const var<T> last = model.final_norm(t, model.body(t, step));
+  const var<T> logits = model.logits(t, last);
+
+  decoder_outputs<T> out;
+  out.logits = unpack(t.read(logits), batch);
+  for (const var<T> h : hidden) out.hidden.push_back(unpack(t.read(h), batch));
+  out.hidden_final = unpack(t.read(last), batch);
+  if (packed.live_targets > 0) {
+    const var<T> loss = ops::cross_entropy(t, ops::gather_rows(t, logits, step.answer_rows), step.targets, step.loss_scale).loss;
+    out.loss = double(t.read(loss)[0]);
+  }
+  return out;
+}
+
+template <class T>
+struct encoder_outputs {
+  tensor<T> last_hidden_state;  ///< [sequences, length, hidden]
+  tensor<T> mean;               ///< over the tokens of each sequence  [sequences, hidden]
+  tensor<T> embedding;          ///< the mean with unit length
+};
+
+template <class B, class T>
+encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_batch& batch) {
+  check_batch(batch, model.vocabulary(), model.context());
+  tape<B> t(device, recording::forward);
+  auto step = place_batch<B, T>(t, pack(batch));
+  const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step), embedding = model.embedding(t, mean);
+  return {unpack(t.read(hidden), batch), t.read(mean), t.read(embedding)};
+}
+
+}  // namespace mor1e::models

@@ -1,0 +1,136 @@
+// Sentences as vectors of unit length.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/models/batch.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/models/toy.hpp"
+
+namespace mor1e::models {
+
+/// Called with the number of sentences done and of all.
+using embedding_progress = std::function<void(std::size_t done, std::size_t all)>;
+
+class sentence_embedder {
+ public:
+  virtual ~sentence_embedder() = default;
+
+  /// One row of unit length a sentence, in their order (a zero row where there is nothing to embed).   [n, dimension()]
+  virtual tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) = 0;
+
+  virtual index_t dimension() const = 0;
+  /// What it is opened by, from any folder: a short name or an absolute path.
+  virtual std::string id() const = 0;
+  /// Of the weights: what vectors of two runs must share to be comparable.
+  virtual const std::string& hash() = 0;
+};
+
+/// Counts character trigrams, each hashed to one of 64 directions with a sign. Knows no meaning, only spelling.
+class trigram_embedder final : public sentence_embedder {
+ public:
+  tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) override;
+  index_t dimension() const override { return 64; }
+  std::string id() const override { return toy_name; }
+  const std::string& hash() override { return hash_; }
+
+ private:
+  std::string hash_ = "trigrams-1";
+};
+
+struct embedding_options {
+  index_t tokens = 2048;   ///< of a batch; a longer sentence is a batch of its own
+  index_t max_length = 0;  ///< tokens a sentence is cut to, the special ones included; 0: what the model's files say
+};
+
+/// `max_seq_length` of sentence_bert_config.json in the folder; 0 if there is none. Throws `io_error`.
+index_t stored_max_length(const std::filesystem::path& folder);
+
+/// Mean of a BERT's last hidden states, normalised. Sentences are embedded in batches of similar length, which no
+/// vector depends on.
+template <class B>
+class bert_embedder final : public sentence_embedder {
+ public:
+  /// Throws as `load_encoder` and `open_tokenizer`, and `value_error` for a maximal length beyond the context.
+  bert_embedder(B& device, const std::string& model, const embedding_options& options = {})
+      : device_(&device),
+        id_(std::filesystem::exists(model) ? std::filesystem::canonical(model).string() : model),
+        from_(std::make_shared<io::checkpoint>(open(model))),
+        model_(load_encoder<B, float>(device, from_)),
+        tokenizer_(open_tokenizer(model)),
+        options_(options) {
+    if (options_.max_length == 0) options_.max_length = stored_max_length(from_->path);
+    if (options_.max_length == 0) options_.max_length = model_->context();
+    require<value_error>(options_.max_length <= model_->context() && options_.tokens >= 1, from_->path.string(), ": sentences of ",
+                         options_.max_length, " tokens in batches of ", options_.tokens, ": the context is ", model_->context(),
+                         ", a batch has at least 1");
+  }
+
+  tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) override {
+    std::vector<data::encoded_example> encoded;
+    for (const std::string& sentence : sentences) {
+      auto ids = tokenizer_.encode(sentence, true, std::size_t(options_.max_length));
+      for (const std::int32_t id : ids)
+        require<value_error>(id < model_->vocabulary(), from_->path.string(), ": the tokenizer gives token ", id, ", the model has ",
+                             model_->vocabulary());
+      require<value_error>(!ids.empty(), from_->path.string(), ": sentence ", encoded.size(), " has no tokens");
+      const auto length = index_t(ids.size());
+      encoded.push_back({text("sentence ", encoded.size()), std::move(ids), length, index_t(encoded.size())});
+    }
+    std::vector<index_t> order(encoded.size());
+    std::iota(order.begin(), order.end(), index_t(0));
+    std::stable_sort(order.begin(), order.end(), [&](index_t a, index_t b) { return encoded[a].ids.size() > encoded[b].ids.size(); });
+
+    tensor<float> out(shape{index_t(sentences.size()), dimension()});
+    std::size_t done = 0;
+    const data::packing_options packing{.tokens = std::max(options_.tokens, options_.max_length),
+                                        .context = options_.max_length,
+                                        .row_bucket = 1,
+                                        .segment_bucket = 1,
+                                        .answer_bucket = 1};
+    for (const auto& batch : data::pack(encoded, order, packing)) {
+      tape<B> t(*device_, recording::forward);
+      auto step = place_batch<B, float>(t, batch);
+      const tensor<float> rows = t.read(model_->embedding(t, model_->mean(t, model_->forward(t, step), step)));
+      for (index_t i = 0; i < batch.examples; ++i)
+        std::copy_n(rows.data() + i * dimension(), dimension(), out.data() + order[done + std::size_t(i)] * dimension());
+      done += std::size_t(batch.examples);
+      if (progress) progress(done, sentences.size());
+    }
+    return out;
+  }
+
+  index_t dimension() const override { return model_->hidden_size(); }
+  std::string id() const override { return id_; }
+  const std::string& hash() override { return from_->hash(); }
+
+ private:
+  B* device_;
+  std::string id_;
+  std::shared_ptr<io::checkpoint> from_;
+  std::unique_ptr<bert<B, float>> model_;
+  texts::tokenizer tokenizer_;
+  embedding_options options_;
+};
+
+/// An embedder by name: a BERT folder, a short name ("minilm"), or "toy" for trigrams. Throws as `bert_embedder`.
+template <class B>
+std::unique_ptr<sentence_embedder> load_sentence_embedder(B& device, const std::string& model, const embedding_options& options = {}) {
+  if (model == toy_name) return std::make_unique<trigram_embedder>();
+  return std::make_unique<bert_embedder<B>>(device, model, options);
+}
+
+}  // namespace mor1e::models
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/models/sentence_embedder.ipp"
+#endif

@@ -1,0 +1,34 @@
+// All a program or an experiment needs: the back ends, models, tokenizers and methods.
+//
+// With the target mor1e::compiled, models come from the library and cost no compile time here.
+#pragma once
+
+#include "mor1e/autodiff/plan.hpp"
+#include "mor1e/autodiff/tape.hpp"
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/models/generation.hpp"
+#include "mor1e/models/outputs.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/models/sentence_embedder.hpp"
+#include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/mor1e.hpp"
+
+#ifdef MOR1E_COMPILED
+namespace mor1e::models {
+
+// What src/models_*.cpp instantiates.
+extern template std::unique_ptr<language_model<cpu, float>> load(cpu&, std::shared_ptr<io::checkpoint>, load_options);
+extern template std::unique_ptr<bert<cpu, float>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
+extern template std::unique_ptr<language_model<cpu, double>> load(cpu&, std::shared_ptr<io::checkpoint>, load_options);
+extern template std::unique_ptr<bert<cpu, double>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
+extern template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>, load_options);
+extern template std::unique_ptr<bert<reference, double>> load_encoder(reference&, std::shared_ptr<io::checkpoint>);
+extern template decoder_outputs<float> outputs_of(cpu&, language_model<cpu, float>&, const padded_batch&, view<const float>);
+extern template encoder_outputs<float> outputs_of(cpu&, const bert<cpu, float>&, const padded_batch&);
+extern template class generation<cpu, float>;
+extern template class bert_embedder<cpu>;
+
+}  // namespace mor1e::models
+#endif
