@@ -46,7 +46,8 @@ TEST_CASE("ill-formed UTF-8 is repaired one maximal subpart at a time") {
   CHECK(texts::repaired("\xE4\xBD") == "\uFFFD");  // the start of a character
   CHECK(texts::repaired("\xE4\xBD"
                         "a") == "\uFFFDa");
-  CHECK(texts::repaired("\xC0\xAF") == "\uFFFD\uFFFD");                      // overlong
+  CHECK(texts::repaired("\xC0\xAF") == "\uFFFD\uFFFD");  // overlong
+  CHECK(texts::repaired("\xE0\x80\x80") == "\uFFFD\uFFFD\uFFFD");
   CHECK(texts::repaired("\xED\xA0\x80") == "\uFFFD\uFFFD\uFFFD");            // a surrogate
   CHECK(texts::repaired("\xF4\x90\x80\x80") == "\uFFFD\uFFFD\uFFFD\uFFFD");  // above U+10FFFF
   CHECK(texts::repaired("\u00E9\u4F60\U0001F600") == "\u00E9\u4F60\U0001F600");

@@ -58,6 +58,7 @@ TEST_CASE("special tokens are left out on request and may stand between the byte
   CHECK(streamed(t, {'a', 256, 'b'}) == parts_t{"a", "", "b", ""});
   CHECK(streamed(t, {'a', 256, 'b'}, false) == parts_t{"a", "<end>", "b", ""});
   CHECK(streamed(t, {0xC3, 256, 0xA9}) == parts_t{"", "", "\u00E9", ""});
+  CHECK(streamed(t, {0xC3, 256, 256, 256, 256, 256, 0xA9}) == parts_t{"", "", "", "", "", "", "\u00E9", ""});
 }
 
 TEST_CASE("the space that only the first token loses is not lost later") {

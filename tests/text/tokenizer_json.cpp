@@ -68,6 +68,7 @@ TEST_CASE("the parts of a file work together") {
   CHECK(t.encode("[CLS]b", false) == ids{4, 3});
   CHECK(t.encode("[cls]", false) == ids{0});         // looked for before normalization
   CHECK(t.encode("a ab b", false) == ids{1, 6, 3});  // looked for, and itself put, in lower case
+  CHECK(t.encode("a AB b", false) == ids{1, 6, 3});
   CHECK(t.decode(ids{4, 1, 2, 3, 5}) == "[CLS] ac b [SEP]");
   CHECK(t.decode(ids{4, 1, 2, 3, 5}, true) == "ac b");
   CHECK(t.id_of("AB") == std::optional<texts::token_id>(6));
@@ -81,6 +82,7 @@ TEST_CASE("the parts of a file work together") {
 TEST_CASE("truncation keeps the special tokens") {
   const auto t = read(small_file());
   CHECK(t.encode("a b a b", true, 4) == ids{4, 1, 3, 5});
+  CHECK(t.encode("a b a b", true, 5) == ids{4, 1, 3, 1, 5});
   CHECK(t.encode("a b a b", true, 6) == ids{4, 1, 3, 1, 3, 5});
   CHECK(t.encode("a b a b", false, 3) == ids{1, 3, 1});
   CHECK(t.encode("a b", true, 2) == ids{4, 5});

@@ -25,9 +25,9 @@ MOR1E_INLINE std::optional<token_id> vocabulary::id_of(std::string_view token) c
 }
 
 MOR1E_INLINE std::optional<std::string_view> vocabulary::token(token_id id) const {
-  if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size() || !tokens_[static_cast<std::size_t>(id)].data())
-    return std::nullopt;
-  return tokens_[static_cast<std::size_t>(id)];
+  const auto slot = static_cast<std::size_t>(id);  // a negative id is beyond any size
+  if (slot >= tokens_.size() || !tokens_[slot].data()) return std::nullopt;
+  return tokens_[slot];
 }
 
 }  // namespace mor1e::texts
