@@ -17,20 +17,35 @@ class adapter_set {
  public:
   adapter_set() = default;
   adapter_set(adapter_set&&) = default;
-  adapter_set& operator=(adapter_set&&) = default;
+  adapter_set& operator=(adapter_set&& other) {
+    detach();  // what is replaced must not stay on its groups
+    groups_ = std::move(other.groups_);
+    adapters_ = std::move(other.adapters_);
+    return *this;
+  }
   ~adapter_set() { detach(); }
 
+  /// Throws `value_error` if the group has an adapter: two would not add up, the first would fall silent.
   void add(nn::projection_group<B, T>& group, std::unique_ptr<stored_adapter<B, T>> a) {
+    require<value_error>(!group.attached(), group.parts().front().name, ": has an adapter already; detach it first");
     group.attach(a.get());
     groups_.push_back(&group);
     adapters_.push_back(std::move(a));
   }
   /// The base model alone from here on; the adapters stay, `attach` puts them back.
   void detach() {
-    for (auto* group : groups_) group->attach(nullptr);
+    for (std::size_t i = 0; i < groups_.size(); ++i)
+      if (groups_[i]->attached() == adapters_[i].get()) groups_[i]->attach(nullptr);
   }
   void attach() {
     for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i]->attach(adapters_[i].get());
+  }
+  /// Full names of the adapted linears.
+  std::vector<std::string> linears() {
+    std::vector<std::string> out;
+    for (const auto& v : views())
+      if (const std::string end = ".lora_A.weight"; v.name.ends_with(end)) out.push_back(v.name.substr(0, v.name.size() - end.size()));
+    return out;
   }
 
   std::vector<param<B, T>*> parameters() {
@@ -57,8 +72,9 @@ class adapter_set {
   std::vector<std::unique_ptr<stored_adapter<B, T>>> adapters_;
 };
 
-/// Attaches `method` to the linears whose last name is in `targets` ("q_proj", ...); empty: all linears of all groups,
-/// that is every linear but the head. Throws `value_error` for a target that no linear has.
+/// Attaches `method` to the linears whose path is one of `targets` or ends in one ("q_proj", "self_attn.q_proj", ...);
+/// empty: all linears of all groups, that is every linear but the head. Throws `value_error` for a target that no linear
+/// has, and for a group that has an adapter.
 template <class B, class T, Method M>
 adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed = 0,
                          const std::vector<std::string>& targets = {}) {
@@ -71,7 +87,7 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
     for (const auto& part : group->parts()) {
       bool hit = targets.empty();
       for (std::size_t i = 0; i < targets.size(); ++i)
-        if (part.name.ends_with("." + targets[i])) hit = met[i] = true;
+        if (part.name == targets[i] || part.name.ends_with("." + targets[i])) hit = met[i] = true;
       targeted.push_back(hit);
       any |= hit;
     }

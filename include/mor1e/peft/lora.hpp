@@ -1,18 +1,22 @@
 // LoRA.
 #pragma once
 
+#include <cmath>
+
 #include "mor1e/peft/method.hpp"
 
 namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) B A x.  Hu et al. 2021; A uniform in +-1/sqrt(in), B zero, as PEFT initialises them.
+/// Rank-stabilised: alpha / sqrt(rank) instead.  Kalajdzievski 2023.
 struct lora {
   int rank = 8;
   double alpha = 8;
+  bool rank_stabilised = false;
 
   int slots() const { return rank; }
   int router_rows() const { return 0; }
-  double scale() const { return alpha / rank; }
+  double scale() const { return alpha / (rank_stabilised ? std::sqrt(double(rank)) : double(rank)); }
   std::vector<extra_parameter> extra() const { return {}; }
 
   template <class B, class T>

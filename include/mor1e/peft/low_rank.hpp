@@ -19,7 +19,7 @@ struct parameter_view {
   std::string name;  ///< "<module path>.lora_A.weight"
   param<B, T>* of;
   view<T> values;
-  bool scalar = false;  ///< stored as [1]
+  bool vector = false;  ///< stored with one axis
 };
 
 /// An adapter that can be stored.
@@ -37,6 +37,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   /// `targeted[p]`: linear p is adapted. `key` seeds V: uniform in +-1/sqrt(in); U, R and the extra parameters are zero.
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
     const index_t slots = method_.slots(), in = base.inputs();
+    require<value_error>(slots >= 1, base.parts().front().name, ": an update of rank ", slots);
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
@@ -47,24 +48,27 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const double bound = 1 / std::sqrt(double(in));
     for (index_t i = 0; i < linears * slots * in; ++i) down_->value[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
     for (const extra_parameter& e : method_.extra()) {
-      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears}));
+      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears * e.width}));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;
     }
   }
 
   var<T> forward(tape<B>& t, var<T> x, const nn::projection_group<B, T>& base, nn::step_context<B, T>& step) override {
     const int linears = int(names_.size());
-    const var<T> projected = ops::linear(t, x, t.use(*down_));
+    std::vector<var<T>> extra, ups;
+    for (auto& e : extra_) extra.push_back(t.use(*e));
+    for (auto& u : up_) ups.push_back(t.use(*u));
+    const std::span<const var<T>> extras(extra);
+    var<T> bias;
+    if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
+    const var<T> projected = ops::linear(t, x, t.use(*down_), bias);
     if constexpr (requires { method_.statistics(t, projected, linears, step); })
       if (step.routers)
         if (const var<T> values = method_.statistics(t, projected, linears, step)) {
           t.keep(values);
           step.routers->push_back({names_.front(), values});
         }
-    std::vector<var<T>> extra, ups;
-    for (auto& e : extra_) extra.push_back(t.use(*e));
-    for (auto& u : up_) ups.push_back(t.use(*u));
-    const var<T> gates = method_.gates(t, projected, linears, std::span<const var<T>>(extra), step);
+    const var<T> gates = method_.gates(t, projected, linears, extras, step);
     return base.adapted(t, x, gates, ups, method_.scale());
   }
 
@@ -87,7 +91,10 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
       if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
-      for (auto& e : extra_) out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p, 1, 1}, true});
+      for (auto& e : extra_) {
+        const index_t width = e->size() / linears;
+        out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p * width, 1, width}, true});
+      }
     }
     return out;
   }

@@ -9,10 +9,12 @@
 
 namespace mor1e::peft {
 
-/// A small trained matrix of a method beside its down and up projections: one row, one column a linear of the group.
+/// A trained vector of a method beside its down and up projections: `width` values for each linear of the group, in one
+/// row for all of them.
 struct extra_parameter {
   const char* name;
   double learning_rate_scale = 1;
+  int width = 1;
 };
 
 /// A method z_p = W_p x + scale U_p g_p, g = gates(V^T x, R x), on a group of linears p that read the same x.
@@ -20,9 +22,12 @@ struct extra_parameter {
 ///   slots()             rank of the update of one linear: columns of U_p, rows of V_p
 ///   router_rows()       rows of the router of one linear; 0: no router
 ///   scale()             the multiplier of the update
-///   extra()             names of further parameters, one value a linear
+///   extra()             further parameters
 ///   gates(tape, x, linears, extra, step)   [T, linears * (slots + router rows)] -> [T, linears * slots]
-/// `x` holds the products V^T x of all linears, then the logits R x of all linears; `extra` the extra parameters.
+/// `x` holds the products V^T x of all linears, then the logits R x of all linears; `extra` the extra parameters, in
+/// the order of extra(), each [1, linears * width]. Optional:
+///   bias(tape, extra)   [1, linears * (slots + router rows)], added to x; or empty
+///   statistics(tape, x, linears, step)   of the routers, for logs; or empty
 template <class M>
 concept Method = requires(const M& m) {
   { m.slots() } -> std::convertible_to<int>;

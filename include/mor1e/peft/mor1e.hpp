@@ -1,10 +1,14 @@
 // Intuition-aware mixture of rank-1 experts.
 #pragma once
 
+#include <span>
 #include <type_traits>
+#include <vector>
 
+#include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/router_statistics.hpp"
+#include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/rank1_composed.hpp"
 #include "mor1e/peft/router/softmax.hpp"
@@ -28,6 +32,7 @@ struct basic_mor1e {
   bool intuition = true;
   double update_scale = 1;
   double gate_learning_rate_scale = 1;  ///< on a and b
+  bool router_bias = false;         ///< softmax(R x + bias), the bias learned from 0: Algorithm 2 has one, the release none
   Router route = {};
 
   static basic_mor1e paper(int experts = 32) { return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
@@ -36,17 +41,27 @@ struct basic_mor1e {
   int router_rows() const { return router ? experts : 0; }
   double scale() const { return update_scale; }
   std::vector<extra_parameter> extra() const {
-    if (!learned_gates) return {};
-    return {{"gate_a", gate_learning_rate_scale}, {"gate_b", gate_learning_rate_scale}};
+    std::vector<extra_parameter> out;
+    if (learned_gates) out = {{"gate_a", gate_learning_rate_scale}, {"gate_b", gate_learning_rate_scale}};
+    if (router && router_bias) out.push_back({"router.bias", 1, experts});
+    return out;
+  }
+  /// Nothing on the products, the routers' own on their logits.
+  template <class B, class T>
+  var<T> bias(tape<B>& t, std::span<const var<T>> extra) const {
+    if (!router || !router_bias) return {};
+    const var<T> parts[] = {ops::scale(t, extra.back(), 0), extra.back()};  // as many products as logits
+    return ops::concat_columns<B, T>(t, parts);
   }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
+    require<value_error>(router || intuition, "mor1e: router and intuition are both off");
     require<value_error>(!intuition || bool(step.intuition), "mor1e: this step has no intuition; give one, or switch it off");
     const backend::rank1_gates_shape s{linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, intuition, learned_gates};
     if constexpr (std::is_same_v<Router, softmax_router>) {
-      // An operand that is not read still has to be a value: any will do.
-      const var<T> none = x;
+      // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
+      const var<T> none = t.template constant<T>({nullptr, 1, 1});
       return ops::rank1_gates(t, s, x, intuition ? step.intuition : none, step.instances, learned_gates ? extra[0] : none,
                               learned_gates ? extra[1] : none);
     } else {

@@ -35,7 +35,6 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
       const var<T> felt = ops::scale(t, ops::gather_rows(t, step.intuition, step.instances), s.c_intuition);
       terms.push_back(s.learned_gates ? ops::scale_by(t, felt, gate(a, part, -1)) : felt);
     }
-    require<value_error>(!terms.empty(), "mor1e: router and intuition are both off");
     const var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
     const var<T> g = ops::multiply(t, weights, ops::columns(t, x, s.products(part), s.experts));
     parts.push_back(s.learned_gates ? ops::scale_by(t, g, gate(b, part, 1)) : g);

@@ -1,0 +1,125 @@
+// Adapter folders: adapter_config.json and adapter_model.safetensors, as PEFT lays them out.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/safetensors.hpp"
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/peft/adapter_spec.hpp"
+#include "mor1e/peft/attach.hpp"
+
+namespace mor1e::peft {
+
+// The first three templates hold the instantiation of every method, so they are not inline: the compiled library has
+// them for the standard back end, and a program that uses them compiles none of it.
+
+/// Puts the method of `spec` on the groups. Throws as the other `attach`.
+template <class B, class T>
+adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const adapter_spec& spec) {
+  return std::visit([&](const auto& method) { return attach(groups, method, spec.seed, spec.targets); }, spec.method);
+}
+
+/// Writes a folder, whole or not at all: the parameters under PEFT's names ("base_model.model." + module path +
+/// ".lora_A.weight", ...), and all of `record`. Names the linears in `target_modules` when they were not named.
+/// Throws `value_error` for a method that reads an intuition if the record holds none, `io_error` if it cannot write.
+template <class B, class T>
+void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record);
+
+/// An adapter on a model, and what its folder said.
+template <class B, class T>
+struct loaded_adapter {
+  adapter_set<B, T> set;
+  adapter_record record;
+};
+
+/// Attaches the adapter of a folder, ours or PEFT's. Throws `io_error` for an option we do not compute, and naming the
+/// tensor for one that is missing, not expected, or of another shape; the model is then as before.
+/// Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
+template <class B, class T>
+loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups, const std::filesystem::path& folder);
+
+/// The same for a model: anything with `groups()`.
+template <class Model>
+auto attach(Model& model, const adapter_spec& spec) { return attach(model.groups(), spec); }
+template <class Model>
+auto load_adapter(Model& model, const std::filesystem::path& folder) { return load_adapter(model.groups(), folder); }
+
+namespace detail {
+
+inline constexpr const char* config_file = "adapter_config.json";
+inline constexpr const char* tensor_file = "adapter_model.safetensors";
+inline constexpr const char* name_prefix = "base_model.model.";
+inline constexpr const char* centroids_name = "intuition.centroids";
+
+/// The last names of linears, sorted: what PEFT lists under target_modules.
+inline std::vector<std::string> last_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) out.push_back(path.substr(path.rfind('.') + 1));
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+template <class B, class T>
+shape extents_of(const parameter_view<B, T>& v) { return v.vector ? shape{v.values.size()} : shape{v.values.rows, v.values.cols}; }
+
+}  // namespace detail
+
+template <class B, class T>
+void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record) {
+  require<value_error>(!uses_intuition(record.spec) || record.intuition.is_object(), folder.string(),
+                       ": this mixture reads an intuition, and the record does not say which");
+  nlohmann::json config = config_of(record);
+  if (record.spec.targets.empty()) config["target_modules"] = detail::last_names(set.linears());
+  std::vector<io::stored_tensor> tensors;
+  for (const auto& v : set.views()) tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, detail::extents_of(v), v.values.data});
+  if (!record.centroids.empty()) tensors.push_back(io::stored(detail::centroids_name, record.centroids));
+  io::atomic_folder out(folder);
+  io::write_json(out.path() / detail::config_file, config);
+  io::write_safetensors(out.path() / detail::tensor_file, tensors, metadata_of(record));
+  out.commit();
+}
+
+template <class B, class T>
+loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups, const std::filesystem::path& folder) {
+  const std::filesystem::path config_path = folder / detail::config_file;
+  const nlohmann::json config = io::read_json(config_path);
+  const io::safetensors_file file(folder / detail::tensor_file);
+  const std::string where = file.path().string();
+  loaded_adapter<B, T> out;
+  out.record = record_of(config, file.metadata(), config_path.string());
+  // Before a parameter is allocated by what the configuration says.
+  const index_t slots = std::visit([](const auto& method) { return index_t(method.slots()); }, out.record.spec.method);
+  for (const auto& entry : file.entries())
+    require<io_error>(!entry.name.ends_with(".lora_A.weight") || entry.extents[0] == slots, where, ": tensor '", entry.name, "' has shape ",
+                      entry.extents, ", the configuration asks for ", slots, " rows");
+  out.set = attach(groups, out.record.spec);
+
+  std::vector<std::string> known;
+  for (const auto& v : out.set.views()) {
+    const std::string name = detail::name_prefix + v.name;
+    const io::safetensors_entry& entry = file.at(name);
+    const shape wanted = detail::extents_of(v);
+    require<io_error>(entry.extents == wanted, where, ": tensor '", name, "' has shape ", entry.extents, ", the configuration asks for ", wanted);
+    file.read(entry, v.values.data);
+    known.push_back(name);
+  }
+  if (config.contains("intuition_centroids")) {
+    out.record.centroids = file.read<float>(detail::centroids_name);
+    const shape& found = out.record.centroids.extents();
+    require<io_error>(config.at("intuition_centroids") == nlohmann::json{found[0], found[1]}, where, ": tensor '", detail::centroids_name,
+                      "' has shape ", found, ", the configuration says ", config.at("intuition_centroids").dump());
+    known.push_back(detail::centroids_name);
+  }
+  std::sort(known.begin(), known.end());
+  for (const auto& entry : file.entries())
+    require<io_error>(std::binary_search(known.begin(), known.end(), entry.name), where, ": tensor '", entry.name, "' is not expected");
+  return out;
+}
+
+}  // namespace mor1e::peft

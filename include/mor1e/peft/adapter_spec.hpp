@@ -1,0 +1,69 @@
+// Which method with which options: what a program is told, and what an adapter folder says.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/core/tensor.hpp"
+#include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/mor1e.hpp"
+
+namespace mor1e::peft {
+
+/// The methods that programs know. One more is one more type here, one preset and its keys in adapter_spec.ipp.
+using any_method = std::variant<lora, mor1e>;
+
+/// A method, where it goes and how it starts.
+struct adapter_spec {
+  any_method method = mor1e{};
+  std::vector<std::string> targets = {};  ///< see `attach`; empty: every linear but the head
+  std::uint64_t seed = 0;                 ///< of the initial values
+};
+
+/// The names `preset` knows.
+MOR1E_INLINE std::vector<std::string> method_names();
+/// A method by name, with its own defaults: "lora", "mor1e" (the release's constants and gates), "mor1e-paper".
+/// Throws `value_error` listing the names.
+MOR1E_INLINE adapter_spec preset(const std::string& name);
+/// "lora", "mor1e": the family of the method, whatever its options.
+MOR1E_INLINE std::string family(const adapter_spec& spec);
+/// Whether the method reads an intuition in every step.
+MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);
+
+/// The spec as JSON: `peft_type`, `target_modules`, `seed` and every hyperparameter of the method.
+MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec);
+/// The spec of such an object, or of a LoRA configuration that PEFT wrote. Throws `io_error` beginning with `where`:
+/// for a missing key or one of the wrong type, for a `peft_type` that is not known, and for every key that is not
+/// understood and not off (null, false, [] or {}): options that change the result are refused, never ignored.
+MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std::string& where);
+
+/// What an adapter folder says besides the values of its parameters.
+struct adapter_record {
+  adapter_spec spec;
+  std::string base_model;      ///< name or path of the base
+  std::string base_sha256;     ///< of its weights (`io::checkpoint::hash`); empty: not known
+  nlohmann::json intuition;    ///< how instances are embedded, clustered and compared; null for methods without
+  tensor<float> centroids;     ///< [clusters, width of the embedding]; empty for an intuition without
+  nlohmann::json extras;       ///< anything a program wants to find again: template, tasks, versions
+};
+
+/// adapter_config.json of a record: in PEFT's own layout and keys for LoRA, which leave no room for hash, seed and
+/// extras: these stand in the metadata of the tensor file.
+MOR1E_INLINE nlohmann::json config_of(const adapter_record& record);
+/// The metadata of adapter_model.safetensors.
+MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record);
+/// The record that both say, without centroids. Throws `io_error` as `spec_from_json`, and for a method that reads an
+/// intuition without one in the record.
+MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata, const std::string& where);
+
+}  // namespace mor1e::peft
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/peft/adapter_spec.ipp"
+#endif

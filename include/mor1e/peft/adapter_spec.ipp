@@ -1,0 +1,257 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "mor1e/core/error.hpp"
+#include "mor1e/peft/adapter_spec.hpp"
+
+namespace mor1e::peft {
+
+namespace detail {
+
+/// Reads the keys of an adapter configuration, and knows in the end which ones nobody asked for.
+class config_reader {
+ public:
+  config_reader(const nlohmann::json& config, const std::string& where) : config_(config), where_(where) {
+    require<io_error>(config.is_object(), where, ": is not a JSON object");
+  }
+
+  template <class Value>
+  void read(const char* key, Value& to) {
+    require<io_error>(config_.contains(key), where_, ": '", key, "' is missing");
+    known_.push_back(key);
+    const nlohmann::json& value = config_.at(key);
+    bool fits = true;
+    if constexpr (std::is_same_v<Value, bool>) fits = value.is_boolean();
+    else if constexpr (std::is_unsigned_v<Value>) fits = value.is_number_unsigned();
+    else if constexpr (std::is_integral_v<Value>) fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
+    else if constexpr (std::is_arithmetic_v<Value>) fits = value.is_number();
+    else if constexpr (std::is_same_v<Value, std::string>) fits = value.is_string();
+    else fits = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
+    require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
+    to = value.template get<Value>();
+  }
+  template <class Value>
+  void read_if(const char* key, Value& to) {
+    if (config_.contains(key) && !config_.at(key).is_null()) read(key, to);
+    known_.push_back(key);
+  }
+  void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
+  /// The key may be missing, off, or one of `values`.
+  void expect(const char* key, std::initializer_list<nlohmann::json> values) {
+    known_.push_back(key);
+    if (!config_.contains(key) || off(config_.at(key))) return;
+    for (const auto& value : values)
+      if (config_.at(key) == value) return;
+    refuse(key);
+  }
+
+  /// "all-linear", or a list of names. PEFT also takes a regular expression.
+  void read_targets(std::vector<std::string>& to) {
+    require<io_error>(config_.contains("target_modules"), where_, ": 'target_modules' is missing");
+    const nlohmann::json& value = config_.at("target_modules");
+    known_.push_back("target_modules");
+    if (value == "all-linear") return;
+    require<io_error>(!value.is_string(), where_, ": 'target_modules' is the regular expression ", value.dump(),
+                      "; only a list of names or \"all-linear\" is supported");
+    read("target_modules", to);
+    require<io_error>(!to.empty(), where_, ": 'target_modules' is empty");
+  }
+
+  /// Throws for a key that was not read and is on: what it asks for would not happen.
+  void finish() const {
+    for (const auto& [key, value] : config_.items())
+      if (std::find(known_.begin(), known_.end(), key) == known_.end() && !off(value)) refuse(key);
+  }
+
+ private:
+  static bool off(const nlohmann::json& value) { return value.is_null() || value == false || (value.is_structured() && value.empty()); }
+  [[noreturn]] void refuse(const std::string& key) const {
+    throw io_error(text(where_, ": '", key, "': ", config_.at(key).dump(), " is not supported"));
+  }
+
+  const nlohmann::json& config_;
+  const std::string& where_;
+  std::vector<std::string> known_;
+};
+
+/// Keys that say where an adapter comes from or how it was trained, and nothing about what it computes.
+inline constexpr std::initializer_list<const char*> descriptive_keys = {
+    "peft_type", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode"};
+
+// The fields of a method under their keys, once for writing and once for reading: f(key, field).
+template <class Method, class F>
+void each_field(Method& m, F f)
+  requires std::same_as<std::remove_const_t<Method>, mor1e>
+{
+  f("experts", m.experts);
+  f("c_token", m.c_token);
+  f("c_intuition", m.c_intuition);
+  f("learned_gates", m.learned_gates);
+  f("use_router", m.router);
+  f("use_intuition", m.intuition);
+  f("router_bias", m.router_bias);
+  f("scale", m.update_scale);
+  f("gate_learning_rate_scale", m.gate_learning_rate_scale);
+}
+
+// "all-linear" is what PEFT calls every linear but the head.
+inline nlohmann::json targets_of(const adapter_spec& spec) {
+  return spec.targets.empty() ? nlohmann::json("all-linear") : nlohmann::json(spec.targets);
+}
+
+/// Every key of PEFT 0.21, those we do not set at its defaults.
+inline nlohmann::json lora_config(const lora& method) {
+  nlohmann::json c;
+  for (const char* key : {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules", "kasa_config",
+                          "layer_replication", "layers_pattern", "layers_to_transform", "lora_ga_config", "megatron_config", "modules_to_save",
+                          "monteclora_config", "revision", "target_parameters", "trainable_token_indices", "use_bdlora", "velora_config"})
+    c[key] = nullptr;
+  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora"}) c[key] = false;
+  for (const char* key : {"alpha_pattern", "loftq_config", "rank_pattern"}) c[key] = nlohmann::json::object();
+  c["bias"] = "none";
+  c["inference_mode"] = true;
+  c["init_lora_weights"] = true;
+  c["lora_alpha"] = method.alpha;
+  if (method.alpha == double(std::int64_t(method.alpha))) c["lora_alpha"] = std::int64_t(method.alpha);
+  c["lora_dropout"] = 0.0;
+  c["megatron_core"] = "megatron.core";
+  c["peft_type"] = "LORA";
+  c["peft_version"] = "0.21.2";
+  c["qalora_group_size"] = 16;
+  c["r"] = method.rank;
+  c["task_type"] = "CAUSAL_LM";
+  c["use_rslora"] = method.rank_stabilised;
+  return c;
+}
+
+inline lora read_lora(config_reader& from) {
+  lora method;
+  from.read("r", method.rank);
+  from.read("lora_alpha", method.alpha);
+  from.read_if("use_rslora", method.rank_stabilised);
+  from.expect("bias", {"none"});
+  // The other ways to initialise take something out of the base weights.
+  from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
+  // Of training, or read only with another option that is refused.
+  from.ignore({"lora_dropout", "peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  return method;
+}
+
+inline constexpr const char* record_key = "mor1e";  // in the metadata of a LoRA tensor file
+
+/// What PEFT's keys have no room for.
+inline nlohmann::json facts_of(const adapter_record& record) {
+  nlohmann::json out = {{"seed", record.spec.seed}};
+  if (!record.base_sha256.empty()) out["base_model_sha256"] = record.base_sha256;
+  if (!record.extras.is_null()) out["extras"] = record.extras;
+  return out;
+}
+inline void read_facts(const nlohmann::json& facts, adapter_record& record, const std::string& where) {
+  config_reader from(facts, where);
+  from.read("seed", record.spec.seed);
+  from.read_if("base_model_sha256", record.base_sha256);
+  if (facts.contains("extras")) record.extras = facts.at("extras");
+}
+
+}  // namespace detail
+
+MOR1E_INLINE std::vector<std::string> method_names() { return {"lora", "mor1e", "mor1e-paper"}; }
+
+MOR1E_INLINE adapter_spec preset(const std::string& name) {
+  if (name == "lora") return {.method = lora{}};
+  if (name == "mor1e") return {.method = mor1e{}};
+  if (name == "mor1e-paper") return {.method = mor1e::paper()};
+  std::string known;
+  for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
+  throw value_error(text("method '", name, "' is not known (", known, ")"));
+}
+
+MOR1E_INLINE std::string family(const adapter_spec& spec) { return std::holds_alternative<lora>(spec.method) ? "lora" : "mor1e"; }
+
+MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
+  const mor1e* mixture = std::get_if<mor1e>(&spec.method);
+  return mixture && mixture->intuition;
+}
+
+MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
+  nlohmann::json out;
+  if (const lora* method = std::get_if<lora>(&spec.method)) {
+    out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
+  } else {
+    out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
+    detail::each_field(std::get<mor1e>(spec.method), [&](const char* key, const auto& field) { out[key] = field; });
+  }
+  out["target_modules"] = detail::targets_of(spec);
+  out["seed"] = spec.seed;
+  return out;
+}
+
+MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std::string& where) {
+  detail::config_reader from(config, where);
+  std::string type;
+  from.read("peft_type", type);
+  adapter_spec spec;
+  from.read_targets(spec.targets);
+  from.read_if("seed", spec.seed);
+  from.ignore(detail::descriptive_keys);
+  if (type == "LORA") {
+    spec.method = detail::read_lora(from);
+  } else if (type == "MOR1E") {
+    mor1e method;
+    detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+    spec.method = method;
+    from.expect("gate_sharpness", {backend::gate_sharpness});
+    from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
+  } else {
+    throw io_error(text(where, ": peft_type '", type, "' is not supported (LORA and MOR1E are)"));
+  }
+  from.finish();
+  return spec;
+}
+
+MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
+  nlohmann::json out;
+  if (const lora* method = std::get_if<lora>(&record.spec.method)) {
+    out = detail::lora_config(*method);
+    out["target_modules"] = detail::targets_of(record.spec);
+  } else {
+    out = to_json(record.spec);
+    out.update(detail::facts_of(record));
+    out["task_type"] = "CAUSAL_LM";
+    out["intuition"] = record.intuition;
+    const shape& extents = record.centroids.extents();
+    if (!record.centroids.empty()) out["intuition_centroids"] = {extents[0], extents[1]};
+  }
+  out["base_model_name_or_path"] = record.base_model.empty() ? nlohmann::json() : nlohmann::json(record.base_model);
+  return out;
+}
+
+MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record) {
+  std::map<std::string, std::string> out{{"format", "pt"}};
+  if (std::holds_alternative<lora>(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
+  return out;
+}
+
+MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata, const std::string& where) {
+  adapter_record out;
+  out.spec = spec_from_json(config, where);
+  if (config.contains("base_model_name_or_path") && config.at("base_model_name_or_path").is_string())
+    out.base_model = config.at("base_model_name_or_path").get<std::string>();
+  if (std::holds_alternative<lora>(out.spec.method)) {
+    const auto at = metadata.find(detail::record_key);
+    if (at == metadata.end()) return out;  // PEFT wrote it
+    const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);
+    require<io_error>(!facts.is_discarded(), where, ": the metadata '", detail::record_key, "' of its tensors is no JSON");
+    detail::read_facts(facts, out, where);
+    return out;
+  }
+  detail::read_facts(config, out, where);
+  if (config.contains("intuition")) out.intuition = config.at("intuition");
+  require<io_error>(!uses_intuition(out.spec) || out.intuition.is_object(), where,
+                    ": this mixture was trained with an intuition, and 'intuition' does not say which");
+  return out;
+}
+
+}  // namespace mor1e::peft

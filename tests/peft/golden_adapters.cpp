@@ -1,0 +1,173 @@
+// Adapters on one linear against references in double: outputs, gradients and weights of the experts.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/io/safetensors.hpp"
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/peft/adapter_spec.hpp"
+#include "mor1e/peft/attach.hpp"
+#include "mor1e/testing/golden.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+const std::filesystem::path folder = testing::golden_folder() / "adapters";
+
+/// The method of a case; nothing if we do not have it.
+std::optional<peft::any_method> method_of(const nlohmann::json& facts) {
+  const std::string method = facts.at("method");
+  if (method == "lora" || method == "rslora")
+    return peft::lora{.rank = facts.at("r"), .alpha = facts.at("alpha"), .rank_stabilised = method == "rslora"};
+  const bool changed = facts.contains("clusters") || facts.value("intuition_position", "after") != "after";
+  if (method != "mor1e" || changed) return {};
+  return peft::mor1e{.experts = facts.at("experts"),
+                     .c_token = facts.at("c_token"),
+                     .c_intuition = facts.at("c_intuition"),
+                     .learned_gates = facts.at("preset") == "release",
+                     .router = facts.value("ablation", "") != "intuition_only",
+                     .intuition = facts.value("ablation", "") != "rank1_only",
+                     .update_scale = facts.at("scale"),
+                     .router_bias = facts.value("router_bias", false)};
+}
+
+/// "linear.lora_A.weight" of a view is "lora_A" in the fixtures.
+std::string fixture_name(std::string name) {
+  name = name.substr(name.find('.') + 1);
+  if (name == "router.bias") return "router_bias";
+  return name.substr(0, name.find('.'));
+}
+
+template <class T, class B, class Method>
+void check(B& device, const io::safetensors_file& file, const Method& method, testing::closeness rule) {
+  const auto read = [&](const char* name) { return file.read<T>(name); };
+  const auto close = [&](const view<const T> ours, const std::string& name) {
+    CAPTURE(name);
+    const tensor<double> reference = file.read<double>(name);
+    REQUIRE(ours.size() == reference.size());
+    CHECK(testing::violation(ours.data, reference.data(), reference.size(), rule) == "");
+  };
+
+  std::vector<nn::projection<B, T>> parts(1);
+  parts[0].name = "linear";
+  parts[0].w = nn::weight<B, T>(typename B::template frozen<T>(read("weight")));
+  if (file.find("bias")) {
+    tensor<T> bias = read("bias");
+    auto p = std::make_unique<param<B, T>>("linear.bias", shape{1, bias.size()});
+    std::copy(bias.begin(), bias.end(), p->value.begin());
+    parts[0].b = nn::vector_weight<B, T>(std::move(p), false);
+  }
+  nn::projection_group<B, T> group(std::move(parts));
+  auto set = peft::attach(std::vector{&group}, method);
+  std::vector<std::string> parameters;
+  for (const auto& v : set.views()) {
+    parameters.push_back(fixture_name(v.name));
+    const tensor<T> values = file.read<T>(parameters.back());
+    REQUIRE(values.size() == v.values.size());
+    std::copy(values.begin(), values.end(), v.values.data);
+  }
+  // Every parameter of the fixture has found its place.
+  for (const auto& entry : file.entries())
+    if (entry.name.starts_with("grad.") && entry.name != "grad.x" && entry.name != "grad.intuition")
+      CHECK_MESSAGE(std::find(parameters.begin(), parameters.end(), entry.name.substr(5)) != parameters.end(), entry.name);
+
+  const tensor<T> x = read("x"), dy = read("dy");
+  const index_t instances = x.extents()[0], length = x.extents()[1];
+  tensor<std::int32_t> of(shape{instances * length, 1});
+  for (index_t i = 0; i < of.size(); ++i) of[i] = std::int32_t(i / length);
+  tape<B> t(device);
+  nn::step_context<B, T> step;
+  step.instances = t.template input<std::int32_t>(of.matrix());
+  if (file.find("intuition")) {
+    const tensor<T> intuition = read("intuition");
+    step.intuition = t.template input<T>(intuition.matrix(), true);
+  }
+  const var<T> in = t.template input<T>(x.matrix(), true);
+  const var<T> y = group.forward(t, in, step);
+  t.keep(y);
+  t.backward(y, dy.matrix());
+  close(t.read(y).matrix(), "y");
+  close(t.gradient(in).matrix(), "grad.x");
+  if (step.intuition) close(t.gradient(step.intuition).matrix(), "grad.intuition");
+  for (const auto& v : set.views()) {
+    // The gradient lies in its parameter as the values do.
+    const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols);
+    close(gradient, "grad." + fixture_name(v.name));
+  }
+
+  // Weights w of the experts: the gates of products that are all one, without the gate of the whole.
+  if constexpr (requires { method.experts; })
+    if (file.find("slot_weights")) {
+      Method bare = method;
+      const auto& p = set.parameters();
+      const index_t n = method.experts;
+      tape<B> again(device, recording::forward);
+      nn::step_context<B, T> context;
+      context.instances = again.template input<std::int32_t>(of.matrix());
+      const tensor<T> intuition = read("intuition");
+      context.intuition = again.template input<T>(intuition.matrix());
+      std::vector<var<T>> extra;
+      for (std::size_t i = 1; i < p.size(); ++i)
+        if (p[i]->extents()[0] == 1 && !p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
+      var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
+      const var<T> projected = ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias);
+      const view<T> values = again.value(projected);
+      for (index_t i = 0; i < values.rows; ++i) std::fill_n(values.row(i), n, T(1));
+      tensor<T> weights = again.read(bare.gates(again, projected, 1, std::span<const var<T>>(extra), context));
+      if (method.learned_gates) {
+        const double b = read("gate_b")[0];
+        for (T& w : weights) w = T(double(w) * (1 + std::exp(-100 * b)));
+      }
+      close(weights.matrix(), "slot_weights");
+    }
+}
+
+/// All cases of the folder that we have a method for; the others by name.
+template <class T, class B>
+void check_all(B& device, testing::closeness rule) {
+  const nlohmann::json cases = io::read_json(folder / "cases.json");
+  int ran = 0;
+  std::vector<std::string> unsupported, absent;
+  for (const auto& item : cases.items()) {
+    const std::string name = item.key();
+    const std::filesystem::path path = folder / (name + ".safetensors");
+    const auto method = method_of(item.value());
+    if (!method || !std::filesystem::exists(path)) {
+      (method ? absent : unsupported).push_back(name);
+      continue;
+    }
+    CAPTURE(name);
+    // 1 - sigmoid(20) is 0 in float, and not so if it is taken as sigmoid(-20): the references are in double.
+    testing::closeness at = rule;
+    if (std::is_same_v<T, float> && name.find("saturated") != std::string::npos) at.atol = 3e-4;
+    std::visit([&](const auto& m) { check<T>(device, io::safetensors_file(path), m, at); }, *method);
+    ++ran;
+  }
+  for (const std::string& name : unsupported) MESSAGE("unsupported: " << name);
+  for (const std::string& name : absent) MESSAGE("not in this folder: " << name);
+  CHECK(ran > 0);
+  MESSAGE(ran << " cases of " << cases.size());
+}
+
+}  // namespace
+
+TEST_CASE("adapters on one linear: reference back end, double") {
+  reference device;
+  check_all<double>(device, {.atol = 1e-10});
+}
+TEST_CASE("adapters on one linear: cpu back end, double") {
+  cpu device(2);
+  check_all<double>(device, {.atol = 1e-10});
+}
+TEST_CASE("adapters on one linear: cpu back end, float") {
+  cpu device(2);
+  check_all<float>(device, {.mtol = 1e-5});
+}
