@@ -39,7 +39,7 @@ inline double alibi_slope(int head, int heads) {
 }
 
 /// Positions, or rows, [begin, end).
-struct span_of_keys {
+struct index_span {
   index_t begin = 0;
   index_t end = 0;
 };
@@ -61,7 +61,7 @@ inline index_t key_row(const segment& s, index_t position) {
 }
 
 /// The positions of the keys that a query at `position` sees.
-inline span_of_keys seen_keys(const attention_shape& a, const segment& s, index_t position) {
+inline index_span seen_keys(const attention_shape& a, const segment& s, index_t position) {
   return {a.window > 0 ? std::max<index_t>(0, position - a.window + 1) : 0,
           a.causal ? position + 1 : a.window > 0 ? std::min(key_count(s), position + a.window) : key_count(s)};
 }

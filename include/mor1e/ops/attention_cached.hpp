@@ -45,7 +45,9 @@ struct attention_cached_op {
     const auto segments = [](std::vector<std::int32_t> f) {
       return case_input{.rows = index_t(f.size()) / segment_fields, .cols = segment_fields, .gradient = false, .integers = f};
     };
-    return {{.name = "prompt", .attributes = {.heads = 2, .head_dim = 3}, .inputs = {held(4, 12), held(9, 3), held(9, 3), segments({0, 4, 0, 0, 0})}},
+    return {{.name = "prompt",
+             .attributes = {.heads = 2, .head_dim = 3},
+             .inputs = {held(4, 12), held(9, 3), held(9, 3), segments({0, 4, 0, 0, 0})}},
             {.name = "next_token",
              .attributes = {.heads = 4, .kv_heads = 2, .head_dim = 2, .scale = 0.7},
              .inputs = {held(1, 16), held(9, 4), held(9, 4), segments({0, 1, 6, 0, 6})}},

@@ -15,7 +15,7 @@ namespace detail {
 template <class T, class F>
 void each_score(const attention_shape& a, const segment& s, index_t i, int h, view<const T> q, view<const T> k, const F& f) {
   const index_t at = query_position(s, i);
-  const span_of_keys seen = seen_keys(a, s, at);
+  const index_span seen = seen_keys(a, s, at);
   const T* query = q.row(s.begin + i) + h * a.query_head_stride;
   for (index_t j = seen.begin; j < seen.end; ++j) {
     const T* key = k.row(key_row(s, j)) + h / a.group() * a.key_head_stride;
