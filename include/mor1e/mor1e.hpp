@@ -11,6 +11,7 @@
 #include "mor1e/models/outputs.hpp"
 #include "mor1e/models/registry.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
+#include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/lora.hpp"
 #include "mor1e/peft/mor1e.hpp"
@@ -31,4 +32,13 @@ extern template class generation<cpu, float>;
 extern template class bert_embedder<cpu>;
 
 }  // namespace mor1e::models
+
+namespace mor1e::peft {
+
+// What src/peft.cpp instantiates.
+extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&, const adapter_spec&);
+extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);
+extern template loaded_adapter<cpu, float> load_adapter(const std::vector<nn::projection_group<cpu, float>*>&, const std::filesystem::path&);
+
+}  // namespace mor1e::peft
 #endif
