@@ -1,0 +1,49 @@
+// Definitions of train/examples.hpp.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "mor1e/io/sha256.hpp"
+#include "mor1e/train/examples.hpp"
+
+namespace mor1e::train {
+
+MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer, const texts::prompt_options& wording,
+                                 index_t max_length, bool truncate, index_t limit) {
+  training_set out;
+  std::string digest;
+  for (const data::task_data& task : tasks) {
+    const index_t rows = limit > 0 ? std::min<index_t>(limit, index_t(task.train.size())) : index_t(task.train.size());
+    require<value_error>(rows > 0, "task ", task.name, " has no training rows");
+    out.task_sizes.push_back(rows);
+    out.task_names.push_back(task.name);
+    for (index_t i = 0; i < rows; ++i) {
+      const data::example& row = task.train[std::size_t(i)];
+      const texts::rendered_prompt words = texts::render(row, wording);
+      std::vector<std::int32_t> ids = tokenizer.encode(words.prompt, true);
+      std::vector<std::int32_t> target = tokenizer.encode(words.target, false);
+      if (words.ends && tokenizer.eos()) target.push_back(*tokenizer.eos());
+      const index_t length = index_t(ids.size() + target.size());
+      require<value_error>(truncate || length <= max_length, row.id, ": ", length, " tokens, at most ", max_length,
+                           " fit (--max-length; --truncate cuts the prompt at its left)");
+      if (length > max_length) {
+        require<value_error>(index_t(target.size()) < max_length, row.id, ": the target alone has ", target.size(), " tokens, at most ", max_length, " fit");
+        ids.erase(ids.begin(), ids.begin() + (length - max_length));
+      }
+      data::encoded_example example{row.id, std::move(ids), 0, index_t(out.examples.size())};
+      example.first_target = index_t(example.ids.size());
+      example.ids.insert(example.ids.end(), target.begin(), target.end());
+      out.tokens += index_t(example.ids.size());
+      digest += text(row.id, '\0', example.first_target, '\0');
+      digest.append(reinterpret_cast<const char*>(example.ids.data()), example.ids.size() * sizeof(std::int32_t));
+      out.prompts.push_back(words.prompt);
+      out.examples.push_back(std::move(example));
+    }
+  }
+  require<value_error>(!out.examples.empty(), "there is nothing to train on");
+  out.hash = io::sha256_of(std::as_bytes(std::span(digest.data(), digest.size())));
+  return out;
+}
+
+}  // namespace mor1e::train
