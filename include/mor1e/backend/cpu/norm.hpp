@@ -7,18 +7,6 @@
 
 namespace mor1e::backend {
 
-namespace detail {
-/// w_j = beta w_j + sum_i f(i)(j). Threads share the columns, so the sum does not depend on their number.
-template <class T, class F>
-void accumulate_rows(cpu& device, index_t rows, T beta, view<T> w, const F& f) {
-  parallel_for(device.threads(), w.cols, 64, [&](index_t begin, index_t end) {
-    write_row(w.data + begin, end - begin, beta, [](index_t) { return T(0); });
-    for (index_t i = 0; i < rows; ++i)
-      write_row(w.data + begin, end - begin, T(1), [begin, g = f(i)](index_t j) { return g(begin + j); });
-  });
-}
-}  // namespace detail
-
 /// rstd = 1 / sqrt(mean x^2 + eps); y = (offset + w) * x * rstd
 template <class T>
 void rms_norm_forward(cpu& device, view<const T> x, view<const T> w, T eps, T offset, view<T> y, view<T> rstd) {
@@ -43,7 +31,7 @@ void rms_norm_backward(cpu& device, view<const T> x, view<const T> w, T offset, 
 /// dw = sum over rows of dy * x * rstd, + beta dw
 template <class T>
 void rms_norm_weight_gradient(cpu& device, view<const T> x, view<const T> rstd, view<const T> dy, T beta, view<T> dw) {
-  detail::accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
+  accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
     return [from = x.row(i), g = dy.row(i), r = rstd[i]](index_t j) { return g[j] * from[j] * r; };
   });
 }
@@ -75,7 +63,7 @@ void layer_norm_backward(cpu& device, view<const T> x, view<const T> w, view<con
 /// dw = sum over rows of dy (x - mean) rstd, + beta dw
 template <class T>
 void layer_norm_weight_gradient(cpu& device, view<const T> x, view<const T> mean, view<const T> rstd, view<const T> dy, T beta, view<T> dw) {
-  detail::accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
+  accumulate_rows(device, x.rows, beta, dw, [&](index_t i) {
     return [from = x.row(i), g = dy.row(i), m = mean[i], r = rstd[i]](index_t j) { return g[j] * (from[j] - m) * r; };
   });
 }

@@ -75,4 +75,15 @@ double sum_over_rows(cpu& device, index_t rows, index_t cols, const F& f) {
   return sum;
 }
 
+/// w = beta w + sum over i < rows of f(i), f(i) being a function of the column. Threads share the columns, so the sum does
+/// not depend on their number.
+template <class T, class F>
+void accumulate_rows(cpu& device, index_t rows, T beta, view<T> w, const F& f) {
+  parallel_for(device.threads(), w.cols, 64, [&](index_t begin, index_t end) {
+    write_row(w.data + begin, end - begin, beta, [](index_t) { return T(0); });
+    for (index_t i = 0; i < rows; ++i)
+      write_row(w.data + begin, end - begin, T(1), [begin, g = f(i)](index_t j) { return g(begin + j); });
+  });
+}
+
 }  // namespace mor1e::backend

@@ -27,10 +27,7 @@ void column_sums(reference&, view<const T> x, T beta, view<T> s) {
 
 /// y += alpha x
 template <class T>
-void add_scaled(reference&, T alpha, view<const T> x, view<T> y) {
-  for (index_t i = 0; i < y.rows; ++i)
-    for (index_t j = 0; j < y.cols; ++j) y(i, j) += alpha * x(i, j);
-}
+void add_scaled(reference& device, T alpha, view<const T> x, view<T> y) { axpby(device, alpha, x, T(1), y); }
 
 /// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
 template <class T>
