@@ -67,12 +67,6 @@ class plan {
   void bind(std::byte* memory) {
     for (std::size_t id = 0; id < graph_.slots.size(); ++id)
       if (offset_[id] >= 0) graph_.slots[id].data = memory + offset_[id];
-    if (schedule_.seed != no_slot) {
-      const slot& seed = graph_.slots[schedule_.seed];
-      const double one = 1;
-      const float one_f = 1;
-      device_->upload(seed.data, seed.element == sizeof(double) ? static_cast<const void*>(&one) : &one_f, seed.element);
-    }
     bound_ = memory;
   }
   bool bound_to(const std::byte* memory) const { return bound_ == memory && memory; }
@@ -98,12 +92,14 @@ class plan {
 
   /// All steps in order: allocates nothing.
   void run() {
+    seed();
     for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
   }
 
   /// The same, adding to `times` (one entry per op and phase).
   void run(std::vector<node_time>& times) {
     using clock = std::chrono::steady_clock;
+    seed();
     for (const step& s : schedule_.steps) {
       const auto begin = clock::now();
       run_step(*device_, graph_, schedule_, s);
@@ -125,6 +121,15 @@ class plan {
   }
 
  private:
+  // The gradient of the root, 1. Before every run: another plan may have used the memory since the last.
+  void seed() {
+    if (schedule_.seed == no_slot) return;
+    const slot& seed = graph_.slots[schedule_.seed];
+    const double one = 1;
+    const float one_f = 1;
+    device_->upload(seed.data, seed.element == sizeof(double) ? static_cast<const void*>(&one) : &one_f, seed.element);
+  }
+
   cost work(const step& s) const {
     if (s.node < 0) return {};
     const node<B>& n = graph_.nodes[s.node];
