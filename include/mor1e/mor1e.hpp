@@ -15,6 +15,7 @@
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/lora.hpp"
 #include "mor1e/peft/mor1e.hpp"
+#include "mor1e/train/trainer.hpp"
 
 #ifdef MOR1E_COMPILED
 namespace mor1e::models {
@@ -41,4 +42,13 @@ extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu,
 extern template loaded_adapter<cpu, float> load_adapter(const std::vector<nn::projection_group<cpu, float>*>&, const std::filesystem::path&);
 
 }  // namespace mor1e::peft
+
+namespace mor1e::train {
+
+// What src/trainer.cpp instantiates.
+extern template class trainer<cpu, float>;
+extern template class program_cache<cpu, float>;
+extern template class step_program<cpu, float>;
+
+}  // namespace mor1e::train
 #endif

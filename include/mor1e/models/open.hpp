@@ -13,6 +13,9 @@ namespace mor1e::models {
 /// Throws `io_error`: "no model at NAME: ...", or naming the file that is malformed.
 io::checkpoint open(const std::string& model);
 
+/// Whether it is an encoder (see `load_encoder`), not a decoder. Throws as `open`.
+bool is_encoder(const std::string& model);
+
 /// The tokenizer that lies with the model. Throws `io_error`.
 texts::tokenizer open_tokenizer(const std::string& model);
 

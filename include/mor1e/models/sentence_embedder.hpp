@@ -48,7 +48,7 @@ class trigram_embedder final : public sentence_embedder {
 };
 
 struct embedding_options {
-  index_t tokens = 2048;   ///< of a batch; a longer sentence is a batch of its own
+  index_t tokens = 2048;   ///< of a batch; at least a sentence of maximal length fits
   index_t max_length = 0;  ///< tokens a sentence is cut to, the special ones included; 0: what the model's files say
 };
 
@@ -70,9 +70,9 @@ class bert_embedder final : public sentence_embedder {
         options_(options) {
     if (options_.max_length == 0) options_.max_length = stored_max_length(from_->path);
     if (options_.max_length == 0) options_.max_length = model_->context();
-    require<value_error>(options_.max_length <= model_->context() && options_.tokens >= 1, from_->path.string(), ": sentences of ",
-                         options_.max_length, " tokens in batches of ", options_.tokens, ": the context is ", model_->context(),
-                         ", a batch has at least 1");
+    options_.tokens = std::max(options_.tokens, options_.max_length);
+    require<value_error>(options_.max_length > 0 && options_.max_length <= model_->context(), from_->path.string(), ": sentences of ",
+                         options_.max_length, " tokens, the context of the model is ", model_->context());
   }
 
   tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) override {
@@ -92,7 +92,7 @@ class bert_embedder final : public sentence_embedder {
 
     tensor<float> out(shape{index_t(sentences.size()), dimension()});
     std::size_t done = 0;
-    const data::packing_options packing{.tokens = std::max(options_.tokens, options_.max_length),
+    const data::packing_options packing{.tokens = options_.tokens,
                                         .context = options_.max_length,
                                         .row_bucket = 1,
                                         .segment_bucket = 1,

@@ -1,0 +1,45 @@
+// A decoder, and the adapter that was trained on it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "mor1e/cluster/intuition.hpp"
+#include "mor1e/mor1e.hpp"
+
+namespace mor1e::program {
+
+struct adapted_model {
+  std::unique_ptr<models::language_model<cpu, float>> model;
+  std::optional<peft::loaded_adapter<cpu, float>> adapter;  // behind the model, on which it sits: gone before it is
+
+  bool reads_intuition() const { return adapter && peft::uses_intuition(adapter->record.spec); }
+};
+
+/// `adapter` empty: the base alone. Throws `value_error` for an adapter that was trained on other weights.
+inline adapted_model load_adapted(cpu& device, const std::string& model, const std::string& adapter) {
+  adapted_model out{models::load<cpu, float>(device, model), std::nullopt};
+  if (adapter.empty()) return out;
+  out.adapter.emplace(peft::load_adapter(*out.model, adapter));
+  const std::string& trained_on = out.adapter->record.base_sha256;
+  if (trained_on.empty()) return out;
+  const std::string found = models::weights_hash(model);
+  require<value_error>(found == trained_on, adapter, ": trained on weights with hash ", trained_on, ", ", model, " has ", found);
+  return out;
+}
+
+/// The intuition of one text, [1, clusters], as the adapter was trained with it. Throws `io_error` for an adapter that
+/// does not say how, `value_error` for an embedder that is not the one it was trained with.
+inline tensor<float> intuition_of(cpu& device, const peft::adapter_record& record, const std::string& where, const std::string& text) {
+  const auto source = cluster::intuition_from_json(record.intuition, record.centroids.clone(), where);
+  const auto embedder = models::load_sentence_embedder(device, source.embedder);
+  require<value_error>(embedder->hash() == source.origin.embedder_hash, where, ": trained with an embedder with hash ",
+                       source.origin.embedder_hash, ", ", source.embedder, " has ", embedder->hash());
+  const std::string prefixed = source.origin.prefix + text;
+  const tensor<float> embedding = embedder->embed({&prefixed, 1});
+  return cluster::intuition<float>(device, embedding, source.centroids, source.kind);
+}
+
+}  // namespace mor1e::program
