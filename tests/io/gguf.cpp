@@ -144,7 +144,13 @@ TEST_CASE("every width of integer, arrays of arrays, version 2") {
 
 TEST_CASE("alignment, shapes in row order, and types that can be listed but not decoded") {
   temporary_folder folder;
-  std::string content = gguf_writer().u32("general.alignment", 64).describe("w", {3, 2}, 0, 64).content();
+  // With the note the header ends at byte 145: at an alignment of 32 the data would begin elsewhere.
+  std::string content = gguf_writer()
+                            .u32("general.alignment", 64)
+                            .text("note", std::string(23, 'x'))
+                            .describe("w", {3, 2}, 0, 64)
+                            .content();
+  REQUIRE(content.size() == 145);
   content.resize((content.size() + 63) / 64 * 64 + 64);  // up to the data, and up to w in it
   for (const float v : {1, 2, 3, 4, 5, 6}) content += gguf_writer::raw(v);
   std::ofstream(folder / "t.gguf", std::ios::binary) << content;
