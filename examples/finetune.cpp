@@ -17,9 +17,10 @@
 #include "mor1e/data/suite.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/mor1e.hpp"
-#include "mor1e/peft/adapter_file.hpp"
+#include "mor1e/optim/schedule.hpp"
 #include "mor1e/train/checkpoint.hpp"
 #include "mor1e/train/examples.hpp"
+#include "mor1e/train/intuition.hpp"
 #include "mor1e/train/settings.hpp"
 #include "mor1e/train/telemetry.hpp"
 #include "program.hpp"
@@ -53,7 +54,7 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
   app.add_option("--clusters", o.clusters, "of the intuition; the number of experts unless given")->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
-  app.add_option("--intuition", o.intuition, "embedder: minilm, a BERT folder, toy; random; none")->capture_default_str();
+  app.add_option("--intuition", o.intuition, "embedder: minilm, a BERT folder, toy; or random, category, none")->capture_default_str();
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
   app.add_flag("--no-router", o.no_router, "mor1e with the intuition alone");
   app.add_flag("--no-intuition", o.no_intuition, "mor1e with the router alone");
@@ -123,44 +124,52 @@ std::vector<data::task_data> load_data(const finetune_options& o, const texts::t
   return data::read_data_folder(out / "data", o.tasks, data::splits::train);
 }
 
-/// Rows of intuition of the training prompts, and what is stored with the adapter so that others find the same.
+/// The intuition of the training rows, and the recipe by which others find the same.
 struct training_intuition {
+  train::intuition_recipe recipe;
   tensor<float> rows;
-  nlohmann::json source;
-  tensor<float> centroids;
 };
 
-training_intuition make_intuition(cpu& device, const finetune_options& o, const train::training_set& set, index_t clusters, const fs::path& out) {
-  if (o.intuition == "random") {
-    std::vector<std::string> ids;
-    for (const auto& e : set.examples) ids.push_back(e.id);
-    return {cluster::random_intuition(ids, clusters, o.common.seed), {{"kind", "random"}, {"seed", o.common.seed}, {"clusters", clusters}}, {}};
-  }
-  auto embedder = models::load_sentence_embedder(device, o.intuition);
-  std::vector<std::string> texts;
-  std::string all;
-  for (const std::string& prompt : set.prompts) {
-    texts.push_back(o.prefix + prompt);
-    all += texts.back() + '\0';
-  }
-  const cluster::embedding_origin origin{embedder->hash(), o.prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
-  const fs::path cache = out / "embeddings.safetensors";
-  tensor<float> embeddings;
+/// Embeddings of the training prompts: from the run's own cache if it is of the same texts and embedder.
+tensor<float> embed_prompts(models::sentence_embedder& embedder, std::span<const std::string> prompts, const cluster::embedding_origin& origin,
+                            const fs::path& cache, bool quiet) {
   try {
-    if (fs::exists(cache)) embeddings = cluster::read_embeddings(cache, origin);
-  } catch (const error&) {  // of other data or another embedder: made again
+    if (fs::exists(cache)) return cluster::read_embeddings(cache, origin);
+  } catch (const error&) {  // of other texts or another embedder: made again
   }
-  if (embeddings.empty()) {
-    train::progress progress("embedding", std::int64_t(texts.size()), o.common.quiet);
-    embeddings = embedder->embed(texts, [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
-    cluster::write_embeddings(cache, origin, embeddings);
+  train::progress progress("embedding", std::int64_t(prompts.size()), quiet);
+  tensor<float> embeddings = train::embed_with_prefix(embedder, prompts, origin.prefix,
+                                                      [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
+  cluster::write_embeddings(cache, origin, embeddings);
+  return embeddings;
+}
+
+training_intuition make_intuition(cpu& device, const finetune_options& o, const train::training_set& set, const texts::prompt_options& wording, const fs::path& out) {
+  training_intuition made;
+  made.recipe.wording = wording;
+  if (o.intuition == "category") {
+    made.recipe.kind = train::intuition_kind::category;
+    made.recipe.categories = set.task_names;
+    made.recipe.width = o.clusters;
+    made.rows = train::intuition_rows(device, made.recipe, nullptr, set.rows);
+    return made;
   }
-  auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = clusters, .seed = o.common.seed});
-  cluster::intuition_source source{embedder->id(), origin, o.common.seed, cluster::similarity::cosine, std::move(clustering.centroids)};
-  training_intuition made{cluster::intuition<float>(device, std::as_const(embeddings).matrix(), std::as_const(source.centroids).matrix()),
-                          cluster::to_json(source), {}};
-  program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}\n", texts.size(), source.embedder, clusters, clustering.inertia);
-  made.centroids = std::move(source.centroids);
+  const bool random = o.intuition == "random";
+  const auto embedder = models::load_sentence_embedder(device, random ? (o.model == models::toy_name ? models::toy_name : "minilm") : o.intuition);
+  const auto prompts = train::prompts_of(set.rows, wording);
+  std::string all;
+  for (const std::string& prompt : prompts) all += prompt + '\0';
+  const cluster::embedding_origin origin{embedder->hash(), o.prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
+  const tensor<float> embeddings = embed_prompts(*embedder, prompts, origin, out / "embeddings.safetensors", o.common.quiet);
+  auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = o.clusters, .seed = o.common.seed});
+  program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", prompts.size(), embedder->id(), o.clusters, clustering.inertia,
+               random ? ", replaced by random directions" : "");
+  made.recipe.source = {embedder->id(), origin, o.common.seed, cluster::similarity::cosine, std::move(clustering.centroids)};
+  made.rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(made.recipe.source.centroids).matrix());
+  if (!random) return made;
+  made.recipe.kind = train::intuition_kind::random;
+  made.recipe.seed = o.common.seed;
+  made.rows = train::random_rows(made.recipe, set.rows, std::as_const(made.rows).matrix());
   return made;
 }
 
@@ -215,6 +224,7 @@ void finetune(const CLI::App& app, finetune_options o) {
   cpu device(o.common.threads);
   const auto from = std::make_shared<io::checkpoint>(models::open(o.model));
   const auto model = models::load<cpu, float>(device, from);
+  const std::string base_hash = models::weights_hash(o.model);
   const texts::tokenizer tokenizer = models::open_tokenizer(o.model);
   fs::create_directories(out);
 
@@ -227,7 +237,7 @@ void finetune(const CLI::App& app, finetune_options o) {
   const std::string order = !o.order.empty() ? o.order : o.data == "suite" ? "round-robin" : "shuffled";
 
   training_intuition intuition;
-  if (intuitive) intuition = make_intuition(device, o, set, o.clusters, out);
+  if (intuitive) intuition = make_intuition(device, o, set, wording, out);
   auto adapters = peft::attach(*model, spec);
 
   train::trainer_options options;
@@ -244,9 +254,9 @@ void finetune(const CLI::App& app, finetune_options o) {
   const data::packing_options packing{.tokens = o.micro_batch, .context = std::max(o.micro_batch, std::min<index_t>(o.max_length, model->context()))};
 
   train::run_state state;
-  state.settings = {{"model", from->hash()},       {"data", set.hash},      {"method", peft::to_json(spec)}, {"steps", steps},
+  state.settings = {{"model", base_hash},       {"data", set.hash},      {"method", peft::to_json(spec)}, {"steps", steps},
                     {"batch", schedule.batch},     {"lr", schedule.learning_rate}, {"warmup", schedule.warmup},   {"clip", schedule.clip},
-                    {"weight_decay", schedule.weight_decay}, {"seed", o.common.seed}, {"order", order}, {"intuition", intuition.source},
+                    {"weight_decay", schedule.weight_decay}, {"seed", o.common.seed}, {"order", order}, {"intuition", intuitive ? train::to_json(intuition.recipe) : nlohmann::json()},
                     {"advice", {{"threads", device.threads().size()}, {"micro_batch", o.micro_batch}, {"recompute", options.program.recompute}, {"gemm", "eigen"}}}};
   if (resuming) {
     const auto advice = train::check_settings(train::read_run_state(out).settings, state.settings, out.string());
@@ -297,9 +307,11 @@ void finetune(const CLI::App& app, finetune_options o) {
   peft::adapter_record record;
   record.spec = spec;
   record.base_model = o.model;
-  record.base_sha256 = from->hash();
-  record.intuition = intuition.source;
-  record.centroids = std::move(intuition.centroids);
+  record.base_sha256 = base_hash;
+  if (intuitive) {
+    record.intuition = train::to_json(intuition.recipe);
+    record.centroids = std::move(intuition.recipe.source.centroids);
+  }
   record.extras = {{"template", o.wording}, {"answer", o.answer}, {"tasks", set.task_names}, {"steps", steps}};
   peft::save_adapter(out / "adapter", adapters, record);
   program::say(o.common, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n", first_loss, loss, seconds,

@@ -1,7 +1,7 @@
 #include "mor1e/core/config.hpp"
 
 #include "mor1e/train/checkpoint.ipp"
-#include "mor1e/train/intuition.ipp"
 #include "mor1e/train/examples.ipp"
+#include "mor1e/train/intuition.ipp"
 #include "mor1e/train/settings.ipp"
 #include "mor1e/train/telemetry.ipp"

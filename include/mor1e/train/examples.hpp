@@ -16,7 +16,7 @@ namespace mor1e::train {
 /// The training rows of all tasks, numbered through: those of task t follow those of task t - 1.
 struct training_set {
   std::vector<data::encoded_example> examples;
-  std::vector<std::string> prompts;        ///< what the intuition is taken from: the prompt alone
+  std::vector<data::example> rows;         ///< what they were made from
   std::vector<index_t> task_sizes;
   std::vector<std::string> task_names;
   std::string hash;                        ///< SHA-256 over ids and tokens: what a resumed run must find again

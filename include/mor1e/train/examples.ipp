@@ -37,7 +37,7 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
       out.tokens += index_t(example.ids.size());
       digest += text(row.id, '\0', example.first_target, '\0');
       digest.append(reinterpret_cast<const char*>(example.ids.data()), example.ids.size() * sizeof(std::int32_t));
-      out.prompts.push_back(words.prompt);
+      out.rows.push_back(row);
       out.examples.push_back(std::move(example));
     }
   }
