@@ -1,0 +1,163 @@
+// Definitions of eval/scoring.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <limits>
+
+#include "mor1e/core/error.hpp"
+#include "mor1e/eval/scoring.hpp"
+
+namespace mor1e::eval {
+
+namespace detail {
+
+inline std::string bare_lower(std::string_view text) {
+  const auto space = [](unsigned char c) { return std::isspace(c) != 0; };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  std::string out(text);
+  for (char& c : out) c = char(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// The first largest of value(0), ..., value(count - 1).
+template <class Value>
+int first_largest(std::size_t count, const Value& value) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < count; ++i)
+    if (value(i) > value(best)) best = i;
+  return int(best);
+}
+
+inline bool all_greedy(const std::vector<token_score>& tokens) {
+  return std::all_of(tokens.begin(), tokens.end(), [](const token_score& t) { return t.largest; });
+}
+
+inline double sum_of(const std::vector<token_score>& tokens) {
+  double sum = 0;
+  for (const token_score& t : tokens) sum += t.log_probability;
+  return sum;
+}
+
+inline double best_answer(const data::example& row, const std::vector<std::vector<token_score>>& branches) {
+  double best = -std::numeric_limits<double>::infinity();
+  for (const int answer : row.answers)
+    if (answer < int(branches.size())) best = std::max(best, sum_of(branches[std::size_t(answer)]));
+  return best;
+}
+
+}  // namespace detail
+
+MOR1E_INLINE bool item_score::accepts(int choice) const { return std::find(answers.begin(), answers.end(), choice) != answers.end(); }
+
+MOR1E_INLINE std::string_view name_of(metric m) {
+  constexpr std::string_view names[] = {"sum", "mean", "per_byte", "exact", "letter", "greedy"};
+  return names[std::size_t(m)];
+}
+
+MOR1E_INLINE std::optional<bool> is_right(const item_score& item, metric m) {
+  if (m == metric::letter || m == metric::greedy) {
+    if (!item.letter) return {};
+    return item.accepts(m == metric::letter ? item.letter->pick : item.letter->greedy);
+  }
+  if (!item.loglik) return {};
+  switch (m) {
+    case metric::sum: return item.accepts(item.loglik->pick_sum);
+    case metric::mean: return item.accepts(item.loglik->pick_mean);
+    case metric::per_byte: return item.accepts(item.loglik->pick_per_byte);
+    default: return item.loglik->exact;
+  }
+}
+
+MOR1E_INLINE std::optional<double> answer_log_probability(const item_score& item) {
+  if (item.loglik) return item.loglik->answer_log_probability;
+  if (item.letter && std::isfinite(item.letter->answer_log_probability)) return item.letter->answer_log_probability;
+  return {};
+}
+
+MOR1E_INLINE scoring scoring_named(std::string_view name) {
+  if (name == "loglik") return scoring::loglik;
+  if (name == "letter") return scoring::letter;
+  if (name == "both") return scoring::both;
+  if (name == "rows") return scoring::rows;
+  throw value_error(text("scoring '", name, "' is unknown; there are: letter, loglik, both, rows"));
+}
+
+MOR1E_INLINE item_encoder::asked item_encoder::asked_of(const data::example& row) const {
+  const bool text_row = options_.how == scoring::rows && row.style == data::answer_style::text;
+  return {options_.how != scoring::letter, options_.how != scoring::loglik && !text_row};
+}
+
+MOR1E_INLINE std::vector<branching> item_encoder::encode(const data::example& row, index_t instance) const {
+  require<value_error>(row.is_instruction() || !row.answers.empty(), "scoring: ", row.id, ": no answer is marked as right");
+  std::vector<branching> out;
+  const auto add = [&](const std::string& prompt) -> branching& {
+    return out.emplace_back(branching{row.id, tokenizer_.encode(prompt, true), {}, instance});
+  };
+  if (row.is_instruction()) {
+    const texts::rendered_prompt words = texts::render(row, {options_.template_name, {}});
+    std::vector<std::int32_t> target = tokenizer_.encode(words.target, false);
+    if (words.ends && tokenizer_.eos()) target.push_back(*tokenizer_.eos());
+    add(words.prompt).branches.push_back(std::move(target));
+    return out;
+  }
+  const auto branch = [&](data::answer_style style, std::size_t count) {
+    branching& of = add(texts::render_prompt(row, wording(style)));
+    for (std::size_t c = 0; c < count; ++c)
+      of.branches.push_back(tokenizer_.encode(texts::render_choice(row, int(c), wording(style)), false));
+  };
+  const asked what = asked_of(row);
+  if (what.loglik) branch(data::answer_style::text, row.choices.size());
+  if (what.letter) branch(data::answer_style::letter, std::min(row.choices.size(), texts::letter_count));
+  return out;
+}
+
+MOR1E_INLINE item_score item_encoder::begin(const data::example& row) const {
+  item_score out;
+  out.id = row.id;
+  out.task = row.task;
+  out.choices = int(row.choices.size());
+  out.answers = row.answers;
+  return out;
+}
+
+MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part, const branching_score& score, item_score& into) const {
+  if (row.is_instruction()) {
+    const auto& tokens = score.branches.front();
+    into.output = {index_t(tokens.size()), detail::sum_of(tokens)};
+    return;
+  }
+  const double answer = detail::best_answer(row, score.branches);
+  if (part == 0 && asked_of(row).loglik) {
+    loglik_score& to = into.loglik.emplace();
+    for (std::size_t c = 0; c < score.branches.size(); ++c) {
+      const auto& tokens = score.branches[c];
+      choice_score& choice = to.choices.emplace_back();
+      for (const token_score& t : tokens) choice.log_probabilities.push_back(t.log_probability);
+      choice.sum = detail::sum_of(tokens);
+      choice.mean = choice.sum / double(tokens.size());
+      choice.per_byte = choice.sum / double(texts::render_choice(row, int(c), wording(data::answer_style::text)).size());
+      choice.greedy = detail::all_greedy(tokens);
+      to.exact |= choice.greedy && row.accepts(int(c));
+    }
+    const auto pick = [&](double choice_score::*by) { return detail::first_largest(to.choices.size(), [&](std::size_t c) { return to.choices[c].*by; }); };
+    to.pick_sum = pick(&choice_score::sum);
+    to.pick_mean = pick(&choice_score::mean);
+    to.pick_per_byte = pick(&choice_score::per_byte);
+    to.answer_log_probability = answer;
+    return;
+  }
+  letter_score& to = into.letter.emplace();
+  to.logits = score.first_logits;
+  to.pick = detail::first_largest(score.branches.size(), [&](std::size_t c) { return detail::sum_of(score.branches[c]); });
+  to.greedy_token = score.greedy;
+  to.greedy_text = tokenizer_.decode(std::vector<std::int32_t>{score.greedy});
+  const std::string said = detail::bare_lower(to.greedy_text);
+  for (std::size_t c = 0; c < score.branches.size() && to.greedy < 0; ++c)
+    if (said == std::string(1, char('a' + c)) || detail::all_greedy(score.branches[c])) to.greedy = int(c);
+  to.answer_log_probability = answer;
+}
+
+}  // namespace mor1e::eval
