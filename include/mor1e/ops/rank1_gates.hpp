@@ -12,7 +12,7 @@ namespace mor1e::ops {
 ///   I [instances, N], instance of each token [T, 1] (-1: no intuition), a, b [1, P]          ->  g [T, P N]
 /// Without learned gates t, 1 - t and o are absent (preset `paper`). Saves nothing: the backward reads its inputs.
 /// Source: Intuition-MoR1E, Algorithm 2; constants and gates of its released code. The composed form is in
-/// tests/ops/rank1_gates.cpp.
+/// peft/rank1_composed.hpp.
 struct rank1_gates_op {
   static constexpr const char* label = "rank1_gates";
   using attributes = backend::rank1_gates_shape;

@@ -43,10 +43,10 @@ struct loaded_adapter {
 template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups, const std::filesystem::path& folder);
 
-/// The same for a model: anything with `groups()`.
-template <class Model>
+/// The same for a model.
+template <Adaptable Model>
 auto attach(Model& model, const adapter_spec& spec) { return attach(model.groups(), spec); }
-template <class Model>
+template <Adaptable Model>
 auto load_adapter(Model& model, const std::filesystem::path& folder) { return load_adapter(model.groups(), folder); }
 
 namespace detail {

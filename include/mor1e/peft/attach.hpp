@@ -98,8 +98,12 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
     require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
   return set;
 }
-/// The same for a model: anything with `groups()`.
-template <class Model, Method M>
+/// A model that says what can be adapted.
+template <class Model>
+concept Adaptable = requires(Model& model) { model.groups(); };
+
+/// The same for a model.
+template <Adaptable Model, Method M>
 auto attach(Model& model, const M& method, std::uint64_t seed = 0, const std::vector<std::string>& targets = {}) {
   return attach(model.groups(), method, seed, targets);
 }
