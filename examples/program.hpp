@@ -1,0 +1,119 @@
+// What every program shares: the common options, how it fails, and where its results go.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/system_error.hpp"
+
+namespace mor1e::program {
+enum exit_code { success = 0, failure = 1, bad_use = 2 };
+
+/// Options that every program has.
+struct common_options {
+  std::string backend = "cpu";
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::string log, json;
+  bool quiet = false;
+};
+
+inline void add_common_options(CLI::App& app, common_options& options) {
+  const auto known = [](const std::string& name) -> std::string {
+    return name == "cpu" ? "" : name == "cuda" ? "this build has no CUDA back end" : "'" + name + "' is neither cpu nor cuda";
+  };
+  app.add_option("--backend", options.backend, "cpu or cuda")->check(known)->capture_default_str();
+  app.add_option("--threads", options.threads, "0: one for each processor")->check(CLI::Range(0, 1024))->capture_default_str();
+  // CLI11 2.1 reads -1 as 2^64 - 1, and so it does with anything larger.
+  const auto whole = [](const std::string& number) -> std::string {
+    std::uint64_t value;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    return error == std::errc() && *end == 0 ? "" : "'" + number + "' is not a whole number from 0 to 2^64 - 1";
+  };
+  app.add_option("--seed", options.seed, "of every random choice")->check(whole)->capture_default_str();
+  app.add_option("--log", options.log, "write one JSON object a line to this file, as the program goes");
+  app.add_option("--json", options.json, "write the results to this file");
+  app.add_flag("--quiet", options.quiet, "print nothing but errors");
+}
+
+/// Prints "name: why" on stderr, in one line.
+inline int fail(const char* name, std::string why, exit_code code) {
+  std::replace(why.begin(), why.end(), '\n', ' ');
+  fmt::print(stderr, "{}: {}\n", name, why);
+  return code;
+}
+
+/// Runs f() and returns the exit code: 0; 2 for what the user asked wrongly (an option, a value, a shape);
+/// 1 for what failed (a file, memory, a device). What went wrong is one line on stderr.
+template <class F>
+int guarded(const char* name, F&& f) {
+  try {
+    std::forward<F>(f)();
+    const bool printed = std::fflush(stdout) == 0 && !std::ferror(stdout);  // a full disk shows here at last
+    return printed ? success : fail(name, "cannot write to standard output", failure);
+  } catch (const std::bad_alloc&) {
+    return fail(name, "not enough memory", failure);
+  } catch (const std::exception& e) {
+    const bool asked_wrongly = dynamic_cast<const CLI::ParseError*>(&e) || dynamic_cast<const value_error*>(&e) || dynamic_cast<const shape_error*>(&e);
+    return fail(name, e.what(), asked_wrongly ? bad_use : failure);
+  }
+}
+
+/// A whole program: `setup(app)` adds its own options, `body()` runs when all are right. See cluster.cpp for its use.
+template <class Setup, class Body>
+int run(int argc, char** argv, const char* name, const char* description, common_options& common, Setup&& setup, Body&& body) {
+  return guarded(name, [&] {
+    CLI::App app(description, name);
+    std::forward<Setup>(setup)(app);
+    add_common_options(app, common);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+      return void(app.exit(help));
+    }
+    std::forward<Body>(body)();
+  });
+}
+
+/// Prints to stdout unless --quiet.
+template <class... Arguments>
+void say(const common_options& options, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  if (!options.quiet) fmt::print(format, std::forward<Arguments>(arguments)...);
+}
+
+/// The results for --json, if asked for.
+inline void write_results(const common_options& options, const nlohmann::json& results) {
+  if (!options.json.empty()) io::write_json(options.json, results);
+}
+
+/// The lines of --log; without it, nothing. A new run replaces the file.
+class log_file {
+ public:
+  explicit log_file(const common_options& options)
+      : path_(options.log), file_(path_.empty() ? nullptr : std::fopen(path_.c_str(), "w"), &std::fclose) {
+    if (!path_.empty() && !file_) io::detail::throw_errno(path_, "write");
+  }
+  /// One line, flushed, so that the log can be followed and a crash loses nothing.
+  void write(const nlohmann::json& line) {
+    if (!file_) return;
+    fmt::print(file_.get(), "{}\n", line.dump());
+    if (std::fflush(file_.get()) != 0) io::detail::throw_errno(path_, "write");
+  }
+ private:
+  std::string path_;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+};
+
+}  // namespace mor1e::program
