@@ -15,6 +15,9 @@
 #include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/data/sampling.hpp"
 #include "mor1e/data/suite.hpp"
+#include "mor1e/data/task_file.hpp"
+#include "mor1e/eval/report.hpp"
+#include "mor1e/eval/scoring.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/optim/schedule.hpp"
@@ -34,7 +37,7 @@ struct finetune_options {
   program::common_options common;
   std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition = "minilm", wording, answer, order, memory, prefix;
   train::schedule_settings schedule;
-  index_t max_length = 2048, micro_batch = 2048, train_limit = 0, checkpoint_every = 20;
+  index_t max_length = 2048, micro_batch = 2048, train_limit = 0, checkpoint_every = 20, eval_limit = 100, eval_every = 0;
   int rank = 32, experts = 32, clusters = 0;
   double alpha = 16, gate_rate = 0;
   bool truncate = false, recompute = false, no_router = false, no_intuition = false;
@@ -75,6 +78,8 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--answer", o.answer, "letter or text; the rows' own unless given");
   app.add_flag("--recompute", o.recompute, "run blocks again in the backward: a third of the memory, a third more time");
   app.add_option("--memory", o.memory, "900MB, 2.4GB: fit the step into this, or refuse");
+  app.add_option("--eval-limit", o.eval_limit, "rows of each task's eval.jsonl scored before and after; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--eval-every", o.eval_every, "steps; also score while training, into the log")->check(count);
   app.add_option("--checkpoint-every", o.checkpoint_every, "steps")->check(count)->capture_default_str();
 }
 
@@ -171,6 +176,70 @@ training_intuition make_intuition(cpu& device, const finetune_options& o, const 
   made.recipe.seed = o.common.seed;
   made.rows = train::random_rows(made.recipe, set.rows, std::as_const(made.rows).matrix());
   return made;
+}
+
+/// The rows of eval.jsonl, scored as often as asked with the same intuition.
+class evaluation {
+ public:
+  evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer, const finetune_options& o, const fs::path& folder,
+             const std::vector<std::string>& tasks, const training_intuition* intuition)
+      : scorer_(device, model, tokenizer, {.template_name = o.wording}), quiet_(o.common.quiet) {
+    if (o.eval_limit == 0) return;
+    for (const std::string& task : tasks) {
+      const fs::path file = folder / task / "eval.jsonl";
+      if (!fs::exists(file)) continue;
+      auto rows = data::read_task_file(file);
+      if (index_t(rows.size()) > o.eval_limit) rows.resize(std::size_t(o.eval_limit));
+      for (data::example& row : rows) {
+        if (!o.answer.empty()) row.style = o.answer == "letter" ? data::answer_style::letter : data::answer_style::text;
+        items_.push_back(std::move(row));
+      }
+    }
+    if (items_.empty() || !intuition) return;
+    std::unique_ptr<models::sentence_embedder> embedder;
+    if (intuition->recipe.embeds()) embedder = models::load_sentence_embedder(device, intuition->recipe.source.embedder);
+    intuition_ = train::intuition_rows(device, intuition->recipe, embedder.get(), items_);
+  }
+
+  bool empty() const { return items_.empty(); }
+  std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
+  /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
+  std::vector<eval::item_score> score_permuted(std::uint64_t seed) { return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed)); }
+
+ private:
+  std::vector<eval::item_score> score(const char* label, const tensor<float>& intuition) {
+    train::progress progress(label, std::int64_t(items_.size()), quiet_);
+    std::int64_t done = 0;
+    return scorer_.score(items_, intuition.matrix(), [&](const eval::item_score&) { progress.show(++done); });
+  }
+
+  eval::scorer<cpu, float> scorer_;
+  bool quiet_;
+  std::vector<data::example> items_;
+  tensor<float> intuition_;
+};
+
+/// Accuracy of the base and of the trained model on the same items, and of the trained one with permuted intuition.
+nlohmann::json evaluate_run(evaluation& scored, peft::adapter_set<cpu, float>& adapters, bool permute, const program::common_options& common) {
+  adapters.detach();
+  const auto before = scored.score("scoring the base");
+  adapters.attach();
+  const auto after = scored.score("scoring");
+  const auto was = eval::summarise(before), is = eval::summarise(after);
+  nlohmann::json out = {{"before", eval::to_json(was)}, {"after", eval::to_json(is)}};
+  program::say(common, "\nBefore (the base model)\n{}\nAfter\n{}", eval::table(was), eval::table(is));
+  std::vector<eval::item_score> dealt;
+  if (permute) dealt = scored.score_permuted(common.seed);
+  for (const eval::metric by : eval::headlines(after)) {
+    const auto change = eval::compare(before, after, by);
+    out["change"].push_back(eval::to_json(change));
+    program::say(common, "\nBefore against after, the same items\n{}", eval::table(change));
+    if (!permute) continue;
+    const auto permuted = eval::compare(dealt, after, by);
+    out["permuted"].push_back(eval::to_json(permuted));
+    program::say(common, "\nIntuition permuted over the items against each item's own, both after training\n{}", eval::table(permuted));
+  }
+  return out;
 }
 
 /// The largest budget of tokens, and recomputation if it must be, with which a step fits into `limit` bytes.
@@ -270,6 +339,9 @@ void finetune(const CLI::App& app, finetune_options o) {
   program::say(o.common, "{} on {}: {} trainable parameters, {} examples of {} tasks, {} steps of {}\n", o.method, o.model, adapters.parameter_count(),
                set.examples.size(), tasks.size(), steps, schedule.batch);
 
+  const fs::path data_folder = o.data == "suite" ? out / "data" : fs::path(o.data);
+  evaluation scored(device, *model, tokenizer, o, data_folder, set.task_names, intuitive ? &intuition : nullptr);
+
   train::progress progress("training", steps, o.common.quiet);
   bool warned = false;
   double first_loss = 0, loss = 0, trained_tokens = 0;
@@ -294,6 +366,7 @@ void finetune(const CLI::App& app, finetune_options o) {
       if (saturated && !std::exchange(warned, true))
         fmt::print(stderr, "finetune: step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more\n", step + 1, saturated, gates.size());
     }
+    if (o.eval_every && (step + 1) % o.eval_every == 0 && !scored.empty()) line["evaluation"] = eval::to_json(eval::summarise(scored.score("scoring")));
     log.write(line);
     progress.show(step + 1, fmt::format("loss {:.4f}  {:.0f} tokens/s", loss, double(report.tokens) / seconds));
     if ((step + 1) % o.checkpoint_every == 0 || step + 1 == steps) {
@@ -310,14 +383,15 @@ void finetune(const CLI::App& app, finetune_options o) {
   record.base_sha256 = base_hash;
   if (intuitive) {
     record.intuition = train::to_json(intuition.recipe);
-    record.centroids = std::move(intuition.recipe.source.centroids);
+    record.centroids = intuition.recipe.source.centroids.clone();
   }
   record.extras = {{"template", o.wording}, {"answer", o.answer}, {"tasks", set.task_names}, {"steps", steps}};
   peft::save_adapter(out / "adapter", adapters, record);
   program::say(o.common, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n", first_loss, loss, seconds,
                trained_tokens / std::max(seconds, 1e-9), double(train::peak_memory()) / 1e9, (out / "adapter").string());
-  const nlohmann::json result = {{"method", o.method}, {"steps", steps}, {"first_loss", first_loss}, {"last_loss", loss}, {"seconds", seconds},
+  nlohmann::json result = {{"method", o.method}, {"steps", steps}, {"first_loss", first_loss}, {"last_loss", loss}, {"seconds", seconds},
                                  {"tokens", trained_tokens}, {"parameters", adapters.parameter_count()}, {"peak_memory", train::peak_memory()}};
+  if (!scored.empty()) result["evaluation"] = evaluate_run(scored, adapters, intuitive && intuition.recipe.kind == train::intuition_kind::clusters, o.common);
   io::write_json(out / "result.json", result);
   program::write_results(o.common, result);
 }
