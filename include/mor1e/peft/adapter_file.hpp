@@ -98,7 +98,11 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   for (const auto& entry : file.entries())
     require<io_error>(!entry.name.ends_with(".lora_A.weight") || entry.extents[0] == slots, where, ": tensor '", entry.name, "' has shape ",
                       entry.extents, ", the configuration asks for ", slots, " rows");
-  out.set = attach(groups, out.record.spec);
+  try {
+    out.set = attach(groups, out.record.spec);
+  } catch (const value_error& e) {
+    throw io_error(text(config_path.string(), ": ", e.what()));
+  }
 
   std::vector<std::string> known;
   for (const auto& v : out.set.views()) {

@@ -1,0 +1,287 @@
+// Adapter folders: round trips, PEFT's layout, and everything that has to be refused.
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/peft/adapter_file.hpp"
+#include "mor1e/testing/golden.hpp"
+#include "mor1e/testing/random.hpp"
+#include "mor1e/testing/temporary_folder.hpp"
+
+using namespace mor1e;
+using nlohmann::json;
+
+namespace {
+
+const std::filesystem::path golden = testing::golden_folder() / "train";
+cpu device(1);
+
+auto load_base() { return models::load<cpu, float>(device, (golden / "base").string()); }
+
+void randomise(peft::adapter_set<cpu, float>& set) {
+  std::uint64_t key = 1;
+  for (auto* p : set.parameters()) {
+    const tensor<float> values = testing::random<float>(p->extents(), ++key);
+    std::copy(values.begin(), values.end(), p->value.begin());
+  }
+}
+
+bool same_values(peft::adapter_set<cpu, float>& a, peft::adapter_set<cpu, float>& b) {
+  const auto p = a.parameters(), q = b.parameters();
+  if (p.size() != q.size()) return false;
+  for (std::size_t i = 0; i < p.size(); ++i)
+    if (p[i]->extents() != q[i]->extents() || std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
+      return false;
+  return true;
+}
+
+peft::adapter_record full_record() {
+  peft::adapter_record record;
+  record.spec = {.method = peft::mor1e{.experts = 6, .c_token = 5, .c_intuition = 2.5, .update_scale = 0.75, .gate_learning_rate_scale = 0.5, .router_bias = true},
+                 .targets = {"q_proj", "k_proj", "down_proj"},
+                 .seed = 0xfedcba9876543210u};
+  record.base_model = "base";
+  record.base_sha256 = std::string(64, 'a');
+  record.intuition = {{"embedder", "minilm"}, {"prefix", "clustering: "}};
+  record.centroids = testing::random<float>(shape{6, 10}, 3);
+  record.extras = {{"template", "letter"}, {"tasks", {"a", "b"}}};
+  return record;
+}
+
+/// A folder with the LoRA that PEFT wrote, its configuration changed.
+void write_changed(const std::filesystem::path& to, const std::function<void(json&)>& change) {
+  std::filesystem::create_directories(to);
+  json config = io::read_json(golden / "lora" / "adapter_before" / "adapter_config.json");
+  change(config);
+  io::write_json(to / "adapter_config.json", config);
+  std::filesystem::copy_file(golden / "lora" / "adapter_before" / "adapter_model.safetensors", to / "adapter_model.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+}
+
+/// Loading fails with a message that holds every one of `parts`, and leaves the model as it was.
+void check_refused(const std::filesystem::path& folder, const std::vector<std::string>& parts) {
+  const auto model = load_base();
+  std::string message;
+  try {
+    (void)peft::load_adapter(*model, folder);
+  } catch (const io_error& e) {
+    message = e.what();
+  }
+  CAPTURE(message);
+  CHECK(message.starts_with(folder.string()));
+  CHECK(message.find('\n') == std::string::npos);
+  for (const std::string& part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, part);
+  for (auto* g : model->groups()) CHECK(g->attached() == nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("a mixture comes back with everything that was said of it") {
+  const testing::temporary_folder scratch;
+  const auto model = load_base(), other = load_base();
+  const peft::adapter_record record = full_record();
+  auto set = peft::attach(*model, record.spec);
+  randomise(set);
+  peft::save_adapter(scratch / "a", set, record);
+  auto loaded = peft::load_adapter(*other, scratch / "a");
+  CHECK(same_values(set, loaded.set));
+  CHECK(loaded.set.linears() == set.linears());
+  CHECK(peft::to_json(loaded.record.spec) == peft::to_json(record.spec));
+  CHECK(loaded.record.spec.seed == record.spec.seed);
+  CHECK(loaded.record.base_model == record.base_model);
+  CHECK(loaded.record.base_sha256 == record.base_sha256);
+  CHECK(loaded.record.intuition == record.intuition);
+  CHECK(loaded.record.extras == record.extras);
+  REQUIRE(loaded.record.centroids.extents() == record.centroids.extents());
+  CHECK(std::equal(record.centroids.begin(), record.centroids.end(), loaded.record.centroids.begin()));
+
+  const json config = io::read_json(scratch / "a" / "adapter_config.json");
+  CHECK(config.at("peft_type") == "MOR1E");
+  CHECK(config.at("gate_sharpness") == 100);
+  const io::safetensors_file file(scratch / "a" / "adapter_model.safetensors");
+  CHECK(file.at("base_model.model.model.layers.1.mlp.down_proj.router.bias").extents == shape{6});
+  CHECK(file.at("base_model.model.model.layers.0.self_attn.k_proj.gate_a").extents == shape{1});
+  CHECK(file.at("base_model.model.model.layers.0.self_attn.q_proj.router.weight").extents == shape{6, 32});
+
+  // Saved again, the same bytes; and over an existing folder.
+  peft::save_adapter(scratch / "a", loaded.set, loaded.record);
+  peft::save_adapter(scratch / "b", set, record);
+  for (const char* name : {"adapter_config.json", "adapter_model.safetensors"})
+    CHECK(io::read_text(scratch / "a" / name) == io::read_text(scratch / "b" / name));
+}
+
+TEST_CASE("every preset survives the way through JSON") {
+  for (const std::string& name : peft::method_names()) {
+    CAPTURE(name);
+    peft::adapter_spec spec = peft::preset(name);
+    spec.seed = 7;
+    const json there = peft::to_json(spec);
+    CHECK(peft::to_json(peft::spec_from_json(there, "there")) == there);
+    CHECK(name.starts_with(peft::family(spec)));
+  }
+  CHECK(peft::to_json(peft::preset("mor1e")) != peft::to_json(peft::preset("mor1e-paper")));
+  CHECK_FALSE(peft::uses_intuition(peft::preset("lora")));
+  CHECK(peft::uses_intuition(peft::preset("mor1e-paper")));
+  CHECK_THROWS_WITH_AS(peft::preset("vera"), "method 'vera' is not known (lora, mor1e, mor1e-paper)", value_error);
+}
+
+TEST_CASE("LoRA is written as PEFT writes it") {
+  const testing::temporary_folder scratch;
+  const auto model = load_base();
+  const std::filesystem::path theirs = golden / "lora" / "adapter_after";
+  auto adapter = peft::load_adapter(*model, theirs);
+  CHECK(adapter.record.extras.is_null());
+  // "All linears" is spelt out for PEFT.
+  adapter.record.spec.targets.clear();
+  adapter.record.extras = {{"steps", 30}};
+  adapter.record.base_sha256 = "b";
+  adapter.record.spec.seed = 5;
+  peft::save_adapter(scratch / "ours", adapter.set, adapter.record);
+  CHECK(io::read_json(scratch / "ours" / "adapter_config.json") == io::read_json(theirs / "adapter_config.json"));
+  const io::safetensors_file a(theirs / "adapter_model.safetensors"), b(scratch / "ours" / "adapter_model.safetensors");
+  REQUIRE(a.entries().size() == b.entries().size());
+  for (const auto& entry : a.entries()) {
+    const auto& ours = b.at(entry.name);
+    CHECK(ours.type == entry.type);
+    CHECK(ours.extents == entry.extents);
+    CHECK(std::memcmp(a.bytes(entry).data(), b.bytes(ours).data(), entry.bytes) == 0);
+  }
+  CHECK(b.metadata().at("format") == "pt");
+
+  const auto other = load_base();
+  const auto again = peft::load_adapter(*other, scratch / "ours");
+  CHECK(again.record.extras == adapter.record.extras);
+  CHECK(again.record.base_sha256 == "b");
+  CHECK(again.record.spec.seed == 5);
+}
+
+TEST_CASE("options of PEFT that change the result are honoured or refused by name") {
+  const testing::temporary_folder scratch;
+  const std::filesystem::path folder = scratch / "changed";
+  const auto scale_of = [&](const std::function<void(json&)>& change) {
+    write_changed(folder, change);
+    const auto model = load_base();
+    return std::get<peft::lora>(peft::load_adapter(*model, folder).record.spec.method).scale();
+  };
+  CHECK(scale_of([](json& c) { c["lora_alpha"] = 3; }) == doctest::Approx(0.75));
+  CHECK(scale_of([](json& c) { c["lora_alpha"] = 2.5; }) == doctest::Approx(0.625));
+  CHECK(scale_of([](json& c) { c["use_rslora"] = true; }) == doctest::Approx(4));
+  CHECK(scale_of([](json& c) { c["target_modules"] = "all-linear"; }) == doctest::Approx(2));
+  // These say nothing about the result, or are off; older and newer versions lack and add keys.
+  CHECK(scale_of([](json& c) {
+          c["lora_dropout"] = 0.1;
+          c["inference_mode"] = false;
+          c["init_lora_weights"] = "gaussian";
+          c["a_key_of_the_future"] = false;
+          c["another"] = json::array();
+          c.erase("use_rslora");
+          c.erase("velora_config");
+        }) == doctest::Approx(2));
+
+  const std::vector<std::pair<const char*, json>> refused = {
+      {"use_dora", true}, {"bias", "all"}, {"lora_bias", true}, {"fan_in_fan_out", true}, {"rank_pattern", {{"q_proj", 8}}},
+      {"alpha_pattern", {{"q_proj", 8}}}, {"modules_to_save", {"lm_head"}}, {"init_lora_weights", "pissa"}, {"layers_to_transform", {0}},
+      {"exclude_modules", {"o_proj"}}, {"layer_replication", {{0, 1}}}, {"trainable_token_indices", {1}}, {"target_parameters", {"a"}},
+      {"use_qalora", true}, {"a_key_of_the_future", 1}};
+  for (const auto& [key, value] : refused) {
+    CAPTURE(key);
+    write_changed(folder, [&, k = key, v = value](json& c) { c[k] = v; });
+    check_refused(folder, {text("'", key, "'"), value.dump(), "is not supported"});
+  }
+  write_changed(folder, [](json& c) { c["target_modules"] = "model.*q_proj"; });
+  check_refused(folder, {"'target_modules'", "regular expression", "model.*q_proj"});
+  write_changed(folder, [](json& c) { c["target_modules"] = {"q_proj", "embed_tokens"}; });
+  check_refused(folder, {"adapter_config.json", "'embed_tokens'"});
+  write_changed(folder, [](json& c) { c["peft_type"] = "LOHA"; });
+  check_refused(folder, {"peft_type 'LOHA'"});
+  for (const char* key : {"peft_type", "r", "lora_alpha", "target_modules"}) {
+    write_changed(folder, [&](json& c) { c.erase(key); });
+    check_refused(folder, {text("'", key, "' is missing")});
+  }
+  for (const json& value : {json("4"), json(4.5), json(5'000'000'000), json(nullptr)}) {
+    write_changed(folder, [&](json& c) { c["r"] = value; });
+    check_refused(folder, {"'r' is " + value.dump()});
+  }
+}
+
+TEST_CASE("tensors that do not fit are named") {
+  const testing::temporary_folder scratch;
+  const std::filesystem::path folder = scratch / "changed", source = golden / "lora" / "adapter_before";
+  const io::safetensors_file file(source / "adapter_model.safetensors");
+  const std::string name = "base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight";
+  const auto rewrite = [&](const std::function<void(std::vector<io::stored_tensor>&)>& change) {
+    write_changed(folder, [](json&) {});
+    std::vector<io::stored_tensor> tensors;
+    for (const auto& e : file.entries()) tensors.push_back({e.name, e.type, e.extents, file.bytes(e).data()});
+    change(tensors);
+    io::write_safetensors(folder / "adapter_model.safetensors", tensors);
+  };
+  const auto at = [&](std::vector<io::stored_tensor>& tensors) {
+    return std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+  };
+  rewrite([&](auto& t) { t.erase(at(t)); });
+  check_refused(folder, {name});
+  rewrite([&](auto& t) { at(t)->extents = shape{4, 16}; });
+  check_refused(folder, {name, "[4, 16]", "[16, 4]"});
+  const tensor<float> more(shape{2}, 0.f);
+  rewrite([&](auto& t) { t.push_back(io::stored("base_model.model.model.embed_tokens.weight", more)); });
+  check_refused(folder, {"'base_model.model.model.embed_tokens.weight' is not expected"});
+  write_changed(folder, [](json& c) { c["r"] = 2'000'000'000; });
+  check_refused(folder, {"lora_A.weight", "2000000000"});
+  write_changed(folder, [](json& c) { c["target_modules"] = {"q_proj"}; });
+  check_refused(folder, {"is not expected"});
+  rewrite([](auto&) {});
+  const auto model = load_base();
+  CHECK_NOTHROW((void)peft::load_adapter(*model, folder));
+  std::filesystem::remove(folder / "adapter_model.safetensors");
+  check_refused(folder, {"adapter_model.safetensors"});
+}
+
+TEST_CASE("a mixture without its intuition is refused") {
+  const testing::temporary_folder scratch;
+  const std::filesystem::path folder = scratch / "a";
+  const auto model = load_base();
+  peft::adapter_record record = full_record();
+  auto set = peft::attach(*model, record.spec);
+  peft::save_adapter(folder, set, record);
+  const json config = io::read_json(folder / "adapter_config.json");
+
+  json changed = config;
+  changed.erase("intuition");
+  io::write_json(folder / "adapter_config.json", changed);
+  check_refused(folder, {"'intuition'"});
+  changed = config;
+  changed["intuition_centroids"] = {7, 10};
+  io::write_json(folder / "adapter_config.json", changed);
+  check_refused(folder, {"'intuition.centroids'", "[6, 10]", "[7,10]"});
+  changed = config;
+  changed["gate_sharpness"] = 50;
+  io::write_json(folder / "adapter_config.json", changed);
+  check_refused(folder, {"'gate_sharpness': 50 is not supported"});
+  changed = config;
+  changed.erase("c_token");
+  io::write_json(folder / "adapter_config.json", changed);
+  check_refused(folder, {"'c_token' is missing"});
+  io::write_json(folder / "adapter_config.json", config);
+  const std::string before = io::read_text(folder / "adapter_model.safetensors");
+
+  // Nothing is written, and what stood there stands.
+  record.intuition = nullptr;
+  for (auto* p : set.parameters()) p->value.fill(3);
+  CHECK_THROWS_AS(peft::save_adapter(folder, set, record), value_error);
+  CHECK(io::read_text(folder / "adapter_model.safetensors") == before);
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path()), {}) == 1);
+
+  std::get<peft::mor1e>(record.spec.method).intuition = false;
+  set = {};
+  set = peft::attach(*model, record.spec);
+  record.centroids = {};
+  CHECK_NOTHROW(peft::save_adapter(folder, set, record));
+  const auto other = load_base();
+  CHECK_FALSE(peft::uses_intuition(peft::load_adapter(*other, folder).record.spec));
+}
