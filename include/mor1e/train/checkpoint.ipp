@@ -1,6 +1,8 @@
 // Definitions of train/checkpoint.hpp.
 #pragma once
 
+#include <set>
+
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/train/checkpoint.hpp"
@@ -16,22 +18,21 @@ MOR1E_INLINE std::vector<std::string> check_settings(const nlohmann::json& saved
     return object.contains(key) ? object[key].dump() : std::string("absent");
   };
   const auto keys = [](const nlohmann::json& a, const nlohmann::json& b) {
-    nlohmann::json all = a;
-    all.update(b);
+    std::set<std::string> all;
+    for (const auto* object : {&a, &b})
+      for (const auto& [key, value] : object->items()) all.insert(key);
     return all;
   };
-  std::vector<std::string> advice;
-  for (const auto& [key, value] : keys(saved, now).items()) {
-    if (key == "advice") {
-      for (const auto& [name, ignored] : keys(saved.value("advice", nlohmann::json::object()), now.value("advice", nlohmann::json::object())).items()) {
-        const std::string before = shown(saved["advice"], name), after = shown(now["advice"], name);
-        if (before != after) advice.push_back(text(name, " was ", before, " and is ", after));
-      }
-      continue;
-    }
+  for (const std::string& key : keys(saved, now)) {
+    if (key == "advice") continue;
     const std::string before = shown(saved, key), after = shown(now, key);
     require<value_error>(before == after, "resume: ", where, " was run with ", key, " ", before, ", this run has ", after);
   }
+  std::vector<std::string> advice;
+  const auto nested = [](const nlohmann::json& object) { return object.value("advice", nlohmann::json::object()); };
+  const nlohmann::json was = nested(saved), is = nested(now);
+  for (const std::string& key : keys(was, is))
+    if (shown(was, key) != shown(is, key)) advice.push_back(text(key, " was ", shown(was, key), " and is ", shown(is, key)));
   return advice;
 }
 
