@@ -33,7 +33,7 @@ struct task_report {
   double majority = 0;                                         ///< share of the most frequent right choice number
   std::array<tally, metrics.size()> right = {};                ///< in the order of `metrics`; count 0: not asked
   tally format;                                                ///< answers that are a letter at all
-  std::optional<double> answer_log_probability;                ///< mean over the items
+  std::optional<double> answer_log_probability;                ///< mean over the items; of the text, else of the letter
   index_t output_tokens = 0;                                   ///< of instructions
   double output_loss = 0;                                      ///< negative log-likelihood, mean over these tokens
 
@@ -77,11 +77,11 @@ struct comparison {
   MOR1E_INLINE std::vector<std::string> unmoved() const;
 };
 
-/// Throws `value_error` naming the first item that is not the same in both, or was not asked in this way.
+/// Over the items that were asked in this way, both times. Throws `value_error` naming the first item that is not the
+/// same in both, and for none that was asked.
 MOR1E_INLINE comparison compare(std::span<const item_score> before, std::span<const item_score> after, metric by);
-/// The way of asking that a comparison of these items should use: the summed log-likelihood, else the letter.
-/// None if nothing was chosen.
-MOR1E_INLINE std::optional<metric> headline(std::span<const item_score> items);
+/// The ways to compare these items: `sum` if any was scored by the text of its choices, `letter` if any by letters.
+MOR1E_INLINE std::vector<metric> headlines(std::span<const item_score> items);
 /// A table for people, ending with the list of what did not move.
 MOR1E_INLINE std::string table(const comparison& of);
 MOR1E_INLINE nlohmann::json to_json(const comparison& of);

@@ -61,7 +61,7 @@ inline task_report report_of(std::string task, const std::vector<const item_scor
       ++out.format.count;
       out.format.hits += item->letter->greedy >= 0;
     }
-    log_probability.add(answer_log_probability(*item));
+    log_probability.add(answer_log_probability(*item, item->loglik ? metric::sum : metric::letter));
   }
   if (out.choice_items) out.chance = chance / double(out.choice_items);
   for (const auto& [answer, count] : answered) out.majority = std::max(out.majority, double(count) / double(out.choice_items));
@@ -152,14 +152,14 @@ inline pairing pairing_of(std::string task, std::span<const item_score> before, 
   running_mean log_before, log_after;
   for (const std::size_t i : which) {
     const auto was = is_right(before[i], by), is = is_right(after[i], by);
-    require<value_error>(was && is, "comparison: item ", before[i].id, " was not scored by ", name_of(by));
+    if (!was || !is) continue;
     ++out.items;
     out.before += *was;
     out.after += *is;
     out.won += *is && !*was;
     out.lost += *was && !*is;
-    log_before.add(answer_log_probability(before[i]));
-    log_after.add(answer_log_probability(after[i]));
+    log_before.add(answer_log_probability(before[i], by));
+    log_after.add(answer_log_probability(after[i], by));
   }
   out.p = mcnemar_exact(out.lost, out.won);
   out.log_probability_before = log_before.value();
@@ -272,20 +272,20 @@ MOR1E_INLINE comparison compare(std::span<const item_score> before, std::span<co
   out.by = by;
   std::vector<std::size_t> all;
   for (const auto& [task, which] : detail::by_task<std::size_t>(before, [](const item_score*, std::size_t i) { return i; })) {
-    out.tasks.push_back(detail::pairing_of(task, before, after, which, by));
+    pairing pair = detail::pairing_of(task, before, after, which, by);
+    if (pair.items) out.tasks.push_back(std::move(pair));
     all.insert(all.end(), which.begin(), which.end());
   }
   out.all = detail::pairing_of("", before, after, all, by);
+  require<value_error>(out.all.items > 0, "comparison: no item was scored by ", name_of(by), " both times");
   return out;
 }
 
-MOR1E_INLINE std::optional<metric> headline(std::span<const item_score> items) {
-  const auto all = [&](metric m) {
-    return !items.empty() && std::all_of(items.begin(), items.end(), [m](const item_score& item) { return is_right(item, m).has_value(); });
-  };
-  if (all(metric::sum)) return metric::sum;
-  if (all(metric::letter)) return metric::letter;
-  return {};
+MOR1E_INLINE std::vector<metric> headlines(std::span<const item_score> items) {
+  std::vector<metric> out;
+  for (const metric m : {metric::sum, metric::letter})
+    if (std::any_of(items.begin(), items.end(), [m](const item_score& item) { return is_right(item, m).has_value(); })) out.push_back(m);
+  return out;
 }
 
 MOR1E_INLINE std::string table(const comparison& of) {

@@ -71,8 +71,8 @@ inline constexpr std::array metrics{metric::sum, metric::mean, metric::per_byte,
 MOR1E_INLINE std::string_view name_of(metric m);
 /// Whether the item is right in that sense; none if it was not asked.
 MOR1E_INLINE std::optional<bool> is_right(const item_score& item, metric m);
-/// Of the right answer: of its text if choices were scored by text, else of its letter; none if it has no letter.
-MOR1E_INLINE std::optional<double> answer_log_probability(const item_score& item);
+/// Of the right answer's letter for `letter` and `greedy`, else of its text; none if it was not asked or has no letter.
+MOR1E_INLINE std::optional<double> answer_log_probability(const item_score& item, metric m);
 
 /// How the items are asked. Instructions are always scored by their output.
 enum class scoring {

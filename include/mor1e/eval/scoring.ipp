@@ -71,10 +71,11 @@ MOR1E_INLINE std::optional<bool> is_right(const item_score& item, metric m) {
   }
 }
 
-MOR1E_INLINE std::optional<double> answer_log_probability(const item_score& item) {
-  if (item.loglik) return item.loglik->answer_log_probability;
-  if (item.letter && std::isfinite(item.letter->answer_log_probability)) return item.letter->answer_log_probability;
-  return {};
+MOR1E_INLINE std::optional<double> answer_log_probability(const item_score& item, metric m) {
+  const bool by_letter = m == metric::letter || m == metric::greedy;
+  if (by_letter ? !item.letter : !item.loglik) return {};
+  const double value = by_letter ? item.letter->answer_log_probability : item.loglik->answer_log_probability;
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 MOR1E_INLINE scoring scoring_named(std::string_view name) {

@@ -43,7 +43,7 @@ struct intuition_recipe {
 
 /// What an adapter folder says (`peft::adapter_record::intuition`); the centroids are stored apart.
 MOR1E_INLINE nlohmann::json to_json(const intuition_recipe& recipe);
-/// The reverse; `centroids` is empty for kind category. Throws `io_error` beginning with `where` and naming the field.
+/// The reverse, also of `cluster::to_json`; `centroids` is empty for kind category. Throws `io_error` beginning with `where` and naming the field.
 MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, tensor<float> centroids, std::string_view where);
 
 /// Throws `value_error` beginning with `where` and naming both hashes unless the embedder has the weights that the

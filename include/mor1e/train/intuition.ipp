@@ -36,7 +36,8 @@ MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, ten
     return object[name];
   };
   intuition_recipe out;
-  const std::string kind = at("kind", &nlohmann::json::is_string, "a name").get<std::string>();
+  // A plain source, as cluster::to_json writes it, is the usual kind.
+  const std::string kind = object.contains("kind") ? at("kind", &nlohmann::json::is_string, "a name").get<std::string>() : "clusters";
   const auto kinds = {intuition_kind::clusters, intuition_kind::random, intuition_kind::category};
   const auto* found = std::find_if(kinds.begin(), kinds.end(), [&](intuition_kind k) { return name_of(k) == kind; });
   require<io_error>(found != kinds.end(), where, ": field 'kind' of the intuition is '", kind, "', not clusters, random or category");
