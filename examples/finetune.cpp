@@ -35,7 +35,7 @@ namespace {
 
 struct finetune_options {
   program::common_options common;
-  std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition = "minilm", wording, answer, order, memory, prefix;
+  std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition, wording, answer, order, memory, prefix;
   train::schedule_settings schedule;
   index_t max_length = 2048, micro_batch = 2048, train_limit = 0, checkpoint_every = 20, eval_limit = 100, eval_every = 0;
   int rank = 32, experts = 32, clusters = 0;
@@ -57,7 +57,7 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
   app.add_option("--clusters", o.clusters, "of the intuition; the number of experts unless given")->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
-  app.add_option("--intuition", o.intuition, "embedder: minilm, a BERT folder, toy; or random, category, none")->capture_default_str();
+  app.add_option("--intuition", o.intuition, "embedder: minilm (the default), a BERT folder, toy (the default of the toy model); or random, category, none");
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
   app.add_flag("--no-router", o.no_router, "mor1e with the intuition alone");
   app.add_flag("--no-intuition", o.no_intuition, "mor1e with the router alone");
@@ -123,7 +123,7 @@ std::vector<data::task_data> load_data(const finetune_options& o, const texts::t
   // A byte tokenizer has no one-token words: any will do there.
   const bool bytes = tokenizer.vocabulary_size() < 1000;
   const index_t families = index_t(data::suite_families().size());
-  data::suite_options suite{.train_items = (steps * batch + families - 1) / families, .eval_items = 60, .train_seed = o.common.seed};
+  data::suite_options suite{.train_items = (steps * batch + families - 1) / families, .eval_items = 60, .train_seed = o.common.seed, .eval_seed = 2026};
   const auto tasks = data::make_suite([&](std::string_view w) { return bytes || one_token(w); }, suite);
   data::write_data_folder(out / "data", tasks);
   return data::read_data_folder(out / "data", o.tasks, data::splits::train);
@@ -279,6 +279,7 @@ void finetune(const CLI::App& app, finetune_options o) {
   require<value_error>(!o.out.empty(), "--out or --resume is needed");
   require<value_error>(o.resume.empty() || o.resume == o.out, "--resume ", o.resume, " and --out ", o.out, " differ; a run goes on in its own folder");
   require<value_error>(!o.model.empty() && !o.data.empty(), "--model and --data are needed");
+  if (o.intuition.empty()) o.intuition = o.model == models::toy_name ? models::toy_name : "minilm";
   const fs::path out = o.out;
   const bool resuming = !o.resume.empty() && train::has_checkpoint(out);
   require<value_error>(resuming || !o.resume.empty() || !train::has_checkpoint(out), o.out, " holds a run; --resume ", o.out, " goes on with it, or give another --out");
