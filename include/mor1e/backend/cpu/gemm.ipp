@@ -7,8 +7,10 @@
 #endif
 // GCC 12 sees uninitialised registers in AVX-512 intrinsics that Eigen inlines.
 #pragma GCC diagnostic push
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <Eigen/Core>
 
 #include "mor1e/backend/cpu/gemm.hpp"
