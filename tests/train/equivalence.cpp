@@ -1,0 +1,320 @@
+// However a step is laid out, split, threaded or planned, it is the same step.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/models/batch.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/testing/golden.hpp"
+#include "mor1e/testing/random.hpp"
+#include "mor1e/train/trainer.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+constexpr int vocabulary = 97, clusters = 6;
+const peft::lora lora{.rank = 4, .alpha = 8};
+const peft::mor1e mixture{.experts = clusters};
+
+template <class T, class B>
+auto load_base(B& device) {
+  return models::load<B, T>(device, (testing::golden_folder() / "train" / "base").string());
+}
+
+/// Prompts and answers of different lengths; a prompt of one token and an answer of one among them.
+std::vector<data::encoded_example> examples() {
+  const std::vector<std::pair<index_t, index_t>> lengths{{5, 2}, {1, 7}, {17, 1}, {9, 3}, {2, 1}, {12, 4}};
+  std::vector<data::encoded_example> out;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto [prompt, answer] = lengths[i];
+    data::encoded_example e{std::to_string(i), {}, prompt, index_t(i)};
+    for (index_t j = 0; j < prompt + answer; ++j) e.ids.push_back(std::int32_t(uniform<double>(stream_key(4, i), std::uint64_t(j)) * vocabulary));
+    out.push_back(std::move(e));
+  }
+  return out;
+}
+template <class T>
+tensor<T> intuition() { return testing::random<T>(shape{6, clusters}, 5); }
+
+data::packed_batch pack_these(const std::vector<data::encoded_example>& all, const std::vector<index_t>& which, index_t bucket = 16) {
+  auto packed = data::pack(all, which, {.row_bucket = bucket, .segment_bucket = 4, .answer_bucket = 4});
+  REQUIRE(packed.size() == 1);
+  return std::move(packed[0]);
+}
+
+/// Rows of one length: behind each sequence tokens of padding, which are in no segment.
+data::packed_batch pad(const std::vector<data::encoded_example>& all) {
+  std::size_t length = 0;
+  for (const auto& e : all) length = std::max(length, e.ids.size());
+  data::packed_batch out;
+  for (const auto& e : all) {
+    const auto begin = std::int32_t(out.tokens.size()), end = begin + std::int32_t(e.ids.size());
+    out.segments.push_back({begin, end, begin, 0, 0});
+    for (std::size_t i = 0; i < length; ++i) {
+      const bool live = i < e.ids.size();
+      out.tokens.push_back(live ? e.ids[i] : 42);
+      out.positions.push_back(std::int32_t(i));
+      out.instances.push_back(live ? std::int32_t(e.instance) : -1);
+      if (live && index_t(i) >= e.first_target) {
+        out.answer_rows.push_back(begin + std::int32_t(i) - 1);
+        out.targets.push_back(e.ids[i]);
+      }
+    }
+    ++out.examples;
+    out.live_rows += index_t(e.ids.size());
+  }
+  out.live_targets = index_t(out.targets.size());
+  return out;
+}
+
+/// A model with an adapter whose values are all away from 0.
+template <class T, class Method>
+struct adapted {
+  std::unique_ptr<models::language_model<cpu, T>> model;
+  peft::adapter_set<cpu, T> set;
+
+  adapted(cpu& device, const Method& method, bool randomised = true) : model(load_base<T>(device)), set(peft::attach(*model, method, 11)) {
+    std::uint64_t key = 50;
+    if (randomised)
+      for (auto& v : set.views()) {
+        const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 0.3;
+        const tensor<T> values = testing::random<T>(shape{v.values.rows, v.values.cols}, ++key, -size, size);
+        std::copy(values.begin(), values.end(), v.values.data);
+      }
+  }
+};
+
+template <class Method>
+constexpr index_t clusters_of(const Method&) { return std::is_same_v<Method, peft::mor1e> ? clusters : 0; }
+
+/// Loss first, then the gradient of each parameter.
+template <class T>
+struct outcome {
+  double loss = 0;
+  std::vector<tensor<T>> gradients;
+};
+
+/// One step with a rate of 0 and no clipping: loss and gradients, nothing moved.
+template <class T, class Method>
+outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed_batch>& batches, train::program_options program = {}) {
+  adapted<T, Method> with(device, method);
+  program.clusters = clusters_of(method);
+  train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(), {.adam = {.learning_rate = 0}, .clip = 0, .program = program});
+  outcome<T> out;
+  const tensor<T> felt = intuition<T>();
+  out.loss = trainer.step(batches, felt.matrix(), 1).loss;
+  for (const auto* p : with.set.parameters()) out.gradients.push_back(p->gradient.clone());
+  return out;
+}
+
+template <class T>
+void check_close(const outcome<T>& ours, const outcome<T>& expected, double relative) {
+  CHECK(std::abs(ours.loss - expected.loss) <= relative * std::abs(expected.loss));
+  REQUIRE(ours.gradients.size() == expected.gradients.size());
+  // Gates have one number a linear, in which the terms of all tokens cancel: its error is of the size of the terms, so
+  // all gates of the model are held to the largest of them.
+  double largest_gate = 0;
+  for (const auto& g : expected.gradients)
+    if (g.extents()[0] == 1)
+      for (const T v : g) largest_gate = std::max(largest_gate, std::abs(double(v)));
+  for (std::size_t i = 0; i < ours.gradients.size(); ++i) {
+    const auto &a = ours.gradients[i], &b = expected.gradients[i];
+    CAPTURE(i);
+    const testing::closeness rule{.atol = b.extents()[0] == 1 ? relative * largest_gate : 0, .mtol = relative};
+    CHECK(testing::violation(a.data(), b.data(), b.size(), rule) == "");
+  }
+}
+template <class T>
+bool same_bits(const outcome<T>& a, const outcome<T>& b) {
+  bool same = a.loss == b.loss && a.gradients.size() == b.gradients.size();
+  for (std::size_t i = 0; same && i < a.gradients.size(); ++i)
+    same = std::memcmp(a.gradients[i].data(), b.gradients[i].data(), std::size_t(a.gradients[i].size()) * sizeof(T)) == 0;
+  return same;
+}
+
+template <class T, class Method>
+void check_layouts(const Method& method, double relative) {
+  cpu device(2);
+  const auto all = examples();
+  const std::vector<index_t> every{0, 1, 2, 3, 4, 5};
+  const outcome<T> expected = run<T>(device, method, {pack_these(all, every)});
+  CHECK(expected.loss > 1);
+  const auto check = [&](const std::string& what, const std::vector<data::packed_batch>& batches) {
+    CAPTURE(what);
+    check_close(run<T>(device, method, batches), expected, relative);
+  };
+  check("no dead rows", {pack_these(all, every, 1)});
+  check("many dead rows", {pack_these(all, every, 256)});
+  check("another order", {pack_these(all, {4, 2, 0, 5, 1, 3})});
+  check("padded", {pad(all)});
+  check("one at a time", {pack_these(all, {0}), pack_these(all, {1}), pack_these(all, {2}), pack_these(all, {3}), pack_these(all, {4}), pack_these(all, {5})});
+  check("halves", {pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})});
+  check("unequal", {pack_these(all, {2, 5}), pack_these(all, {3}), pack_these(all, {0, 1, 4})});
+}
+
+}  // namespace
+
+TEST_CASE("packing is padding is one at a time, and any split is the same step") {
+  check_layouts<double>(lora, 1e-12);
+  check_layouts<double>(mixture, 1e-12);
+  check_layouts<double>(peft::mor1e::paper(clusters), 1e-12);
+  check_layouts<float>(lora, 1e-5);
+  check_layouts<float>(mixture, 1e-5);
+}
+
+TEST_CASE("recomputation changes no bit") {
+  cpu device(2);
+  const auto all = examples();
+  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})};
+  const auto check = [&](const auto& method) {
+    const auto expected = run<float>(device, method, batches, {.recompute = false, .recompute_cheap = false});
+    for (const bool blocks : {false, true})
+      for (const bool cheap : {false, true})
+        for (const bool statistics : {false, true}) {
+          CAPTURE(blocks);
+          CAPTURE(cheap);
+          CAPTURE(statistics);
+          CHECK(same_bits(run<float>(device, method, batches, {.recompute = blocks, .recompute_cheap = cheap, .statistics = statistics}), expected));
+        }
+  };
+  check(lora);
+  check(mixture);
+}
+
+TEST_CASE("one and four threads agree") {
+  const auto all = examples();
+  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5}, 512)};
+  cpu one(1), four(4);
+  check_close(run<float>(four, mixture, batches), run<float>(one, mixture, batches), 1e-5);
+  check_close(run<float>(four, lora, batches), run<float>(one, lora, batches), 1e-5);
+}
+
+TEST_CASE("the same seed gives the same bits") {
+  const auto all = examples();
+  const tensor<float> felt = intuition<float>();
+  const auto trained = [&](std::uint64_t seed) {
+    cpu device(3);
+    const auto model = load_base<float>(device);
+    auto set = peft::attach(*model, mixture, seed);
+    train::trainer<cpu, float> trainer(device, *model, set.parameters(), {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}});
+    for (int step = 0; step < 4; ++step)
+      trainer.step(std::vector{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})}, felt.matrix(), 1);
+    std::vector<float> out;
+    for (const auto* p : set.parameters()) out.insert(out.end(), p->value.begin(), p->value.end());
+    return out;
+  };
+  const auto a = trained(1), b = trained(1);
+  CHECK(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+  CHECK(a != trained(2));
+}
+
+TEST_CASE("every adapter tensor learns") {
+  cpu device(2);
+  const auto all = examples();
+  const tensor<float> felt = intuition<float>();
+  const auto check = [&](const auto& method) {
+    adapted<float, std::decay_t<decltype(method)>> fresh(device, method, false);
+    train::trainer<cpu, float> trainer(device, *fresh.model, fresh.set.parameters(),
+                                       {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters_of(method)}});
+    const auto moves = [&](const peft::parameter_view<cpu, float>& v) {
+      const float* gradient = v.of->gradient.data() + (v.values.data - v.of->value.data());
+      return std::any_of(gradient, gradient + v.values.size(), [](float g) { return g != 0; });
+    };
+    // U starts at 0, so nothing that acts through it can be felt: the first step moves U alone.
+    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, felt.matrix(), 1);
+    for (const auto& v : fresh.set.views()) CHECK_MESSAGE(moves(v) == v.name.ends_with("lora_B.weight"), v.name);
+    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, felt.matrix(), 1);
+    for (const auto& v : fresh.set.views()) CHECK_MESSAGE(moves(v), v.name);
+  };
+  check(lora);
+  check(mixture);
+  check(peft::mor1e{.experts = clusters, .router_bias = true});
+}
+
+TEST_CASE("a step that throws leaves the parameters, and the next one is as if it had not been") {
+  cpu device(2);
+  const auto all = examples();
+  const tensor<float> felt = intuition<float>();
+  const std::vector<data::packed_batch> good{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})};
+  std::vector<data::packed_batch> bad = good;
+  bad[1].tokens[3] = vocabulary;
+  const auto values = [](auto& set) {
+    std::vector<float> out;
+    for (const auto* p : set.parameters()) out.insert(out.end(), p->value.begin(), p->value.end());
+    return out;
+  };
+  adapted<float, peft::mor1e> a(device, mixture), b(device, mixture);
+  const train::trainer_options options{.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}};
+  train::trainer<cpu, float> first(device, *a.model, a.set.parameters(), options), second(device, *b.model, b.set.parameters(), options);
+  const auto before = values(a.set);
+  CHECK_THROWS_AS(first.step(bad, felt.matrix(), 1), value_error);
+  CHECK(values(a.set) == before);
+  first.step(good, felt.matrix(), 1);
+  second.step(good, felt.matrix(), 1);
+  CHECK(values(a.set) == values(b.set));
+  CHECK(values(a.set) != before);
+
+  // Nor does a gradient that is not a number.
+  a.set.parameters().back()->value[0] = std::numeric_limits<float>::quiet_NaN();
+  const auto broken = values(a.set);
+  CHECK_THROWS_WITH_AS(first.step(good, felt.matrix(), 1), doctest::Contains("the gradient norm is"), error);
+  CHECK(std::memcmp(values(a.set).data(), broken.data(), broken.size() * sizeof(float)) == 0);
+}
+
+namespace {
+
+/// The CPU with an account of its memory, which runs out at a given request.
+struct counting_cpu : cpu {
+  using cpu::cpu;
+  long live = 0, requests = 0, fails_at = -1;
+
+  void* allocate(std::size_t bytes) {
+    if (requests++ == fails_at) throw std::bad_alloc();
+    void* p = cpu::allocate(bytes);
+    ++live;
+    return p;
+  }
+  void deallocate(void* p) {
+    live -= p != nullptr;
+    cpu::deallocate(p);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("running out of memory anywhere in a step leaks nothing") {
+  counting_cpu device(1);
+  const auto model = load_base<float>(device);
+  auto set = peft::attach(*model, mixture, 1);
+  const tensor<float> felt = intuition<float>();
+  const data::packed_batch batch = pack_these(examples(), {0, 1, 2, 3, 4, 5});
+  const auto step = [&] {
+    tape<counting_cpu> t(device);
+    auto context = models::place_batch<counting_cpu, float>(t, batch);
+    context.intuition = t.input<float>(felt.matrix());
+    t.backward(model->loss(t, context).loss);
+  };
+  step();
+  CHECK(device.live == 0);
+  const long whole = device.requests;
+  CHECK(whole > 20);
+  for (long at = 0; at < whole; ++at) {
+    device.requests = 0;
+    device.fails_at = at;
+    CHECK_THROWS_AS(step(), std::bad_alloc);
+    CHECK(device.live == 0);
+  }
+}
