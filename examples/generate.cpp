@@ -79,19 +79,19 @@ void run(const generate_options& options) {
 
   using clock = std::chrono::steady_clock;
   const auto start = clock::now();
-  models::generation<cpu, float> sequence(device, *base.model, std::min(context, length + options.tokens), intuition);
+  const index_t capacity = std::min(context, length + options.tokens);
+  models::generation<cpu, float> sequence(device, *base.model, capacity, intuition);
   tensor<float> logits = sequence.push(prompt);
   const auto first = clock::now();
   bool ended = false;
-  while (true) {
+  while (length + index_t(tokens.size()) < capacity) {
+    if (!tokens.empty()) logits = sequence.push({&tokens.back(), 1});
     const std::int32_t token = models::choose_token(logits, options.sampling, random);
     if ((ended = std::find(ends.begin(), ends.end(), token) != ends.end())) break;
     tokens.push_back(token);
     const std::string piece = decoder.push(token);
     emit(piece);
     log.write({{"token", token}, {"text", piece}});
-    if (sequence.length() == sequence.capacity() || int(tokens.size()) == options.tokens) break;
-    logits = sequence.push({&token, 1});
   }
   emit(decoder.finish());
   program::say(options.common, "\n");

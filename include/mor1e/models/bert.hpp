@@ -33,15 +33,6 @@ class bert {
       const bool old = from.has(at + ".gamma");
       return {from.vector(at + (old ? ".gamma" : ".weight"), h), from.vector(at + (old ? ".beta" : ".bias"), h), c.norm_eps};
     };
-    const auto linear = [&](const std::string& at, index_t outputs, index_t inputs) {
-      return nn::projection<B, T>{at, from.matrix(at + ".weight", outputs, inputs), from.vector(at + ".bias", outputs)};
-    };
-    const auto group = [](auto... parts) {
-      std::vector<nn::projection<B, T>> all;
-      (all.push_back(std::move(parts)), ...);
-      return nn::projection_group<B, T>(std::move(all));
-    };
-
     const std::string embeddings = prefix + "embeddings.";
     words_.table = from.matrix(embeddings + "word_embeddings.weight", c.vocabulary, h);
     // Every token is of type 0, so that row is part of each position's.
@@ -54,12 +45,12 @@ class bert {
       const std::string at = prefix + "encoder.layer." + std::to_string(i) + ".";
       auto block = std::make_unique<bert_block<B, T>>();
       const int head_dim = c.hidden_size / c.heads;
-      block->attention = {group(linear(at + "attention.self.query", h, h), linear(at + "attention.self.key", h, h),
-                                linear(at + "attention.self.value", h, h)),
-                          group(linear(at + "attention.output.dense", h, h)),
+      block->attention = {from.group(at, h, {{"attention.self.query", h}, {"attention.self.key", h}, {"attention.self.value", h}}, true),
+                          from.group(at, h, {{"attention.output.dense", h}}, true),
                           c.heads, c.heads, head_dim, 1 / std::sqrt(double(head_dim)), 0, false, i};
       block->attention_norm = norm(at + "attention.output.LayerNorm");
-      block->mlp = {group(linear(at + "intermediate.dense", c.intermediate_size, h)), group(linear(at + "output.dense", h, c.intermediate_size))};
+      block->mlp = {from.group(at, h, {{"intermediate.dense", c.intermediate_size}}, true),
+                    from.group(at, c.intermediate_size, {{"output.dense", h}}, true)};
       block->mlp_norm = norm(at + "output.LayerNorm");
       blocks_.push_back(std::move(block));
     }

@@ -93,6 +93,7 @@ MOR1E_INLINE bert_config read_bert_config(const nlohmann::json& config, const st
   c.vocabulary = in.positive("vocab_size");
   c.context = in.get<int>("max_position_embeddings", 512);
   c.types = in.get<int>("type_vocab_size", 2);
+  in.refuse_unless(c.hidden_size % c.heads == 0, "hidden_size ", c.hidden_size, " is no multiple of num_attention_heads ", c.heads);
   c.norm_eps = in.get<double>("layer_norm_eps", 1e-12);
   const auto activation = in.get<std::string>("hidden_act", "gelu");
   in.refuse_unless(activation == "gelu", "hidden_act '", activation, "' is not supported for bert (gelu is)");

@@ -28,28 +28,19 @@ class llama final : public language_model<B, T> {
  public:
   llama(loader<B, T> from, llama_config config) : config_(std::move(config)) {
     const auto& c = config_;
-    const index_t h = c.hidden_size, kv = index_t(c.kv_heads) * c.head_dim, q = index_t(c.heads) * c.head_dim;
+    const index_t h = c.hidden_size, inner = c.intermediate_size;
+    const index_t q = index_t(c.heads) * c.head_dim, kv = index_t(c.kv_heads) * c.head_dim;
     embed_tokens_.table = from.matrix("model.embed_tokens.weight", c.vocabulary, h);
     for (int i = 0; i < c.layers; ++i) {
       const std::string at = "model.layers." + std::to_string(i) + ".";
-      const auto linear = [&](const std::string& name, index_t outputs, index_t inputs, bool bias) {
-        return nn::projection<B, T>{at + name, from.matrix(at + name + ".weight", outputs, inputs),
-                                    from.vector_if(bias, at + name + ".bias", outputs)};
-      };
-      const auto group = [](auto... parts) {
-        std::vector<nn::projection<B, T>> all;
-        (all.push_back(std::move(parts)), ...);
-        return nn::projection_group<B, T>(std::move(all));
-      };
       auto block = std::make_unique<llama_block<B, T>>();
       block->input_norm = {from.vector(at + "input_layernorm.weight", h), c.norm_eps};
-      block->attention = {group(linear("self_attn.q_proj", q, h, c.attention_bias), linear("self_attn.k_proj", kv, h, c.attention_bias),
-                                linear("self_attn.v_proj", kv, h, c.attention_bias)),
-                          group(linear("self_attn.o_proj", h, q, c.attention_bias)),
+      block->attention = {from.group(at, h, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}}, c.attention_bias),
+                          from.group(at, q, {{"self_attn.o_proj", h}}, c.attention_bias),
                           c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(double(c.head_dim)), c.window, true, i};
       block->mlp_norm = {from.vector(at + "post_attention_layernorm.weight", h), c.norm_eps};
-      block->mlp = {group(linear("mlp.gate_proj", c.intermediate_size, h, c.mlp_bias), linear("mlp.up_proj", c.intermediate_size, h, c.mlp_bias)),
-                    group(linear("mlp.down_proj", h, c.intermediate_size, c.mlp_bias))};
+      block->mlp = {from.group(at, h, {{"mlp.gate_proj", inner}, {"mlp.up_proj", inner}}, c.mlp_bias),
+                    from.group(at, inner, {{"mlp.down_proj", h}}, c.mlp_bias)};
       blocks_.push_back(std::move(block));
       from.ignore(at + "self_attn.rotary_emb.inv_freq");  // old shards carry it; it follows from theta
     }

@@ -1,18 +1,28 @@
 // Takes the weights of a model out of a checkpoint, and accounts for every tensor.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "mor1e/io/checkpoint.hpp"
-#include "mor1e/nn/weight.hpp"
+#include "mor1e/nn/projection_group.hpp"
 
 namespace mor1e::models {
 
 struct load_options {
   bool trainable = false;  ///< every weight a parameter with a gradient, instead of frozen
+};
+
+/// A linear of a projection group: its module name and the columns it makes.
+struct output {
+  const char* name;
+  index_t size;
 };
 
 /// Reads named tensors with the shapes a model expects. Errors name file, tensor and both shapes.
@@ -39,6 +49,14 @@ class loader {
   }
   nn::vector_weight<B, T> vector_if(bool wanted, const std::string& name, index_t n) {
     return wanted ? vector(name, n) : nn::vector_weight<B, T>{};
+  }
+
+  /// The linears `at` + name of inputs of the same size, each with a bias or none.
+  nn::projection_group<B, T> group(const std::string& at, index_t inputs, std::initializer_list<output> outputs, bool bias) {
+    std::vector<nn::projection<B, T>> parts;
+    for (const output& o : outputs)
+      parts.push_back({at + o.name, matrix(at + o.name + ".weight", o.size, inputs), vector_if(bias, at + o.name + ".bias", o.size)});
+    return nn::projection_group<B, T>(std::move(parts));
   }
 
   /// A matrix as host values, for models that combine tensors.
