@@ -7,6 +7,7 @@
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
+#include "mor1e/eval/scoring.hpp"
 #include "mor1e/models/generation.hpp"
 #include "mor1e/models/outputs.hpp"
 #include "mor1e/models/registry.hpp"
@@ -51,4 +52,12 @@ extern template class program_cache<cpu, float>;
 extern template class step_program<cpu, float>;
 
 }  // namespace mor1e::train
+
+namespace mor1e::eval {
+
+// What src/eval_cpu_float.cpp instantiates.
+extern template class branch_scorer<cpu, float>;
+extern template class scorer<cpu, float>;
+
+}  // namespace mor1e::eval
 #endif

@@ -262,6 +262,13 @@ TEST_CASE("letters: the greedy token's letter whatever its case and space; sever
   CHECK_FALSE(*eval::is_right(said('A'), metric::letter));
   CHECK_FALSE(eval::is_right(said('A'), metric::sum).has_value());
 
+  eval::branching_score even;
+  even.branches.assign(row.choices.size(), {{-1, false}});
+  even.first_logits.assign(row.choices.size(), 0);
+  eval::item_score tied = encoder.begin(row);
+  encoder.enter(row, 0, even, tied);
+  CHECK(tied.letter->pick == 0);  // the first of equal ones
+
   row.choices.assign(30, "same");
   CHECK(encoder.encode(row, 0).front().branches.size() == texts::letter_count);
 }
