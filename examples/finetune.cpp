@@ -149,32 +149,42 @@ tensor<float> embed_prompts(models::sentence_embedder& embedder, std::span<const
   return embeddings;
 }
 
-training_intuition make_intuition(cpu& device, const finetune_options& o, const train::training_set& set, const texts::prompt_options& wording, const fs::path& out) {
+/// The intuition of the examples that the run draws; those it never draws keep zeros and are not embedded.
+training_intuition make_intuition(cpu& device, const finetune_options& o, const train::training_set& set, std::vector<index_t> drawn,
+                                  const texts::prompt_options& wording, const fs::path& out) {
+  std::sort(drawn.begin(), drawn.end());
+  drawn.erase(std::unique(drawn.begin(), drawn.end()), drawn.end());
+  std::vector<data::example> rows;
+  for (const index_t i : drawn) rows.push_back(set.rows[std::size_t(i)]);
   training_intuition made;
   made.recipe.wording = wording;
+  tensor<float> felt;
   if (o.intuition == "category") {
     made.recipe.kind = train::intuition_kind::category;
     made.recipe.categories = set.task_names;
     made.recipe.width = o.clusters;
-    made.rows = train::intuition_rows(device, made.recipe, nullptr, set.rows);
-    return made;
+    felt = train::intuition_rows(device, made.recipe, nullptr, rows);
+  } else {
+    const bool random = o.intuition == "random";
+    const auto embedder = models::load_sentence_embedder(device, random ? (o.model == models::toy_name ? models::toy_name : "minilm") : o.intuition);
+    const auto prompts = train::prompts_of(rows, wording);
+    std::string all;
+    for (const std::string& prompt : prompts) all += prompt + '\0';
+    const cluster::embedding_origin origin{embedder->hash(), o.prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
+    const tensor<float> embeddings = embed_prompts(*embedder, prompts, origin, out / "embeddings.safetensors", o.common.quiet);
+    auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = o.clusters, .seed = o.common.seed});
+    program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", prompts.size(), embedder->id(), o.clusters,
+                 clustering.inertia, random ? ", replaced by random directions" : "");
+    made.recipe.source = {embedder->id(), origin, o.common.seed, cluster::similarity::cosine, std::move(clustering.centroids)};
+    felt = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(made.recipe.source.centroids).matrix());
+    if (random) {
+      made.recipe.kind = train::intuition_kind::random;
+      made.recipe.seed = o.common.seed;
+      felt = train::random_rows(made.recipe, rows, std::as_const(felt).matrix());
+    }
   }
-  const bool random = o.intuition == "random";
-  const auto embedder = models::load_sentence_embedder(device, random ? (o.model == models::toy_name ? models::toy_name : "minilm") : o.intuition);
-  const auto prompts = train::prompts_of(set.rows, wording);
-  std::string all;
-  for (const std::string& prompt : prompts) all += prompt + '\0';
-  const cluster::embedding_origin origin{embedder->hash(), o.prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
-  const tensor<float> embeddings = embed_prompts(*embedder, prompts, origin, out / "embeddings.safetensors", o.common.quiet);
-  auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = o.clusters, .seed = o.common.seed});
-  program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", prompts.size(), embedder->id(), o.clusters, clustering.inertia,
-               random ? ", replaced by random directions" : "");
-  made.recipe.source = {embedder->id(), origin, o.common.seed, cluster::similarity::cosine, std::move(clustering.centroids)};
-  made.rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(made.recipe.source.centroids).matrix());
-  if (!random) return made;
-  made.recipe.kind = train::intuition_kind::random;
-  made.recipe.seed = o.common.seed;
-  made.rows = train::random_rows(made.recipe, set.rows, std::as_const(made.rows).matrix());
+  made.rows = tensor<float>({index_t(set.rows.size()), felt.extents().cols()}, 0);
+  for (std::size_t k = 0; k < drawn.size(); ++k) std::copy_n(felt.matrix().row(index_t(k)), felt.extents().cols(), made.rows.matrix().row(drawn[k]));
   return made;
 }
 
@@ -307,7 +317,8 @@ void finetune(const CLI::App& app, finetune_options o) {
   const std::string order = !o.order.empty() ? o.order : o.data == "suite" ? "round-robin" : "shuffled";
 
   training_intuition intuition;
-  if (intuitive) intuition = make_intuition(device, o, set, wording, out);
+  data::sampler sampler(set.task_sizes, data::sampling_order_named(order), o.common.seed);
+  if (intuitive) intuition = make_intuition(device, o, set, data::sampler(sampler).take(steps * schedule.batch), wording, out);
   auto adapters = peft::attach(*model, spec);
 
   train::trainer_options options;
@@ -320,7 +331,6 @@ void finetune(const CLI::App& app, finetune_options o) {
     fit_memory(o, *model, device, set, *limit, base, options.program, o.micro_batch);
   }
   train::trainer<cpu, float> trainer(device, *model, adapters.parameters(), options);
-  data::sampler sampler(set.task_sizes, data::sampling_order_named(order), o.common.seed);
   const data::packing_options packing{.tokens = o.micro_batch, .context = std::max(o.micro_batch, std::min<index_t>(o.max_length, model->context()))};
 
   train::run_state state;
