@@ -82,9 +82,9 @@ struct attention_op {
                        d.beta(), a.q(d.to), a.k(d.to), a.v(d.to), c.scratch());
   }
 
-  /// Counted as one sequence of all rows, the most it can be: the segments are values, not shapes.
+  /// Counted as if the segments shared the rows equally: how long each is lies in memory, not in a shape.
   static cost work(const attributes& a, operands in, bool backward) {
-    const double t = double(in[0].rows), pairs = a.causal ? t * (t + 1) / 2 : t * t;
+    const double t = double(in[0].rows), length = t / double(in[1].rows), pairs = a.causal ? t * (length + 1) / 2 : t * length;
     return {(backward ? 5 : 2) * 2 * pairs * a.heads * a.head_dim, (backward ? 4 : 2) * t * double(in[0].cols) * 4};
   }
 
