@@ -1,7 +1,9 @@
 // Adapter folders: round trips, PEFT's layout, and everything that has to be refused.
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -188,10 +190,10 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
       {"alpha_pattern", {{"q_proj", 8}}}, {"modules_to_save", {"lm_head"}}, {"init_lora_weights", "pissa"}, {"layers_to_transform", {0}},
       {"exclude_modules", {"o_proj"}}, {"layer_replication", {{0, 1}}}, {"trainable_token_indices", {1}}, {"target_parameters", {"a"}},
       {"use_qalora", true}, {"a_key_of_the_future", 1}};
-  for (const auto& [key, value] : refused) {
-    CAPTURE(key);
-    write_changed(folder, [&, k = key, v = value](json& c) { c[k] = v; });
-    check_refused(folder, {text("'", key, "'"), value.dump(), "is not supported"});
+  for (const auto& option : refused) {
+    CAPTURE(option.first);
+    write_changed(folder, [&](json& c) { c[option.first] = option.second; });
+    check_refused(folder, {text("'", option.first, "'"), option.second.dump(), "is not supported"});
   }
   write_changed(folder, [](json& c) { c["target_modules"] = "model.*q_proj"; });
   check_refused(folder, {"'target_modules'", "regular expression", "model.*q_proj"});

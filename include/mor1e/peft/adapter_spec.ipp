@@ -1,6 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
+#include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 #include "mor1e/core/error.hpp"
@@ -82,9 +85,8 @@ inline constexpr std::initializer_list<const char*> descriptive_keys = {
 
 // The fields of a method under their keys, once for writing and once for reading: f(key, field).
 template <class Method, class F>
-void each_field(Method& m, F f)
   requires std::same_as<std::remove_const_t<Method>, mor1e>
-{
+void each_field(Method& m, F f) {
   f("experts", m.experts);
   f("c_token", m.c_token);
   f("c_intuition", m.c_intuition);
