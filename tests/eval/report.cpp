@@ -120,7 +120,12 @@ TEST_CASE("paired: won, lost, the test, and what did not move") {
   CHECK(to_json(found)["unmoved"] == nlohmann::json{"flat"});
   CHECK(to_json(found)["tasks"]["up"]["lost"] == 1);
 
-  // Items that were not asked in this way take no part.
+  // Items that were not asked in this way take no part, and a task of such items neither.
+  auto with_free = before;
+  with_free.emplace_back();
+  with_free.back().task = "free";
+  with_free.back().output = {1, -1};
+  CHECK(compare(with_free, with_free, metric::sum).tasks.size() == 2);
   after[1].loglik.reset();
   CHECK(compare(before, after, metric::sum).tasks[0].items == 9);
   CHECK(headlines(before) == std::vector{metric::sum});

@@ -31,7 +31,7 @@ std::vector<data::example> toy_items() {
   std::vector<data::example> items;
   const auto add = [&](const char* question, std::vector<std::string> choices, std::vector<int> answers) {
     data::example& row = items.emplace_back();
-    row.id = "toy-" + std::to_string(items.size());
+    row.id = text("toy-", items.size());
     row.task = items.size() % 2 ? "odd" : "even";
     row.question = question;
     row.choices = std::move(choices);
@@ -188,6 +188,12 @@ TEST_CASE("a choice scores the same behind a shared prompt as in a sequence of i
         const auto& found = shared[i].loglik->choices[c];
         CHECK(testing::violation(found.log_probabilities.data(), reference.data(), index_t(reference.size()), {.atol = 1e-5}) == "");
         CHECK(found.greedy == greedy);
+        double sum = 0;
+        for (const double p : reference) sum += p;
+        CHECK(found.sum == doctest::Approx(sum).epsilon(1e-5));
+        CHECK(found.mean == doctest::Approx(sum / double(reference.size())).epsilon(1e-5));
+        const bool spaced = std::string(wording) == "plain";
+        CHECK(found.per_byte == doctest::Approx(sum / double(items[i].choices[c].size() + spaced)).epsilon(1e-5));
       }
     }
   }
