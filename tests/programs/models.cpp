@@ -251,6 +251,19 @@ TEST_CASE("tokenize: bytes of the toy model, and lists of anything but strings")
   here.check_refusal("embed", "--model toy --input s.json --out t2.json", 1, "s.json: is not a list of strings");
 }
 
+TEST_CASE("tokenize: ids, ids without special tokens and texts of a golden tokenizer") {
+  const auto tokenizers = golden_folder() / "tokenizers";
+  here.check_success("tokenize", "--model " + (tokenizers / "minilm").string() + " --input " + (tokenizers / "strings.json").string() + " --out t.json");
+  const auto ours = read("t.json"), expected = io::read_json(tokenizers / "minilm" / "encodings.json");
+  REQUIRE(ours.size() == expected.size());
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    CAPTURE(i);
+    CHECK(ours[i]["ids"] == expected[i]["ids"]);
+    CHECK(ours[i]["raw"] == expected[i].value("raw", expected[i]["ids"]));
+    CHECK(ours[i]["decoded"] == expected[i]["decoded"]);
+  }
+}
+
 TEST_CASE("embed: unit rows, what they depend on in the metadata") {
   io::write_json(here / "s.json", {"a cat", "two dogs", "", "a cat"});
   CHECK(here.check_success("embed", "--model toy --input s.json --out e.safetensors").starts_with("4 sentences of 64 numbers, "));
