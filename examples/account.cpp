@@ -1,0 +1,74 @@
+// account: what a method costs on a backbone, from the configuration alone.
+//
+//     account --model config.json --method mor1e --experts 20
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "mor1e/io/checkpoint.hpp"
+#include "mor1e/io/text_file.hpp"
+#include "mor1e/models/linears.hpp"
+#include "mor1e/models/open.hpp"
+#include "mor1e/peft/accounting.hpp"
+#include "program.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+struct account_options {
+  program::common_options common;
+  std::string model, method = "mor1e";
+  int rank = 32, experts = 32;
+  std::vector<std::string> targets;
+};
+
+nlohmann::json config_of(const std::string& model) {
+  if (model.ends_with(".json")) return io::read_json(model);
+  if (std::filesystem::exists(std::filesystem::path(model) / "config.json")) return io::read_json(std::filesystem::path(model) / "config.json");
+  return models::open(model).config;
+}
+
+void account(const CLI::App& app, const account_options& o) {
+  const models::backbone base = models::backbone_of(config_of(o.model), o.model);
+  peft::adapter_spec spec = peft::preset(o.method);
+  std::visit([&](auto& method) {
+    if constexpr (requires { method.rank; }) method.rank = o.rank;
+    if constexpr (requires { method.experts; }) if (app.count("--experts")) method.experts = o.experts;
+  }, spec.method);
+
+  peft::method_cost cost;
+  std::int64_t linears = 0;
+  for (const models::linear_shape& l : base.linears) {
+    const std::string last = l.name.substr(l.name.rfind('.') + 1);
+    if (!o.targets.empty() && std::find(o.targets.begin(), o.targets.end(), last) == o.targets.end()) continue;
+    linears += base.layers;
+    for (std::int64_t i = 0; i < base.layers; ++i) cost = cost + peft::cost_on(spec, l.inputs, l.outputs);
+  }
+  require<value_error>(linears > 0, "--targets: no linear of ", base.model_type, " is called so");
+
+  program::say(o.common, "{}: {} parameters, {} adapted linears (inputs {}, inputs + outputs {})\n", base.model_type, base.parameters, linears, base.sum_inputs(), base.sum_both());
+  program::say(o.common, "{}: {} trainable parameters ({:.2f} % of the base), of which routers {}, scalars {}\n", o.method, cost.parameters,
+               100 * double(cost.parameters) / double(base.parameters), cost.router_parameters, cost.scalars);
+  program::say(o.common, "forward, one token: {} FLOPs for the update, {} for the routers, {} for the base's linears\n", cost.flops(), cost.router_flops(), 2 * base.sum_products());
+  program::write_results(o.common, {{"model_type", base.model_type}, {"method", o.method}, {"linears", linears}, {"base_parameters", base.parameters},
+                                    {"parameters", cost.parameters}, {"router_parameters", cost.router_parameters}, {"scalars", cost.scalars},
+                                    {"flops", cost.flops()}, {"router_flops", cost.router_flops()}, {"base_flops", 2 * base.sum_products()}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  account_options options;
+  const CLI::App* parsed = nullptr;
+  return program::run(argc, argv, "account", "Trainable parameters and FLOPs of a method on a backbone", options.common,
+      [&](CLI::App& app) {
+        parsed = &app;
+        app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();
+        app.add_option("--method", options.method, "lora, mor1e, ...")->capture_default_str();
+        app.add_option("--rank", options.rank, "of lora")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--experts", options.experts, "of a mixture")->check(CLI::PositiveNumber);
+        app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
+      },
+      [&] { account(*parsed, options); });
+}
