@@ -24,6 +24,8 @@ struct adapter_spec {
   any_method method = mor1e{};
   std::vector<std::string> targets = {};  ///< see `attach`; empty: every linear but the head
   std::uint64_t seed = 0;                 ///< of the initial values
+
+  friend bool operator==(const adapter_spec&, const adapter_spec&) = default;
 };
 
 /// The names `preset` knows.

@@ -14,6 +14,7 @@ struct lora {
   double alpha = 8;
   bool rank_stabilised = false;
 
+  friend bool operator==(const lora&, const lora&) = default;
   int slots() const { return rank; }
   int router_rows() const { return 0; }
   double scale() const { return alpha / (rank_stabilised ? std::sqrt(double(rank)) : double(rank)); }

@@ -35,6 +35,7 @@ struct basic_mor1e {
   bool router_bias = false;         ///< softmax(R x + bias), the bias learned from 0: Algorithm 2 has one, the release none
   Router route = {};
 
+  friend bool operator==(const basic_mor1e&, const basic_mor1e&) = default;
   static basic_mor1e paper(int experts = 32) { return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
 
   int slots() const { return experts; }
