@@ -8,6 +8,7 @@
 
 #include "mor1e/cluster/intuition.hpp"
 #include "mor1e/mor1e.hpp"
+#include "mor1e/train/intuition.hpp"
 
 namespace mor1e::program {
 
@@ -26,14 +27,19 @@ inline adapted_model load_adapted(cpu& device, const std::string& model, const s
   const std::string& trained_on = out.adapter->record.base_sha256;
   if (trained_on.empty()) return out;
   const std::string found = models::weights_hash(model);
-  require<value_error>(found == trained_on, adapter, ": trained on weights with hash ", trained_on, ", ", model, " has ", found);
+  require<value_error>(found == trained_on, adapter, ": trained on weights with hash ", trained_on, ", ", model,
+                       " has ", found);
   return out;
 }
 
 /// The intuition of one text, [1, clusters], as the adapter was trained with it. Throws `io_error` for an adapter that
 /// does not say how, `value_error` for an embedder that is not the one it was trained with.
-inline tensor<float> intuition_of(cpu& device, const peft::adapter_record& record, const std::string& where, const std::string& text) {
-  const auto source = cluster::intuition_from_json(record.intuition, record.centroids.clone(), where);
+inline tensor<float> intuition_of(cpu& device, const peft::adapter_record& record, const std::string& where,
+                                  const std::string& text) {
+  const auto recipe = train::recipe_from_json(record.intuition, record.centroids.clone(), where);
+  require<value_error>(recipe.kind == train::intuition_kind::clusters, where, ": its intuition is of kind ",
+                       train::name_of(recipe.kind), ": rows of a task have one, a text alone has none");
+  const cluster::intuition_source& source = recipe.source;
   const auto embedder = models::load_sentence_embedder(device, source.embedder);
   require<value_error>(embedder->hash() == source.origin.embedder_hash, where, ": trained with an embedder with hash ",
                        source.origin.embedder_hash, ", ", source.embedder, " has ", embedder->hash());

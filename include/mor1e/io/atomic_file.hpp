@@ -75,6 +75,10 @@ class atomic_folder {
   std::filesystem::path temporary_;  // empty: committed
 };
 
+/// Removes from `folder` what killed processes left there of atomic files and folders; a folder that was just being
+/// replaced is put back. Only for who knows that no other process is writing there.
+void remove_leftovers(const std::filesystem::path& folder);
+
 }  // namespace mor1e::io
 
 #ifndef MOR1E_COMPILED

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -169,6 +170,24 @@ MOR1E_INLINE void atomic_folder::commit() {
   temporary_.clear();
   detail::flush_to_disk(destination_.parent_path(), O_DIRECTORY);
   if (!old.empty()) fs::remove_all(old, code);  // the new folder stands: a leftover is no failure
+}
+
+MOR1E_INLINE void remove_leftovers(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) found.push_back(entry->path());
+  if (code) throw io_error(text(folder.string(), ": cannot list the folder: ", code.message()));
+  for (const fs::path& path : found) {
+    const std::string name = path.filename().string();
+    const std::size_t temporary = name.rfind(".tmp-"), old = name.rfind(".old-");
+    if (name[0] != '.' || (temporary == name.npos && old == name.npos)) continue;
+    const fs::path whole = folder / name.substr(1, std::min(temporary, old) - 1);
+    if (temporary == name.npos && !fs::exists(whole, code))
+      fs::rename(path, whole, code);
+    else
+      fs::remove_all(path, code);
+  }
 }
 
 }  // namespace mor1e::io

@@ -15,20 +15,29 @@
 
 namespace mor1e::train {
 
+/// What a run reports at its end, over all the processes it took.
+struct run_totals {
+  double first_loss = 0, last_loss = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;
+};
+
 /// Where a run stands. Everything random in a run is a function of its seed and of these positions.
 struct run_state {
   std::int64_t step = 0;               ///< optimiser steps done
   std::int64_t sampler_position = 0;   ///< examples drawn
   std::uint64_t log_bytes = 0;         ///< length of the log when the state was saved
+  run_totals totals = {};
   nlohmann::json settings;             ///< what must not differ on resume: options, data, model, thread count
 };
 
-/// True if `folder` holds a checkpoint.
+/// True if `folder` holds a checkpoint, be it damaged.
 bool has_checkpoint(const std::filesystem::path& folder);
 
-/// Throws `value_error` naming the first field of `settings` in which a run to be resumed differs from the one saved.
-/// Fields of `settings` under "advice" may differ; those that do are returned, as the resumed run is then not bit-exact.
-std::vector<std::string> check_settings(const nlohmann::json& saved, const nlohmann::json& now, const std::string& where);
+/// Throws `value_error` naming every field of `settings` ("method.r") in which a run to be resumed differs from the one
+/// saved, with both values. Fields under "advice" may differ: they are returned in one line, empty if none does, as the
+/// resumed run is then not bit-exact.
+std::string check_settings(const nlohmann::json& saved, const nlohmann::json& now, const std::string& where);
 
 namespace detail {
 void write_checkpoint(const std::filesystem::path& folder, const run_state& state, std::int64_t adam_steps,
@@ -50,7 +59,7 @@ void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, co
   detail::write_checkpoint(folder, state, run.optimizer().steps(), tensors);
 }
 
-/// The settings saved in a folder, before anything is built from them. Throws `io_error`.
+/// The state saved in a folder, before anything is built from it. Throws `io_error` naming what is damaged.
 inline run_state read_run_state(const std::filesystem::path& folder) {
   std::int64_t steps = 0;
   return detail::read_state(folder, steps);

@@ -24,6 +24,7 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
       std::vector<std::int32_t> ids = tokenizer.encode(words.prompt, true);
       std::vector<std::int32_t> target = tokenizer.encode(words.target, false);
       if (words.ends && tokenizer.eos()) target.push_back(*tokenizer.eos());
+      require<value_error>(!ids.empty() && !target.empty(), row.id, ": the ", ids.empty() ? "prompt" : "answer", " has no token");
       const index_t length = index_t(ids.size() + target.size());
       require<value_error>(truncate || length <= max_length, row.id, ": ", length, " tokens, at most ", max_length,
                            " fit (--max-length; --truncate cuts the prompt at its left)");

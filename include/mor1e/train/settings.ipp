@@ -20,6 +20,7 @@ MOR1E_INLINE schedule_settings schedule_of(std::string_view name) {
 
 MOR1E_INLINE index_t total_steps(const schedule_settings& schedule, index_t examples) {
   require<value_error>(schedule.batch >= 1, "batch ", schedule.batch, " is below 1");
+  require<value_error>(schedule.steps > 0 || schedule.epochs * double(examples) < 1e15, schedule.epochs, " epochs over ", examples, " examples have no end");
   const index_t steps = schedule.steps > 0 ? schedule.steps : index_t(std::ceil(schedule.epochs * double(examples) / double(schedule.batch)));
   require<value_error>(steps >= 1, "a run of ", schedule.epochs, " epochs over ", examples, " examples has no step");
   return steps;

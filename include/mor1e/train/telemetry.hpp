@@ -2,14 +2,17 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/config.hpp"
 #include "mor1e/train/trainer.hpp"
 
@@ -24,6 +27,16 @@ nlohmann::json summarise_routers(const std::vector<router_report>& routers);
 
 /// Minimum, quartiles and maximum. Empty input gives null.
 nlohmann::json quantiles(std::vector<double> values);
+
+/// sigmoid(100 v) of every value of the parameters whose names end so: the gates as the mixture applies them.
+template <class B, class T>
+std::vector<double> gate_values(const std::vector<param<B, T>*>& parameters, std::string_view ending) {
+  std::vector<double> out;
+  for (const auto* p : parameters)
+    if (p->name.ends_with(ending))
+      for (const T v : p->value) out.push_back(1 / (1 + std::exp(-backend::gate_sharpness * double(v))));
+  return out;
+}
 
 /// A file of JSON lines, flushed line by line. On resume it is cut to the length it had when the state was saved.
 class json_log {

@@ -62,8 +62,10 @@ MOR1E_INLINE nlohmann::json quantiles(std::vector<double> values) {
 
 MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t keep) : path_(path), size_(keep) {
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
-  if (keep > 0) {
-    std::error_code failed;
+  std::error_code failed;
+  const auto kind = std::filesystem::status(path, failed).type();
+  const bool device = kind != std::filesystem::file_type::not_found && kind != std::filesystem::file_type::regular;  // holds nothing to cut
+  if (keep > 0 && !device) {
     const std::uint64_t found = std::filesystem::file_size(path, failed);
     require<io_error>(!failed && found >= keep, path.string(), ": the log has ", failed ? 0 : found, " bytes, the checkpoint knows of ", keep);
     std::filesystem::resize_file(path, keep);

@@ -1,0 +1,84 @@
+// What a run scores before and after its training.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mor1e/data/data_folder.hpp"
+#include "mor1e/eval/report.hpp"
+#include "mor1e/eval/scoring.hpp"
+#include "mor1e/mor1e.hpp"
+#include "mor1e/train/intuition.hpp"
+#include "mor1e/train/telemetry.hpp"
+#include "program.hpp"
+
+namespace mor1e::program {
+
+/// The first rows of each task's eval.jsonl, scored as often as asked with the same intuition.
+class evaluation {
+ public:
+  /// Throws `value_error` for a row that cannot be scored: before the training, not behind it.
+  evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer, const std::vector<data::task_data>& tasks,
+             const texts::prompt_options& wording, index_t limit, const common_options& common)
+      : scorer_(device, model, tokenizer, {.template_name = wording.template_name}), quiet_(common.quiet) {
+    const eval::item_encoder encoder(tokenizer, {.template_name = wording.template_name});
+    for (const data::task_data& task : tasks)
+      for (data::example row : std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
+        if (wording.style) row.style = wording.style;
+        for (const eval::branching& asked : encoder.encode(row, 0))
+          for (const auto& branch : asked.branches)
+            require<value_error>(index_t(asked.prompt.size() + branch.size()) - 1 <= model.context(), "evaluation: ", row.id, " has ",
+                                 asked.prompt.size() + branch.size() - 1, " tokens, the context of the model is ", model.context());
+        items_.push_back(std::move(row));
+      }
+  }
+
+  bool empty() const { return items_.empty(); }
+  void feel(cpu& device, const train::intuition_recipe& recipe, models::sentence_embedder* embedder) {
+    if (!empty()) intuition_ = train::intuition_rows(device, recipe, embedder, items_);
+  }
+  std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
+  /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
+  std::vector<eval::item_score> score_permuted(std::uint64_t seed) { return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed)); }
+
+ private:
+  std::vector<eval::item_score> score(const char* label, const tensor<float>& intuition) {
+    train::progress progress(label, std::int64_t(items_.size()), quiet_);
+    std::int64_t done = 0;
+    return scorer_.score(items_, intuition.matrix(), [&](const eval::item_score&) { progress.show(++done); });
+  }
+
+  eval::scorer<cpu, float> scorer_;
+  bool quiet_;
+  std::vector<data::example> items_;
+  tensor<float> intuition_;
+};
+
+/// Accuracy of the base and of the trained model on the same items, and of the trained one with permuted intuition.
+inline nlohmann::json before_and_after(evaluation& scored, peft::adapter_set<cpu, float>& adapters, bool permute, const common_options& common) {
+  adapters.detach();
+  const auto before = scored.score("scoring the base");
+  adapters.attach();
+  const auto after = scored.score("scoring");
+  const auto was = eval::summarise(before), is = eval::summarise(after);
+  nlohmann::json out = {{"before", eval::to_json(was)}, {"after", eval::to_json(is)}};
+  say(common, "\nBefore (the base model)\n{}\nAfter\n{}", eval::table(was), eval::table(is));
+  std::vector<eval::item_score> dealt;
+  if (permute) dealt = scored.score_permuted(common.seed);
+  for (const eval::metric by : eval::headlines(after)) {
+    const auto change = eval::compare(before, after, by);
+    out["change"].push_back(eval::to_json(change));
+    say(common, "\nBefore against after, the same items\n{}", eval::table(change));
+    if (!permute) continue;
+    const auto permuted = eval::compare(dealt, after, by);
+    out["permuted"].push_back(eval::to_json(permuted));
+    say(common, "\nIntuition permuted over the items against each item's own, both after training\n{}", eval::table(permuted));
+  }
+  return out;
+}
+
+}  // namespace mor1e::program

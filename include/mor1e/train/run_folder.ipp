@@ -1,0 +1,34 @@
+// Definitions of train/run_folder.hpp.
+#pragma once
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/system_error.hpp"
+#include "mor1e/train/run_folder.hpp"
+
+namespace mor1e::train {
+
+MOR1E_INLINE run_folder::run_folder(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code failed;
+  std::filesystem::create_directories(path_, failed);
+  if (failed) throw io_error(text(path_.string(), ": cannot make the folder: ", failed.message()));
+  folder_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_ < 0) io::detail::throw_errno(path_, "open the folder");
+  if (::flock(folder_, LOCK_EX | LOCK_NB) == 0) {
+    io::remove_leftovers(path_);
+  } else if (errno == EWOULDBLOCK) {
+    ::close(folder_);
+    throw io_error(text(path_.string(), ": another process is training into this folder"));
+  }  // else a file system without locks: nobody knows who else writes there, so what lies there stays
+}
+
+MOR1E_INLINE run_folder::~run_folder() { ::close(folder_); }
+
+}  // namespace mor1e::train

@@ -1,0 +1,62 @@
+// The intuition of the rows a run trains on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/cluster/intuition.hpp"
+#include "mor1e/cluster/kmeans.hpp"
+#include "mor1e/train/intuition.hpp"
+
+namespace mor1e::train {
+
+/// The recipe by which others find the same intuition, and the rows it makes. Described first, so that a run can be
+/// checked before the work is done, then computed.
+struct training_intuition {
+  intuition_recipe recipe = {};
+  std::unique_ptr<models::sentence_embedder> embedder = {};  ///< none for kind category
+  std::vector<std::string> prompts = {};
+  tensor<float> rows = {};                                   ///< [examples, columns], after `compute`
+
+  /// What a resumed run has to agree in, besides its data.
+  MOR1E_INLINE nlohmann::json settings() const;
+
+  /// Clusters the embedded prompts of `examples` and makes their rows. `cache` keeps the embeddings and gives them back to
+  /// a run over the same texts with the same embedder. Returns the inertia, 0 for kind category.
+  template <class B>
+  double compute(B& device, std::span<const data::example> examples, const std::filesystem::path& cache, bool quiet) {
+    if (!recipe.embeds()) {
+      rows = category_rows(recipe, examples);
+      return 0;
+    }
+    const tensor<float> embeddings = embed(cache, quiet);
+    auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = recipe.width, .seed = recipe.source.seed});
+    recipe.source.centroids = std::move(clustering.centroids);
+    rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(recipe.source.centroids).matrix(), recipe.source.kind);
+    if (recipe.kind == intuition_kind::random) rows = random_rows(recipe, examples, std::as_const(rows).matrix());
+    return clustering.inertia;
+  }
+
+ private:
+  MOR1E_INLINE tensor<float> embed(const std::filesystem::path& cache, bool quiet);
+};
+
+/// Of kind category: nothing is embedded.
+MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns, const texts::prompt_options& wording);
+/// Of kind clusters or random. Throws `value_error` for fewer examples than clusters.
+MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder, std::span<const data::example> examples,
+                                                   intuition_kind kind, index_t clusters, const texts::prompt_options& wording,
+                                                   const std::string& prefix, std::uint64_t seed);
+
+}  // namespace mor1e::train
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/train/training_intuition.ipp"
+#endif
