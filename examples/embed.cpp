@@ -25,11 +25,15 @@ struct embed_options {
 void add_options(CLI::App& app, embed_options& options) {
   app.add_option("--model", options.model, "folder of a BERT, short name, or toy")->required();
   app.add_option("--input", options.input, "JSON file: a list of strings")->required();
-  app.add_option("--out", options.out, "safetensors file to write: `embeddings` [n, d], rows of unit length")->required();
+  app.add_option("--out", options.out, "safetensors file to write: `embeddings` [n, d], rows of unit length")
+      ->required();
   app.add_option("--prefix", options.prefix, "put before every string, such as \"clustering: \"");
   app.add_option("--max-length", options.embedding.max_length, "tokens a string is cut to; 0: what the model says")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--tokens", options.embedding.tokens, "tokens of a batch")->check(CLI::PositiveNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--tokens", options.embedding.tokens, "tokens of a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 void run(const embed_options& options) {
@@ -56,14 +60,15 @@ void run(const embed_options& options) {
   results.update({{"sentences", sentences.size()}, {"width", embedder->dimension()}, {"seconds", seconds}});
   program::log_file(options.common).write(results);
   program::write_results(options.common, results);
-  program::say(options.common, "{} sentences of {} numbers, {:.2f} s ({:.1f}/s)\n", sentences.size(), embedder->dimension(), seconds,
-               double(sentences.size()) / seconds);
+  program::say(options.common, "{} sentences of {} numbers, {:.2f} s ({:.1f}/s)\n", sentences.size(),
+               embedder->dimension(), seconds, double(sentences.size()) / seconds);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   embed_options options;
-  return program::run(argc, argv, "embed", "Sentences as vectors of unit length", options.common,
-                      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+  return program::run(
+      argc, argv, "embed", "Sentences as vectors of unit length", options.common,
+      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
 }

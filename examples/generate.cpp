@@ -28,17 +28,21 @@ void add_options(CLI::App& app, generate_options& options) {
   app.add_option("--prompt", options.prompt, "the text to go on from")->required();
   app.add_option("--tokens", options.tokens, "at most so many")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--temperature", options.sampling.temperature, "0: always the most probable token")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--top-k", options.sampling.top_k, "draw from the k most probable tokens; 0: from all")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--top-p", options.sampling.top_p, "draw from the fewest tokens with this probability")
-      ->check(CLI::Range(1e-9, 1.0))->capture_default_str();
+      ->check(CLI::Range(1e-9, 1.0))
+      ->capture_default_str();
   app.add_flag("--chat", options.chat, "the prompt is what a user says, to a model that knows the ChatML turns");
 }
 
 /// One turn of a conversation, up to where the model answers.
 std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& said) {
-  require<value_error>(tokenizer.id_of("<|im_start|>") && tokenizer.id_of("<|im_end|>"), "--chat: the model has no ChatML tokens <|im_start|>, <|im_end|>");
+  require<value_error>(tokenizer.id_of("<|im_start|>") && tokenizer.id_of("<|im_end|>"),
+                       "--chat: the model has no ChatML tokens <|im_start|>, <|im_end|>");
   return "<|im_start|>user\n" + said + "<|im_end|>\n<|im_start|>assistant\n";
 }
 
@@ -62,9 +66,11 @@ void run(const generate_options& options) {
   const index_t context = base.model->context(), length = index_t(prompt.size());
   require<value_error>(length < context, "--prompt: ", length, " tokens leave no room in a context of ", context);
   for (const std::int32_t id : prompt)
-    require<value_error>(id < base.model->vocabulary(), options.model, ": the tokenizer gives token ", id, ", the model has ", base.model->vocabulary());
+    require<value_error>(id < base.model->vocabulary(), options.model, ": the tokenizer gives token ", id,
+                         ", the model has ", base.model->vocabulary());
   tensor<float> intuition;
-  if (base.reads_intuition()) intuition = program::intuition_of(device, base.adapter->record, options.adapter, options.prompt);
+  if (base.reads_intuition())
+    intuition = program::intuition_of(device, base.adapter->record, options.adapter, options.prompt);
 
   program::log_file log(options.common);
   rng random(options.common.seed);
@@ -96,15 +102,22 @@ void run(const generate_options& options) {
   emit(decoder.finish());
   program::say(options.common, "\n");
   const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
-  program::write_results(options.common, {{"model", options.model}, {"prompt", options.prompt}, {"text", said}, {"tokens", tokens},
-                                          {"ended", ended}, {"seed", options.common.seed}, {"prompt_tokens", length},
-                                          {"prompt_seconds", seconds(start, first)}, {"seconds", seconds(first, clock::now())}});
+  program::write_results(options.common, {{"model", options.model},
+                                          {"prompt", options.prompt},
+                                          {"text", said},
+                                          {"tokens", tokens},
+                                          {"ended", ended},
+                                          {"seed", options.common.seed},
+                                          {"prompt_tokens", length},
+                                          {"prompt_seconds", seconds(start, first)},
+                                          {"seconds", seconds(first, clock::now())}});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   generate_options options;
-  return program::run(argc, argv, "generate", "Continues a text", options.common,
-                      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+  return program::run(
+      argc, argv, "generate", "Continues a text", options.common, [&](CLI::App& app) { add_options(app, options); },
+      [&] { run(options); });
 }

@@ -18,30 +18,41 @@ struct logits_options {
 };
 
 void add_options(CLI::App& app, logits_options& options) {
-  app.add_option("--model", options.model, "folder, .gguf file, short name or toy; a decoder or an encoder")->required();
+  app.add_option("--model", options.model, "folder, .gguf file, short name or toy; a decoder or an encoder")
+      ->required();
   app.add_option("--adapter", options.adapter, "adapter folder, for a decoder");
-  app.add_option("--input", options.input, "safetensors file: `input_ids` [, `attention_mask`] [, `labels`] [sequences, length] "
-                                           "[, `intuition` [sequences, clusters]]")->required();
-  app.add_option("--out", options.out, "safetensors file to write: `logits`, `hidden.0` ... `hidden.final`, `loss`; of an encoder "
-                                       "`last_hidden_state`, `mean`, `embedding`. Rows of padding are 0")->required();
+  app.add_option("--input", options.input,
+                 "safetensors file: `input_ids` [, `attention_mask`] [, `labels`] [sequences, length] "
+                 "[, `intuition` [sequences, clusters]]")
+      ->required();
+  app.add_option("--out", options.out,
+                 "safetensors file to write: `logits`, `hidden.0` ... `hidden.final`, `loss`; of an encoder "
+                 "`last_hidden_state`, `mean`, `embedding`. Rows of padding are 0")
+      ->required();
 }
 
 /// `intuition`, one row for each sequence, if the adapter reads one.
-tensor<float> read_intuition(const program::adapted_model& base, const io::safetensors_file& input, const models::padded_batch& batch) {
+tensor<float> read_intuition(const program::adapted_model& base, const io::safetensors_file& input,
+                             const models::padded_batch& batch) {
   if (!base.reads_intuition()) return {};
-  require<value_error>(input.find("intuition") != nullptr, batch.where, ": no tensor 'intuition', which the adapter reads");
+  require<value_error>(input.find("intuition") != nullptr, batch.where,
+                       ": no tensor 'intuition', which the adapter reads");
   tensor<float> values = input.read<float>("intuition");
-  require<value_error>(values.extents().rank() == 2 && values.extents()[0] == batch.sequences(), batch.where, ": tensor 'intuition' has shape ",
-                       values.extents(), ", not [", batch.sequences(), ", clusters]");
+  require<value_error>(values.extents().rank() == 2 && values.extents()[0] == batch.sequences(), batch.where,
+                       ": tensor 'intuition' has shape ", values.extents(), ", not [", batch.sequences(),
+                       ", clusters]");
   return values;
 }
 
-nlohmann::json run_decoder(cpu& device, const logits_options& options, const io::safetensors_file& input, const models::padded_batch& batch) {
+nlohmann::json run_decoder(cpu& device, const logits_options& options, const io::safetensors_file& input,
+                           const models::padded_batch& batch) {
   const auto base = program::load_adapted(device, options.model, options.adapter);
   const tensor<float> intuition = read_intuition(base, input, batch);
   const auto outputs = models::outputs_of<cpu, float>(device, *base.model, batch, intuition);
-  std::vector<io::stored_tensor> tensors{io::stored("logits", outputs.logits), io::stored("hidden.final", outputs.hidden_final)};
-  for (std::size_t i = 0; i < outputs.hidden.size(); ++i) tensors.push_back(io::stored(text("hidden.", i), outputs.hidden[i]));
+  std::vector<io::stored_tensor> tensors{io::stored("logits", outputs.logits),
+                                         io::stored("hidden.final", outputs.hidden_final)};
+  for (std::size_t i = 0; i < outputs.hidden.size(); ++i)
+    tensors.push_back(io::stored(text("hidden.", i), outputs.hidden[i]));
   tensor<float> loss(shape{1});
   if (outputs.loss) {
     loss[0] = float(*outputs.loss);
@@ -54,8 +65,8 @@ nlohmann::json run_decoder(cpu& device, const logits_options& options, const io:
 nlohmann::json run_encoder(cpu& device, const logits_options& options, const models::padded_batch& batch) {
   require<value_error>(options.adapter.empty(), "--adapter: ", options.model, " is an encoder");
   const auto outputs = models::outputs_of(device, *models::load_encoder<cpu, float>(device, options.model), batch);
-  const std::vector tensors{io::stored("last_hidden_state", outputs.last_hidden_state), io::stored("mean", outputs.mean),
-                            io::stored("embedding", outputs.embedding)};
+  const std::vector tensors{io::stored("last_hidden_state", outputs.last_hidden_state),
+                            io::stored("mean", outputs.mean), io::stored("embedding", outputs.embedding)};
   io::write_safetensors(options.out, tensors);
   return nlohmann::json::object();
 }
@@ -65,12 +76,14 @@ void run(const logits_options& options) {
   const io::safetensors_file input(options.input);
   const auto batch = models::read_padded_batch(input);
   const auto start = std::chrono::steady_clock::now();
-  nlohmann::json results = models::is_encoder(options.model) ? run_encoder(device, options, batch) : run_decoder(device, options, input, batch);
+  nlohmann::json results = models::is_encoder(options.model) ? run_encoder(device, options, batch)
+                                                             : run_decoder(device, options, input, batch);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   index_t tokens = 0;
   for (const index_t length : batch.lengths) tokens += length;
-  results.update({{"model", options.model}, {"sequences", batch.sequences()}, {"tokens", tokens}, {"seconds", seconds}});
+  results.update(
+      {{"model", options.model}, {"sequences", batch.sequences()}, {"tokens", tokens}, {"seconds", seconds}});
   program::log_file(options.common).write(results);
   program::write_results(options.common, results);
   program::say(options.common, "{} tokens in {} sequences{}, {:.2f} s\n", tokens, batch.sequences(),
@@ -81,6 +94,7 @@ void run(const logits_options& options) {
 
 int main(int argc, char** argv) {
   logits_options options;
-  return program::run(argc, argv, "logits", "Logits, hidden states and loss of a model for given tokens", options.common,
-                      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+  return program::run(
+      argc, argv, "logits", "Logits, hidden states and loss of a model for given tokens", options.common,
+      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
 }

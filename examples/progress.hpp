@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <unistd.h>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace mor1e::program {
 
@@ -27,7 +27,8 @@ class progress_line {
     const double seconds = std::chrono::duration<double>(clock::now() - start_).count();
     if (!visible_ || seconds < 2 || done == 0) return;
     const double rate = double(done) / seconds;
-    fmt::print(stderr, "\r\033[K{}: {} of {} {}, {:.3g}/s, {:.0f} s left", name_, done, all, unit_, rate, double(all - done) / rate);
+    fmt::print(stderr, "\r\033[K{}: {} of {} {}, {:.3g}/s, {:.0f} s left", name_, done, all, unit_, rate,
+               double(all - done) / rate);
     std::fflush(stderr);
     shown_ = true;
   }

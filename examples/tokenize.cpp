@@ -20,8 +20,10 @@ struct tokenize_options {
 void add_options(CLI::App& app, tokenize_options& options) {
   app.add_option("--model", options.model, "folder, .gguf file, short name or toy")->required();
   app.add_option("--input", options.input, "JSON file: a list of strings")->required();
-  app.add_option("--out", options.out, "JSON file to write: for each string `ids`, `raw` (without the tokens that the tokenizer adds), "
-                                       "`decoded` (of ids)")->required();
+  app.add_option("--out", options.out,
+                 "JSON file to write: for each string `ids`, `raw` (without the tokens that the tokenizer adds), "
+                 "`decoded` (of ids)")
+      ->required();
 }
 
 void run(const tokenize_options& options) {
@@ -44,6 +46,7 @@ void run(const tokenize_options& options) {
 
 int main(int argc, char** argv) {
   tokenize_options options;
-  return program::run(argc, argv, "tokenize", "Texts to token ids and back", options.common,
-                      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+  return program::run(
+      argc, argv, "tokenize", "Texts to token ids and back", options.common,
+      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
 }

@@ -1,5 +1,4 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/models/batch.ipp"
 #include "mor1e/models/config.ipp"
 #include "mor1e/models/linears.ipp"

@@ -3,7 +3,8 @@
 
 namespace mor1e::models {
 
-template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>, load_options);
+template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>,
+                                                                 load_options);
 template std::unique_ptr<bert<reference, double>> load_encoder(reference&, std::shared_ptr<io::checkpoint>);
 
 }  // namespace mor1e::models

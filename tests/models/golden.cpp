@@ -16,7 +16,9 @@ constexpr closeness values{.atol = 1e-4, .rtol = 1e-4, .mtol = 1e-5};
 constexpr closeness gradients{.atol = 1e-4, .rtol = 1e-4, .mtol = 2e-4};
 
 template <class T>
-tensor<T> scalar(double value) { return tensor<T>(shape{1}, T(value)); }
+tensor<T> scalar(double value) {
+  return tensor<T>(shape{1}, T(value));
+}
 
 template <class B, class T>
 void compare_outputs(B& device, const std::filesystem::path& folder) {
@@ -123,9 +125,9 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
       for (int again = 0; again < 2; ++again) {
         fill_batch(planned, step, batch, 1.0 / double(batch.live_targets));
         check_equal(eager, gradients_after(*model, [&] {
-          planned.run();
-          return planned.value(loss)[0];
-        }));
+                      planned.run();
+                      return planned.value(loss)[0];
+                    }));
       }
     }
   CHECK(bytes[1][0] < bytes[0][0]);

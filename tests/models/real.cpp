@@ -20,7 +20,8 @@ namespace {
 std::string real_model(const char* variable, const std::filesystem::path& fixture) {
   const char* model = std::getenv(variable);
   if (model && *model && std::filesystem::exists(fixture / "golden.safetensors")) return model;
-  MESSAGE("SKIPPED: set ", variable, " to the model, and MOR1E_GOLDEN to fixtures with ", fixture.filename().string(), "/golden.safetensors");
+  MESSAGE("SKIPPED: set ", variable, " to the model, and MOR1E_GOLDEN to fixtures with ", fixture.filename().string(),
+          "/golden.safetensors");
   return "";
 }
 
@@ -92,8 +93,10 @@ TEST_CASE("MiniLM: embeddings of sentences of the reference, whatever the batche
       CHECK(all == sentences.size());
     });
     CHECK(done == sentences.size());
-    if (tokens == 1) calls_of_smallest = calls;
-    else CHECK(calls < calls_of_smallest);
+    if (tokens == 1)
+      calls_of_smallest = calls;
+    else
+      CHECK(calls < calls_of_smallest);
     REQUIRE(ours.extents() == expected.extents());
     CHECK(violation(ours.data(), expected.data(), ours.size(), {.atol = 1e-5}) == "");
     if (tokens != 1) CHECK(embedder.hash() == io::read_json(folder / "golden.json")["model_sha256"]);

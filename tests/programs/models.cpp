@@ -25,7 +25,8 @@ namespace {
 
 const shell here;
 
-void write_ids(const std::string& name, shape extents, const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& mask = {}) {
+void write_ids(const std::string& name, shape extents, const std::vector<std::int64_t>& ids,
+               const std::vector<std::int64_t>& mask = {}) {
   std::vector<io::stored_tensor> tensors{{"input_ids", dtype::i64, extents, ids.data()}};
   if (!mask.empty()) tensors.push_back({"attention_mask", dtype::i64, extents, mask.data()});
   io::write_safetensors(here / name, tensors);
@@ -77,7 +78,8 @@ TEST_CASE("logits: names and values of the golden fixtures, of decoders and enco
   for (const char* family : {"models", "encoders"})
     testing::for_each_fixture(family, [&](const fs::path& folder) {
       const auto input = folder / "golden.safetensors";
-      const auto got = here.run("logits", "--model " + folder.string() + " --input " + input.string() + " --out y.safetensors --threads 2");
+      const auto got = here.run(
+          "logits", "--model " + folder.string() + " --input " + input.string() + " --out y.safetensors --threads 2");
       if (got.err.find("not supported") != std::string::npos) throw value_error(got.err);
       REQUIRE_MESSAGE(got.code == 0, got.err);
       const io::safetensors_file golden(input), ours(here / "y.safetensors");
@@ -93,7 +95,8 @@ TEST_CASE("logits: names and values of the golden fixtures, of decoders and enco
 
 TEST_CASE("logits: without mask and labels, all tokens count and there is no loss") {
   write_ids("x.safetensors", {1, 3}, {1, 2, 3});
-  CHECK(here.check_success("logits", "--model toy --input x.safetensors --out y.safetensors --json r.json").starts_with("3 tokens in 1 sequences, "));
+  CHECK(here.check_success("logits", "--model toy --input x.safetensors --out y.safetensors --json r.json")
+            .starts_with("3 tokens in 1 sequences, "));
   const io::safetensors_file out(here / "y.safetensors");
   CHECK(out.at("logits").extents == shape{1, 3, 257});
   CHECK(out.find("hidden.2"));
@@ -113,39 +116,48 @@ TEST_CASE("logits: an adapter changes them, and must fit the model") {
   CHECK(!std::equal(base.begin(), base.end(), adapted.begin()));
 
   save_toy_adapter("foreign", peft::preset("lora"), std::string(64, '0'));
-  here.check_refusal("logits", "--model toy --adapter foreign --input x.safetensors --out y2.safetensors", 2, "foreign: trained on weights with hash 0000");
-  here.check_refusal("logits", "--model toy --adapter nowhere --input x.safetensors --out y2.safetensors", 1, "nowhere/adapter_config.json");
+  here.check_refusal("logits", "--model toy --adapter foreign --input x.safetensors --out y2.safetensors", 2,
+                     "foreign: trained on weights with hash 0000");
+  here.check_refusal("logits", "--model toy --adapter nowhere --input x.safetensors --out y2.safetensors", 1,
+                     "nowhere/adapter_config.json");
   const auto bert = (golden_folder() / "encoders" / "bert").string();
-  here.check_refusal("logits", "--adapter lora --input x.safetensors --out y2.safetensors --model " + bert, 2, "is an encoder");
+  here.check_refusal("logits", "--adapter lora --input x.safetensors --out y2.safetensors --model " + bert, 2,
+                     "is an encoder");
 }
 
 TEST_CASE("logits and generate: an adapter with intuition") {
   const std::vector<std::string> texts{"one", "two", "three"};
   models::trigram_embedder embedder;
-  cluster::intuition_source source{.embedder = "toy", .origin = {embedder.hash(), "", ""}, .centroids = embedder.embed(texts)};
+  cluster::intuition_source source{
+      .embedder = "toy", .origin = {embedder.hash(), "", ""}, .centroids = embedder.embed(texts)};
   peft::adapter_spec spec = peft::preset("mor1e");
   std::get<peft::mor1e>(spec.method).experts = 3;
   save_toy_adapter("mixture", spec, "", &source);
 
   write_ids("x.safetensors", {1, 3}, {116, 119, 111});  // "two"
-  here.check_refusal("logits", "--model toy --adapter mixture --input x.safetensors --out y2.safetensors", 2, "no tensor 'intuition'");
+  here.check_refusal("logits", "--model toy --adapter mixture --input x.safetensors --out y2.safetensors", 2,
+                     "no tensor 'intuition'");
   cpu device(1);
   const std::string prompt = "two";
   const auto intuition = cluster::intuition<float>(device, embedder.embed({&prompt, 1}), source.centroids);
   CHECK(intuition[1] == doctest::Approx(1));
   const std::vector<std::int32_t> ids{116, 119, 111};
-  io::write_safetensors(here / "xi.safetensors", std::vector<io::stored_tensor>{{"input_ids", dtype::i32, {1, 3}, ids.data()}, io::stored("intuition", intuition)});
+  io::write_safetensors(here / "xi.safetensors",
+                        std::vector<io::stored_tensor>{{"input_ids", dtype::i32, {1, 3}, ids.data()},
+                                                       io::stored("intuition", intuition)});
   here.check_success("logits", "--model toy --adapter mixture --input xi.safetensors --out y.safetensors");
   const auto logits = io::safetensors_file(here / "y.safetensors").read<float>("logits");
 
-  // The token that the last row prefers is the one that generate says first, if it embeds the prompt to the same intuition.
+  // The token that the last row prefers is the one that generate says first, if it embeds the prompt to the same
+  // intuition.
   here.check_success("generate", "--model toy --adapter mixture --prompt two --tokens 1 --json g.json");
   const auto* last = logits.data() + 2 * 257;
   CHECK(read("g.json")["tokens"] == nlohmann::json{std::max_element(last, last + 257) - last});
 
   source.origin.embedder_hash = "other";
   save_toy_adapter("other", spec, "", &source);
-  here.check_refusal("generate", "--model toy --adapter other --prompt two", 2, "trained with an embedder with hash other");
+  here.check_refusal("generate", "--model toy --adapter other --prompt two", 2,
+                     "trained with an embedder with hash other");
 }
 
 TEST_CASE("logits: what is wrong with the input") {
@@ -165,10 +177,13 @@ TEST_CASE("logits: what is wrong with the input") {
   write_ids("bad.safetensors", {3}, {1, 2, 3});
   refuse(1, "tensor 'input_ids' has shape [3], not [sequences, length]");
   const std::vector<std::int64_t> ids{1, 2, 300};
-  io::write_safetensors(here / "bad.safetensors", std::vector<io::stored_tensor>{{"input_ids", dtype::i64, {1, 3}, std::vector<std::int64_t>{1, 2, 3}.data()},
-                                                                                 {"labels", dtype::i64, {1, 3}, ids.data()}});
+  io::write_safetensors(
+      here / "bad.safetensors",
+      std::vector<io::stored_tensor>{{"input_ids", dtype::i64, {1, 3}, std::vector<std::int64_t>{1, 2, 3}.data()},
+                                     {"labels", dtype::i64, {1, 3}, ids.data()}});
   refuse(2, "labels [0, 2] is 300");
-  io::write_safetensors(here / "bad.safetensors", std::vector<io::stored_tensor>{{"ids", dtype::i64, {1, 3}, ids.data()}});
+  io::write_safetensors(here / "bad.safetensors",
+                        std::vector<io::stored_tensor>{{"ids", dtype::i64, {1, 3}, ids.data()}});
   refuse(1, "no tensor 'input_ids'");
   fs::resize_file(here / "bad.safetensors", 20);
   refuse(1, "bad.safetensors");
@@ -200,7 +215,8 @@ TEST_CASE("what is wrong with the model") {
   auto config = io::read_json(model / "config.json");
   config["intermediate_size"] = 113;
   io::write_json(model / "config.json", config);
-  refuse(model, 1, "tensor 'model.layers.0.mlp.gate_proj.weight' has shape [112, 48], the configuration asks for [113, 48]");
+  refuse(model, 1,
+         "tensor 'model.layers.0.mlp.gate_proj.weight' has shape [112, 48], the configuration asks for [113, 48]");
   config["hidden_act"] = "relu";
   io::write_json(model / "config.json", config);
   refuse(model, 2, "hidden_act 'relu' is not supported");
@@ -221,7 +237,8 @@ TEST_CASE("what is wrong with the model") {
 TEST_CASE("what is wrong with the command") {
   write_ids("x.safetensors", {1, 3}, {1, 2, 3});
   for (const char* name : {"logits", "tokenize", "embed", "generate"}) {
-    here.check_refusal(name, "--model toy --strange", 2, name == std::string("generate") ? "--prompt is required" : "--input is required");
+    here.check_refusal(name, "--model toy --strange", 2,
+                       name == std::string("generate") ? "--prompt is required" : "--input is required");
     here.check_refusal(name, "", 2, "required");
     CHECK(here.check_success(name, "--help").find("--model") != std::string::npos);
   }
@@ -231,8 +248,10 @@ TEST_CASE("what is wrong with the command") {
   here.check_refusal("generate", "--model toy --prompt a --backend cuda", 2, "CUDA");
   here.check_refusal("generate", "--model toy --prompt ''", 2, "--prompt: is empty");
   here.check_refusal("generate", "--model toy --chat --prompt a", 2, "ChatML");
-  here.check_refusal("generate", "--model toy --prompt " + std::string(2048, 'a'), 2, "2048 tokens leave no room in a context of 2048");
-  here.check_refusal("logits", "--model toy --input x.safetensors --out no/folder/y.safetensors", 1, "no/folder/y.safetensors");
+  here.check_refusal("generate", "--model toy --prompt " + std::string(2048, 'a'), 2,
+                     "2048 tokens leave no room in a context of 2048");
+  here.check_refusal("logits", "--model toy --input x.safetensors --out no/folder/y.safetensors", 1,
+                     "no/folder/y.safetensors");
   here.check_refusal("tokenize", "--model toy --input x.safetensors --out t.json", 1, "x.safetensors");
 }
 
@@ -253,7 +272,8 @@ TEST_CASE("tokenize: bytes of the toy model, and lists of anything but strings")
 
 TEST_CASE("tokenize: ids, ids without special tokens and texts of a golden tokenizer") {
   const auto tokenizers = golden_folder() / "tokenizers";
-  here.check_success("tokenize", "--model " + (tokenizers / "minilm").string() + " --input " + (tokenizers / "strings.json").string() + " --out t.json");
+  here.check_success("tokenize", "--model " + (tokenizers / "minilm").string() + " --input " +
+                                     (tokenizers / "strings.json").string() + " --out t.json");
   const auto ours = read("t.json"), expected = io::read_json(tokenizers / "minilm" / "encodings.json");
   REQUIRE(ours.size() == expected.size());
   for (std::size_t i = 0; i < ours.size(); ++i) {
@@ -266,7 +286,8 @@ TEST_CASE("tokenize: ids, ids without special tokens and texts of a golden token
 
 TEST_CASE("embed: unit rows, what they depend on in the metadata") {
   io::write_json(here / "s.json", {"a cat", "two dogs", "", "a cat"});
-  CHECK(here.check_success("embed", "--model toy --input s.json --out e.safetensors").starts_with("4 sentences of 64 numbers, "));
+  CHECK(here.check_success("embed", "--model toy --input s.json --out e.safetensors")
+            .starts_with("4 sentences of 64 numbers, "));
   const io::safetensors_file plain(here / "e.safetensors");
   const auto e = plain.read<float>("embeddings");
   REQUIRE(e.extents() == shape{4, 64});
@@ -286,8 +307,10 @@ TEST_CASE("embed: unit rows, what they depend on in the metadata") {
   const io::safetensors_file prefixed(here / "p.safetensors");
   CHECK(dot(prefixed.read<float>("embeddings"), 0, e, 0) < 0.99);
   CHECK(prefixed.metadata().at("prefix") == "topic: ");
-  here.check_refusal("embed", "--model " + (golden_folder() / "models" / "llama_mha").string() + " --input s.json --out e2.safetensors", 2,
-                     "model_type 'llama' is not supported as an encoder");
+  here.check_refusal(
+      "embed",
+      "--model " + (golden_folder() / "models" / "llama_mha").string() + " --input s.json --out e2.safetensors", 2,
+      "model_type 'llama' is not supported as an encoder");
 }
 
 TEST_CASE("generate: greedy by default, reproducible by seed, at most the tokens asked for") {
@@ -308,7 +331,8 @@ TEST_CASE("generate: greedy by default, reproducible by seed, at most the tokens
   CHECK(said("--tokens 20 --temperature 2 --seed 7") == drawn);
   CHECK(said("--tokens 20 --temperature 2 --seed 8") != drawn);
   // The context ends it, too.
-  const auto out = here.check_success("generate", "--model toy --tokens 10 --json g.json --prompt " + std::string(2045, 'a'));
+  const auto out =
+      here.check_success("generate", "--model toy --tokens 10 --json g.json --prompt " + std::string(2045, 'a'));
   CHECK(read("g.json")["tokens"].size() == 3);
   CHECK(here.check_success("generate", "--quiet --model toy --tokens 3 --log l.jsonl --prompt a") == "");
   const auto lines = io::read_text(here / "l.jsonl");

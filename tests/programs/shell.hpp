@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <sys/wait.h>
 
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
@@ -25,13 +25,15 @@ class shell {
   std::filesystem::path operator/(const std::filesystem::path& name) const { return folder_ / name; }
   std::set<std::string> files() const {
     std::set<std::string> names;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) names.insert(entry.path().string());
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path()))
+      names.insert(entry.path().string());
     return names;
   }
 
   outcome run(const std::string& program, const std::string& arguments) const {
     const auto out = (streams_ / "out").string(), err = (streams_ / "err").string();
-    const std::string command = "cd '" + folder_.path().string() + "' && " MOR1E_BINARY_DIR "/bin/" + program + " " + arguments + " >" + out + " 2>" + err;
+    const std::string command = "cd '" + folder_.path().string() + "' && " MOR1E_BINARY_DIR "/bin/" + program + " " +
+                                arguments + " >" + out + " 2>" + err;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, io::read_text(out), io::read_text(err)};
   }
@@ -46,7 +48,8 @@ class shell {
     return got.out;
   }
 
-  /// Fails with this code, one line on stderr that begins with the program's name and holds `why`, and leaves no new file.
+  /// Fails with this code, one line on stderr that begins with the program's name and holds `why`, and leaves no new
+  /// file.
   void check_refusal(const std::string& program, const std::string& arguments, int code, const std::string& why) const {
     CAPTURE(program);
     CAPTURE(arguments);

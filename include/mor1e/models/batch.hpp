@@ -30,8 +30,8 @@ struct padded_batch {
   index_t length() const { return input_ids.extents()[1]; }
 };
 
-/// Reads `input_ids`, `attention_mask` (all ones if there is none) and `labels` (optional), integers [sequences, length].
-/// Throws `io_error` naming file and tensor, and `value_error` for padding that is not on the right.
+/// Reads `input_ids`, `attention_mask` (all ones if there is none) and `labels` (optional), integers [sequences,
+/// length]. Throws `io_error` naming file and tensor, and `value_error` for padding that is not on the right.
 padded_batch read_padded_batch(const io::safetensors_file& file);
 
 /// Throws `value_error` naming tensor, place and both numbers for an id beyond the vocabulary, or a sequence beyond the
@@ -90,7 +90,8 @@ void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packe
   };
   at.fill(step.tokens, column(batch.tokens));
   at.fill(step.positions, column(batch.positions));
-  at.fill(step.segments, view<const std::int32_t>(&batch.segments.data()->begin, index_t(batch.segments.size()), segment_fields));
+  at.fill(step.segments,
+          view<const std::int32_t>(&batch.segments.data()->begin, index_t(batch.segments.size()), segment_fields));
   at.fill(step.instances, column(batch.instances));
   if (!step.answer_rows) return;
   at.fill(step.answer_rows, column(batch.answer_rows));

@@ -27,9 +27,11 @@ MOR1E_INLINE padded_batch read_padded_batch(const io::safetensors_file& file) {
     for (index_t i = 0; i < extents[0]; ++i) {
       const std::int32_t* row = mask.data() + i * extents[1];
       const index_t length = std::find(row, row + extents[1], 0) - row;
-      const index_t again = std::find_if(row + length, row + extents[1], [](std::int32_t seen) { return seen != 0; }) - row;
-      require<value_error>(length > 0 && again == extents[1], batch.where, ": attention_mask row ", i, " has 0 at ", length,
-                           again < extents[1] ? text(" and ", row[again], " at ", again) : "", ": padding goes to the right of a token");
+      const index_t again =
+          std::find_if(row + length, row + extents[1], [](std::int32_t seen) { return seen != 0; }) - row;
+      require<value_error>(length > 0 && again == extents[1], batch.where, ": attention_mask row ", i, " has 0 at ",
+                           length, again < extents[1] ? text(" and ", row[again], " at ", again) : "",
+                           ": padding goes to the right of a token");
       batch.lengths[std::size_t(i)] = length;
     }
   }
@@ -42,13 +44,13 @@ MOR1E_INLINE void check_batch(const padded_batch& batch, index_t vocabulary, ind
     for (index_t i = 0; i < batch.sequences(); ++i)
       for (index_t t = 0; t < batch.lengths[std::size_t(i)]; ++t) {
         const std::int32_t id = ids[i * batch.length() + t];
-        require<value_error>((id >= 0 && id < vocabulary) || (may_ignore && id == ignored_label), batch.where, ": ", name, " [", i, ", ", t, "] is ", id,
-                             ", the vocabulary has ", vocabulary, " tokens");
+        require<value_error>((id >= 0 && id < vocabulary) || (may_ignore && id == ignored_label), batch.where, ": ",
+                             name, " [", i, ", ", t, "] is ", id, ", the vocabulary has ", vocabulary, " tokens");
       }
   };
   for (index_t i = 0; i < batch.sequences(); ++i)
-    require<value_error>(batch.lengths[std::size_t(i)] <= context, batch.where, ": input_ids row ", i, " has ", batch.lengths[std::size_t(i)],
-                         " tokens, the context of the model is ", context);
+    require<value_error>(batch.lengths[std::size_t(i)] <= context, batch.where, ": input_ids row ", i, " has ",
+                         batch.lengths[std::size_t(i)], " tokens, the context of the model is ", context);
   check("input_ids", batch.input_ids, false);
   if (!batch.labels.empty()) check("labels", batch.labels, true);
 }
@@ -63,7 +65,9 @@ MOR1E_INLINE data::packed_batch pack(const padded_batch& batch) {
     total += length;
   }
   data::packed_batch packed =
-      data::pack(sequences, {.tokens = total, .context = total, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1}).front();
+      data::pack(sequences,
+                 {.tokens = total, .context = total, .row_bucket = 1, .segment_bucket = 1, .answer_bucket = 1})
+          .front();
   if (batch.labels.empty()) return packed;
   for (index_t i = 0; i < batch.sequences(); ++i) {
     const std::int32_t begin = packed.segments[std::size_t(i)].begin;

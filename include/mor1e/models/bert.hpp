@@ -19,7 +19,8 @@
 namespace mor1e::models {
 
 template <class B, class T>
-using bert_block = nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
+using bert_block =
+    nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
 
 /// Frozen: it embeds text, nothing trains it. Keys with or without "bert.", norms as weight/bias or gamma/beta.
 template <class B, class T>
@@ -31,7 +32,8 @@ class bert {
     const index_t h = c.hidden_size;
     const auto norm = [&](const std::string& at) -> nn::layer_norm<B, T> {
       const bool old = from.has(at + ".gamma");
-      return {from.vector(at + (old ? ".gamma" : ".weight"), h), from.vector(at + (old ? ".beta" : ".bias"), h), c.norm_eps};
+      return {from.vector(at + (old ? ".gamma" : ".weight"), h), from.vector(at + (old ? ".beta" : ".bias"), h),
+              c.norm_eps};
     };
     const std::string embeddings = prefix + "embeddings.";
     words_.table = from.matrix(embeddings + "word_embeddings.weight", c.vocabulary, h);
@@ -45,9 +47,17 @@ class bert {
       const std::string at = prefix + "encoder.layer." + std::to_string(i) + ".";
       auto block = std::make_unique<bert_block<B, T>>();
       const int head_dim = c.hidden_size / c.heads;
-      block->attention = {from.group(at, h, {{"attention.self.query", h}, {"attention.self.key", h}, {"attention.self.value", h}}, true),
-                          from.group(at, h, {{"attention.output.dense", h}}, true),
-                          c.heads, c.heads, head_dim, 1 / std::sqrt(double(head_dim)), 0, false, i};
+      block->attention = {
+          from.group(at, h, {{"attention.self.query", h}, {"attention.self.key", h}, {"attention.self.value", h}},
+                     true),
+          from.group(at, h, {{"attention.output.dense", h}}, true),
+          c.heads,
+          c.heads,
+          head_dim,
+          1 / std::sqrt(double(head_dim)),
+          0,
+          false,
+          i};
       block->attention_norm = norm(at + "attention.output.LayerNorm");
       block->mlp = {from.group(at, h, {{"intermediate.dense", c.intermediate_size}}, true),
                     from.group(at, c.intermediate_size, {{"output.dense", h}}, true)};
@@ -68,7 +78,9 @@ class bert {
     return x;
   }
   /// Mean over the tokens of each sequence.                                                   [sequences, hidden]
-  var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const { return ops::segment_mean(t, hidden, step.segments); }
+  var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const {
+    return ops::segment_mean(t, hidden, step.segments);
+  }
   /// The same with unit length.
   var<T> embedding(tape<B>& t, var<T> mean) const { return ops::normalise_rows(t, mean); }
 

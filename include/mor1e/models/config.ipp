@@ -22,14 +22,18 @@ class config_reader {
     return read<Value>(config_[key], key);
   }
   template <class Value>
-  Value get(const char* key, Value otherwise) const { return has(key) ? read<Value>(config_[key], key) : otherwise; }
+  Value get(const char* key, Value otherwise) const {
+    return has(key) ? read<Value>(config_[key], key) : otherwise;
+  }
   int positive(const char* key) const {
     const int value = get<int>(key);
     require<io_error>(value > 0, where_, ": config: '", key, "' is ", value, ", not positive");
     return value;
   }
   template <class... Parts>
-  void refuse_unless(bool holds, const Parts&... parts) const { require<value_error>(holds, where_, ": ", parts...); }
+  void refuse_unless(bool holds, const Parts&... parts) const {
+    require<value_error>(holds, where_, ": ", parts...);
+  }
   config_reader nested(const char* key) const { return {config_[key], where_}; }
   const std::string& where() const { return where_; }
 
@@ -66,10 +70,12 @@ MOR1E_INLINE llama_config read_llama_config(const nlohmann::json& config, const 
   c.attention_bias = in.get<bool>("attention_bias", false);
   c.mlp_bias = in.get<bool>("mlp_bias", false);
   c.window = in.get<int>("sliding_window", 0);
-  in.refuse_unless(c.heads % c.kv_heads == 0, "num_attention_heads ", c.heads, " is no multiple of num_key_value_heads ", c.kv_heads);
+  in.refuse_unless(c.heads % c.kv_heads == 0, "num_attention_heads ", c.heads,
+                   " is no multiple of num_key_value_heads ", c.kv_heads);
   in.refuse_unless(c.head_dim % 2 == 0, "head_dim ", c.head_dim, " is odd, rotary embeddings need pairs");
   const auto activation = in.get<std::string>("hidden_act", "silu");
-  in.refuse_unless(activation == "silu", "hidden_act '", activation, "' is not supported for ", c.model_type, " (silu is)");
+  in.refuse_unless(activation == "silu", "hidden_act '", activation, "' is not supported for ", c.model_type,
+                   " (silu is)");
 
   const char* spellings[] = {"rope_parameters", "rope_scaling"};
   c.rope_theta = in.get<double>("rope_theta", 1e4);
@@ -93,7 +99,8 @@ MOR1E_INLINE bert_config read_bert_config(const nlohmann::json& config, const st
   c.vocabulary = in.positive("vocab_size");
   c.context = in.get<int>("max_position_embeddings", 512);
   c.types = in.get<int>("type_vocab_size", 2);
-  in.refuse_unless(c.hidden_size % c.heads == 0, "hidden_size ", c.hidden_size, " is no multiple of num_attention_heads ", c.heads);
+  in.refuse_unless(c.hidden_size % c.heads == 0, "hidden_size ", c.hidden_size,
+                   " is no multiple of num_attention_heads ", c.heads);
   c.norm_eps = in.get<double>("layer_norm_eps", 1e-12);
   const auto activation = in.get<std::string>("hidden_act", "gelu");
   in.refuse_unless(activation == "gelu", "hidden_act '", activation, "' is not supported for bert (gelu is)");

@@ -22,7 +22,11 @@ class generation {
   /// Room for `capacity` tokens, at most the model's context (`value_error`). `intuition` [1, clusters]: for methods
   /// that use it.
   generation(B& device, language_model<B, T>& model, index_t capacity, view<const T> intuition = {})
-      : device_(&device), model_(&model), capacity_(capacity), intuition_(intuition), cache_(model.make_cache(capacity)) {
+      : device_(&device),
+        model_(&model),
+        capacity_(capacity),
+        intuition_(intuition),
+        cache_(model.make_cache(capacity)) {
     require<value_error>(capacity >= 1 && capacity <= model.context(), "generation: a sequence of ", capacity,
                          " tokens, the context of the model is ", model.context());
   }
@@ -72,8 +76,9 @@ struct sampling_options {
 /// Throws `value_error` for options outside their domain, and for logits that are not finite.
 template <class T>
 std::int32_t choose_token(const tensor<T>& logits, const sampling_options& options, rng& random) {
-  require<value_error>(options.temperature >= 0 && options.top_k >= 0 && options.top_p > 0 && options.top_p <= 1, "sampling: temperature ",
-                       options.temperature, ", top_k ", options.top_k, ", top_p ", options.top_p, ": need >= 0, >= 0, in (0, 1]");
+  require<value_error>(options.temperature >= 0 && options.top_k >= 0 && options.top_p > 0 && options.top_p <= 1,
+                       "sampling: temperature ", options.temperature, ", top_k ", options.top_k, ", top_p ",
+                       options.top_p, ": need >= 0, >= 0, in (0, 1]");
   const auto bad = std::find_if(logits.begin(), logits.end(), [](T z) { return !std::isfinite(z); });
   require<value_error>(bad == logits.end(), "sampling: the logit of token ", bad - logits.begin(), " is not finite");
   const auto largest = std::int32_t(std::max_element(logits.begin(), logits.end()) - logits.begin());
@@ -81,13 +86,16 @@ std::int32_t choose_token(const tensor<T>& logits, const sampling_options& optio
 
   std::vector<std::int32_t> order(std::size_t(logits.size()));
   std::iota(order.begin(), order.end(), 0);
-  const auto before = [&](std::int32_t a, std::int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; };
+  const auto before = [&](std::int32_t a, std::int32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  };
   const std::size_t kept = options.top_k > 0 ? std::min(order.size(), std::size_t(options.top_k)) : order.size();
   std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(kept), order.end(), before);
   order.resize(kept);
 
   std::vector<double> weights;
-  for (const std::int32_t token : order) weights.push_back(std::exp((double(logits[token]) - double(logits[largest])) / options.temperature));
+  for (const std::int32_t token : order)
+    weights.push_back(std::exp((double(logits[token]) - double(logits[largest])) / options.temperature));
   const double wanted = options.top_p * std::accumulate(weights.begin(), weights.end(), 0.0);
   std::size_t count = 0;
   double mass = 0;

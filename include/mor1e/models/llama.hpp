@@ -21,7 +21,8 @@
 namespace mor1e::models {
 
 template <class B, class T>
-using llama_block = nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::silu_op>>;
+using llama_block =
+    nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::silu_op>>;
 
 template <class B, class T>
 class llama final : public language_model<B, T> {
@@ -35,9 +36,17 @@ class llama final : public language_model<B, T> {
       const std::string at = "model.layers." + std::to_string(i) + ".";
       auto block = std::make_unique<llama_block<B, T>>();
       block->input_norm = {from.vector(at + "input_layernorm.weight", h), c.norm_eps};
-      block->attention = {from.group(at, h, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}}, c.attention_bias),
-                          from.group(at, q, {{"self_attn.o_proj", h}}, c.attention_bias),
-                          c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(double(c.head_dim)), c.window, true, i};
+      block->attention = {
+          from.group(at, h, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}},
+                     c.attention_bias),
+          from.group(at, q, {{"self_attn.o_proj", h}}, c.attention_bias),
+          c.heads,
+          c.kv_heads,
+          c.head_dim,
+          1 / std::sqrt(double(c.head_dim)),
+          c.window,
+          true,
+          i};
       block->mlp_norm = {from.vector(at + "post_attention_layernorm.weight", h), c.norm_eps};
       block->mlp = {from.group(at, h, {{"mlp.gate_proj", inner}, {"mlp.up_proj", inner}}, c.mlp_bias),
                     from.group(at, inner, {{"mlp.down_proj", h}}, c.mlp_bias)};
@@ -45,8 +54,10 @@ class llama final : public language_model<B, T> {
       from.ignore(at + "self_attn.rotary_emb.inv_freq");  // old shards carry it; it follows from theta
     }
     norm_ = {from.vector("model.norm.weight", h), c.norm_eps};
-    if (c.tied) from.ignore("lm_head.weight");
-    else lm_head_ = from.matrix("lm_head.weight", c.vocabulary, h);
+    if (c.tied)
+      from.ignore("lm_head.weight");
+    else
+      lm_head_ = from.matrix("lm_head.weight", c.vocabulary, h);
     from.finish();
   }
 
@@ -73,14 +84,16 @@ class llama final : public language_model<B, T> {
     // The norm acts on rows, so it is applied to the answer's alone.
     const var<T> rows = final_norm(t, ops::gather_rows(t, body(t, step), step.answer_rows));
     const nn::weight<B, T>& head = this->head();
-    return head.trainable() ? ops::cross_entropy(t, logits(t, rows), step.targets, step.loss_scale)
-                            : ops::linear_cross_entropy(t, rows, t.frozen(head.values()), step.targets, step.loss_scale);
+    return head.trainable()
+               ? ops::cross_entropy(t, logits(t, rows), step.targets, step.loss_scale)
+               : ops::linear_cross_entropy(t, rows, t.frozen(head.values()), step.targets, step.loss_scale);
   }
 
   std::vector<nn::projection_group<B, T>*> groups() override {
     std::vector<nn::projection_group<B, T>*> out;
     for (auto& block : blocks_)
-      for (auto* group : {&block->attention.qkv, &block->attention.o, &block->mlp.gate_up, &block->mlp.down}) out.push_back(group);
+      for (auto* group : {&block->attention.qkv, &block->attention.o, &block->mlp.gate_up, &block->mlp.down})
+        out.push_back(group);
     return out;
   }
   std::vector<param<B, T>*> parameters() override {

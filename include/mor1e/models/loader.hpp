@@ -52,10 +52,12 @@ class loader {
   }
 
   /// The linears `at` + name of inputs of the same size, each with a bias or none.
-  nn::projection_group<B, T> group(const std::string& at, index_t inputs, std::initializer_list<output> outputs, bool bias) {
+  nn::projection_group<B, T> group(const std::string& at, index_t inputs, std::initializer_list<output> outputs,
+                                   bool bias) {
     std::vector<nn::projection<B, T>> parts;
     for (const output& o : outputs)
-      parts.push_back({at + o.name, matrix(at + o.name + ".weight", o.size, inputs), vector_if(bias, at + o.name + ".bias", o.size)});
+      parts.push_back({at + o.name, matrix(at + o.name + ".weight", o.size, inputs),
+                       vector_if(bias, at + o.name + ".bias", o.size)});
     return nn::projection_group<B, T>(std::move(parts));
   }
 
@@ -82,7 +84,8 @@ class loader {
       if (seen_.count(name)) continue;
       if (++count <= 4) unexpected += (count > 1 ? ", " : "") + name;
     }
-    require<io_error>(count == 0, from_->path.string(), ": ", count, " unexpected tensors: ", unexpected, count > 4 ? ", ..." : "");
+    require<io_error>(count == 0, from_->path.string(), ": ", count, " unexpected tensors: ", unexpected,
+                      count > 4 ? ", ..." : "");
   }
 
  private:
@@ -91,7 +94,8 @@ class loader {
   void expect(const std::string& name, const shape& wanted) {
     require<io_error>(has(name), from_->path.string(), ": tensor '", name, "' is missing");
     const shape found = from_->weights->extents(name);
-    require<io_error>(found == wanted, from_->path.string(), ": tensor '", name, "' has shape ", found, ", the configuration asks for ", wanted);
+    require<io_error>(found == wanted, from_->path.string(), ": tensor '", name, "' has shape ", found,
+                      ", the configuration asks for ", wanted);
     seen_.insert(name);
   }
   void read(const std::string& name, tensor<T>& to) {

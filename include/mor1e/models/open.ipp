@@ -12,9 +12,7 @@ MOR1E_INLINE io::checkpoint open(const std::string& model) {
   return model == toy_name ? toy_checkpoint() : io::open_checkpoint(locate(model));
 }
 
-MOR1E_INLINE bool is_encoder(const std::string& model) {
-  return architecture_of(open(model)).ends_with("bert");
-}
+MOR1E_INLINE bool is_encoder(const std::string& model) { return architecture_of(open(model)).ends_with("bert"); }
 
 MOR1E_INLINE texts::tokenizer open_tokenizer(const std::string& model) {
   return model == toy_name ? toy_tokenizer() : texts::load_tokenizer(locate(model));

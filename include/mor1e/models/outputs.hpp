@@ -16,15 +16,16 @@ namespace mor1e::models {
 /// Rows of padding are not computed, and are 0 here.
 template <class T>
 struct decoder_outputs {
-  tensor<T> logits;                ///< [sequences, length, vocabulary]
-  std::vector<tensor<T>> hidden;   ///< input of the first block and output of each  [sequences, length, hidden]
-  tensor<T> hidden_final;          ///< after the final norm
-  std::optional<double> loss;      ///< mean over the labels that are targets; none without
+  tensor<T> logits;               ///< [sequences, length, vocabulary]
+  std::vector<tensor<T>> hidden;  ///< input of the first block and output of each  [sequences, length, hidden]
+  tensor<T> hidden_final;         ///< after the final norm
+  std::optional<double> loss;     ///< mean over the labels that are targets; none without
 };
 
 /// `intuition`: one row for each sequence, for methods that use it.
 template <class B, class T>
-decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padded_batch& batch, view<const T> intuition = {}) {
+decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padded_batch& batch,
+                              view<const T> intuition = {}) {
   check_batch(batch, model.vocabulary(), model.context());
   const data::packed_batch packed = pack(batch);
   tape<B> t(device, recording::forward);
@@ -40,7 +41,8 @@ decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padd
   for (const var<T> h : hidden) out.hidden.push_back(unpack(t.read(h), batch));
   out.hidden_final = unpack(t.read(last), batch);
   if (packed.live_targets > 0) {
-    const var<T> loss = ops::cross_entropy(t, ops::gather_rows(t, logits, step.answer_rows), step.targets, step.loss_scale).loss;
+    const var<T> loss =
+        ops::cross_entropy(t, ops::gather_rows(t, logits, step.answer_rows), step.targets, step.loss_scale).loss;
     out.loss = double(t.read(loss)[0]);
   }
   return out;
@@ -58,7 +60,8 @@ encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_b
   check_batch(batch, model.vocabulary(), model.context());
   tape<B> t(device, recording::forward);
   auto step = place_batch<B, T>(t, pack(batch));
-  const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step), embedding = model.embedding(t, mean);
+  const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step),
+               embedding = model.embedding(t, mean);
   return {unpack(t.read(hidden), batch), t.read(mean), t.read(embedding)};
 }
 

@@ -33,7 +33,8 @@ std::unique_ptr<language_model<B, T>> load(B& device, const std::string& model, 
 template <class B, class T>
 std::unique_ptr<bert<B, T>> load_encoder(B&, std::shared_ptr<io::checkpoint> from) {
   const std::string type = architecture_of(*from);
-  require<value_error>(type == "bert", from->path.string(), ": model_type '", type, "' is not supported as an encoder (bert is)");
+  require<value_error>(type == "bert", from->path.string(), ": model_type '", type,
+                       "' is not supported as an encoder (bert is)");
   const bert_config config = read_bert_config(from->config, from->path.string());
   return std::make_unique<bert<B, T>>(loader<B, T>(std::move(from), {}), config);
 }

@@ -71,8 +71,9 @@ class bert_embedder final : public sentence_embedder {
     if (options_.max_length == 0) options_.max_length = stored_max_length(from_->path);
     if (options_.max_length == 0) options_.max_length = model_->context();
     options_.tokens = std::max(options_.tokens, options_.max_length);
-    require<value_error>(options_.max_length > 0 && options_.max_length <= model_->context(), from_->path.string(), ": sentences of ",
-                         options_.max_length, " tokens, the context of the model is ", model_->context());
+    require<value_error>(options_.max_length > 0 && options_.max_length <= model_->context(), from_->path.string(),
+                         ": sentences of ", options_.max_length, " tokens, the context of the model is ",
+                         model_->context());
   }
 
   tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) override {
@@ -80,15 +81,16 @@ class bert_embedder final : public sentence_embedder {
     for (const std::string& sentence : sentences) {
       auto ids = tokenizer_.encode(sentence, true, std::size_t(options_.max_length));
       for (const std::int32_t id : ids)
-        require<value_error>(id < model_->vocabulary(), from_->path.string(), ": the tokenizer gives token ", id, ", the model has ",
-                             model_->vocabulary());
+        require<value_error>(id < model_->vocabulary(), from_->path.string(), ": the tokenizer gives token ", id,
+                             ", the model has ", model_->vocabulary());
       require<value_error>(!ids.empty(), from_->path.string(), ": sentence ", encoded.size(), " has no tokens");
       const auto length = index_t(ids.size());
       encoded.push_back({text("sentence ", encoded.size()), std::move(ids), length, index_t(encoded.size())});
     }
     std::vector<index_t> order(encoded.size());
     std::iota(order.begin(), order.end(), index_t(0));
-    std::stable_sort(order.begin(), order.end(), [&](index_t a, index_t b) { return encoded[a].ids.size() > encoded[b].ids.size(); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](index_t a, index_t b) { return encoded[a].ids.size() > encoded[b].ids.size(); });
 
     tensor<float> out(shape{index_t(sentences.size()), dimension()});
     std::size_t done = 0;
@@ -102,7 +104,8 @@ class bert_embedder final : public sentence_embedder {
       auto step = place_batch<B, float>(t, batch);
       const tensor<float> rows = t.read(model_->embedding(t, model_->mean(t, model_->forward(t, step), step)));
       for (index_t i = 0; i < batch.examples; ++i)
-        std::copy_n(rows.data() + i * dimension(), dimension(), out.data() + order[done + std::size_t(i)] * dimension());
+        std::copy_n(rows.data() + i * dimension(), dimension(),
+                    out.data() + order[done + std::size_t(i)] * dimension());
       done += std::size_t(batch.examples);
       if (progress) progress(done, sentences.size());
     }
@@ -124,7 +127,8 @@ class bert_embedder final : public sentence_embedder {
 
 /// An embedder by name: a BERT folder, a short name ("minilm"), or "toy" for trigrams. Throws as `bert_embedder`.
 template <class B>
-std::unique_ptr<sentence_embedder> load_sentence_embedder(B& device, const std::string& model, const embedding_options& options = {}) {
+std::unique_ptr<sentence_embedder> load_sentence_embedder(B& device, const std::string& model,
+                                                          const embedding_options& options = {}) {
   if (model == toy_name) return std::make_unique<trigram_embedder>();
   return std::make_unique<bert_embedder<B>>(device, model, options);
 }

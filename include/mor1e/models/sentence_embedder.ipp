@@ -11,7 +11,8 @@
 
 namespace mor1e::models {
 
-MOR1E_INLINE tensor<float> trigram_embedder::embed(std::span<const std::string> sentences, const embedding_progress& progress) {
+MOR1E_INLINE tensor<float> trigram_embedder::embed(std::span<const std::string> sentences,
+                                                   const embedding_progress& progress) {
   tensor<float> out(shape{index_t(sentences.size()), dimension()}, 0.0f);
   for (std::size_t i = 0; i < sentences.size(); ++i) {
     float* row = out.data() + index_t(i) * dimension();
@@ -37,8 +38,8 @@ MOR1E_INLINE index_t stored_max_length(const std::filesystem::path& folder) {
   const nlohmann::json config = io::read_json(path);
   if (!config.is_object() || !config.contains("max_seq_length") || config["max_seq_length"].is_null()) return 0;
   const auto& length = config["max_seq_length"];
-  require<io_error>(length.is_number_integer() && length.get<index_t>() > 0, path.string(), ": 'max_seq_length' is ", length.dump(),
-                    ", not a positive integer");
+  require<io_error>(length.is_number_integer() && length.get<index_t>() > 0, path.string(), ": 'max_seq_length' is ",
+                    length.dump(), ", not a positive integer");
   return length.get<index_t>();
 }
 

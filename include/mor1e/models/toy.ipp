@@ -23,10 +23,12 @@ class toy_weights final : public io::weight_source {
   explicit toy_weights(const nlohmann::json& config) {
     const index_t h = config["hidden_size"], inner = config["intermediate_size"], v = config["vocab_size"];
     const index_t kv = h / config["num_attention_heads"].get<index_t>() * config["num_key_value_heads"].get<index_t>();
-    extents_ = {{"model.embed_tokens.weight", shape{v, h}}, {"model.norm.weight", shape{h}}, {"lm_head.weight", shape{v, h}}};
+    extents_ = {
+        {"model.embed_tokens.weight", shape{v, h}}, {"model.norm.weight", shape{h}}, {"lm_head.weight", shape{v, h}}};
     for (int i = 0; i < config["num_hidden_layers"].get<int>(); ++i) {
       const std::string at = text("model.layers.", i, ".");
-      for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) extents_[at + norm + ".weight"] = shape{h};
+      for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
+        extents_[at + norm + ".weight"] = shape{h};
       for (const char* name : {"q_proj", "o_proj"}) extents_[at + "self_attn." + name + ".weight"] = shape{h, h};
       for (const char* name : {"k_proj", "v_proj"}) extents_[at + "self_attn." + name + ".weight"] = shape{kv, h};
       for (const char* name : {"gate_proj", "up_proj"}) extents_[at + "mlp." + name + ".weight"] = shape{inner, h};
@@ -77,21 +79,28 @@ class toy_weights final : public io::weight_source {
 MOR1E_INLINE io::checkpoint toy_checkpoint() {
   io::checkpoint out;
   out.path = toy_name;
-  out.config = {{"model_type", "llama"},        {"hidden_size", 64},
-                {"intermediate_size", 176},     {"num_hidden_layers", 2},
-                {"num_attention_heads", 4},     {"num_key_value_heads", 2},
-                {"vocab_size", detail::toy_bytes + 1}, {"max_position_embeddings", 2048},
-                {"rms_norm_eps", 1e-5},         {"eos_token_id", detail::toy_bytes}};
+  out.config = {{"model_type", "llama"},
+                {"hidden_size", 64},
+                {"intermediate_size", 176},
+                {"num_hidden_layers", 2},
+                {"num_attention_heads", 4},
+                {"num_key_value_heads", 2},
+                {"vocab_size", detail::toy_bytes + 1},
+                {"max_position_embeddings", 2048},
+                {"rms_norm_eps", 1e-5},
+                {"eos_token_id", detail::toy_bytes}};
   out.weights = std::make_unique<detail::toy_weights>(out.config);
   return out;
 }
 
 MOR1E_INLINE texts::tokenizer toy_tokenizer() {
   std::vector<std::string> tokens;
-  for (int byte = 0; byte < detail::toy_bytes; ++byte) tokens.push_back(texts::byte_characters(std::string(1, char(byte))));
+  for (int byte = 0; byte < detail::toy_bytes; ++byte)
+    tokens.push_back(texts::byte_characters(std::string(1, char(byte))));
   texts::tokenizer_parts parts;
   parts.pre_tokenize = texts::byte_level_pre_tokenizer(false, false);
-  parts.model = std::make_unique<texts::bpe>(texts::vocabulary(tokens), std::vector<std::pair<std::string, std::string>>{});
+  parts.model =
+      std::make_unique<texts::bpe>(texts::vocabulary(tokens), std::vector<std::pair<std::string, std::string>>{});
   parts.added = texts::added_tokens({{.content = detail::toy_end, .id = detail::toy_bytes, .special = true}}, {});
   parts.decode = texts::byte_level_decoder();
   parts.eos = detail::toy_bytes;
