@@ -7,6 +7,8 @@
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
+#include "mor1e/cluster/intuition.hpp"
+#include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/eval/scoring.hpp"
 #include "mor1e/models/generation.hpp"
 #include "mor1e/models/outputs.hpp"
@@ -19,6 +21,33 @@
 #include "mor1e/train/trainer.hpp"
 
 #ifdef MOR1E_COMPILED
+#include "mor1e/ops/all.hpp"
+
+// What src/ops_cpu_float.cpp instantiates: the ops that adapters are composed of. An op that is missing here is compiled
+// where it is used.
+#define MOR1E_COMPILED_OPS(EACH)                                                                                      \
+  EACH(add) EACH(columns) EACH(concat_columns) EACH(frozen_linear) EACH(gather_rows) EACH(layer_norm) EACH(linear)    \
+  EACH(multiply) EACH(normalise_rows) EACH(rank1_gates) EACH(rms_norm) EACH(router_statistics) EACH(row_sum)          \
+  EACH(scale) EACH(scale_by) EACH(sigmoid) EACH(silu) EACH(softmax) EACH(sum)
+#define MOR1E_COMPILED_OP(op) \
+  template var<float> tape<cpu>::apply<ops::op##_op, float>(const ops::op##_op::attributes&, operands);
+
+namespace mor1e {
+
+#define MOR1E_DECLARED_OP(op) extern MOR1E_COMPILED_OP(op)
+MOR1E_COMPILED_OPS(MOR1E_DECLARED_OP)
+#undef MOR1E_DECLARED_OP
+
+}  // namespace mor1e
+
+namespace mor1e::cluster {
+
+// What src/cluster.cpp instantiates.
+extern template kmeans_result<float> kmeans(cpu&, view<const float>, const kmeans_options&);
+extern template tensor<float> intuition(cpu&, view<const float>, view<const float>, similarity);
+
+}  // namespace mor1e::cluster
+
 namespace mor1e::models {
 
 // What src/models_*.cpp instantiates.
@@ -26,9 +55,11 @@ extern template std::unique_ptr<language_model<cpu, float>> load(cpu&, std::shar
 extern template std::unique_ptr<bert<cpu, float>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
 extern template std::unique_ptr<language_model<cpu, double>> load(cpu&, std::shared_ptr<io::checkpoint>, load_options);
 extern template std::unique_ptr<bert<cpu, double>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
-extern template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>, load_options);
+extern template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>,
+                                                                        load_options);
 extern template std::unique_ptr<bert<reference, double>> load_encoder(reference&, std::shared_ptr<io::checkpoint>);
-extern template decoder_outputs<float> outputs_of(cpu&, language_model<cpu, float>&, const padded_batch&, view<const float>);
+extern template decoder_outputs<float> outputs_of(cpu&, language_model<cpu, float>&, const padded_batch&,
+                                                  view<const float>);
 extern template encoder_outputs<float> outputs_of(cpu&, const bert<cpu, float>&, const padded_batch&);
 extern template class generation<cpu, float>;
 extern template class bert_embedder<cpu>;
@@ -38,9 +69,13 @@ extern template class bert_embedder<cpu>;
 namespace mor1e::peft {
 
 // What src/peft.cpp instantiates.
-extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&, const adapter_spec&);
+extern template class low_rank_adapter<cpu, float, lora>;
+extern template class low_rank_adapter<cpu, float, mor1e>;
+extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&,
+                                               const adapter_spec&);
 extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);
-extern template loaded_adapter<cpu, float> load_adapter(const std::vector<nn::projection_group<cpu, float>*>&, const std::filesystem::path&);
+extern template loaded_adapter<cpu, float> load_adapter(const std::vector<nn::projection_group<cpu, float>*>&,
+                                                        const std::filesystem::path&);
 
 }  // namespace mor1e::peft
 
