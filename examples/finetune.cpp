@@ -204,6 +204,7 @@ void settle(finetune_options& o) {
   if (o.order.empty()) o.order = o.data == "suite" ? "round-robin" : "shuffled";
   if (o.intuition.empty()) o.intuition = o.model == models::toy_name ? models::toy_name : "minilm";
   if (o.clusters == 0) o.clusters = o.experts;
+  require<value_error>(!o.no_router || !(o.no_intuition || o.intuition == "none"), "--no-router and no intuition: nothing weighs the experts");
   const bool begun = train::has_checkpoint(o.out);
   std::error_code none;
   require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out, " holds an adapter and no checkpoint to go on from; give another --out");
@@ -263,7 +264,8 @@ void finetune(const CLI::App& app, finetune_options o) {
       packing.tokens = std::min(packing.tokens, std::max<index_t>(1, advice.value("micro_batch", packing.tokens)));
       options.program.recompute |= advice.value("recompute", false);
     }
-    const std::uint64_t base = train::peak_memory() + std::uint64_t(adapters.parameter_count()) * 2 * sizeof(float);
+    // Gradients, two moments, and what code and buffers the training is the first to touch.
+    const std::uint64_t base = train::peak_memory() + std::uint64_t(adapters.parameter_count()) * 3 * sizeof(float) + (2u << 20);
     const auto plan = train::fit_into(device, *model, set.examples, schedule.batch, packing.tokens, options.program, base, *limit);
     packing.tokens = plan.tokens, options.program.recompute = plan.recompute;
     program::say(o.common, "memory: {:.0f} MB for micro-batches of {} tokens{}\n", double(plan.bytes) / 1e6, plan.tokens, plan.recompute ? ", with recomputation" : "");
