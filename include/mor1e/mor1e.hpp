@@ -23,20 +23,28 @@
 #ifdef MOR1E_COMPILED
 #include "mor1e/ops/all.hpp"
 
-// What src/ops_cpu_float.cpp instantiates: the ops that adapters are composed of. An op that is missing here is compiled
-// where it is used.
-#define MOR1E_COMPILED_OPS(EACH)                                                                                      \
-  EACH(add) EACH(columns) EACH(concat_columns) EACH(frozen_linear) EACH(gather_rows) EACH(layer_norm) EACH(linear)    \
-  EACH(multiply) EACH(normalise_rows) EACH(rank1_gates) EACH(rms_norm) EACH(router_statistics) EACH(row_sum)          \
-  EACH(scale) EACH(scale_by) EACH(sigmoid) EACH(silu) EACH(softmax) EACH(sum)
-#define MOR1E_COMPILED_OP(op) \
-  template var<float> tape<cpu>::apply<ops::op##_op, float>(const ops::op##_op::attributes&, operands);
-
 namespace mor1e {
 
-#define MOR1E_DECLARED_OP(op) extern MOR1E_COMPILED_OP(op)
-MOR1E_COMPILED_OPS(MOR1E_DECLARED_OP)
-#undef MOR1E_DECLARED_OP
+// What src/ops_cpu_float.cpp instantiates: the ops that adapters are composed of. Any other is compiled where it is used.
+extern template var<float> tape<cpu>::apply<ops::add_op, float>(const ops::add_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::columns_op, float>(const ops::columns_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::concat_columns_op, float>(const ops::concat_columns_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::frozen_linear_op, float>(const ops::frozen_linear_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::gather_rows_op, float>(const ops::gather_rows_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::layer_norm_op, float>(const ops::layer_norm_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::linear_op, float>(const ops::linear_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::multiply_op, float>(const ops::multiply_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::normalise_rows_op, float>(const ops::normalise_rows_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::rank1_gates_op, float>(const ops::rank1_gates_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::rms_norm_op, float>(const ops::rms_norm_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(const ops::router_statistics_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::row_sum_op, float>(const ops::row_sum_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::scale_op, float>(const ops::scale_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::scale_by_op, float>(const ops::scale_by_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::sigmoid_op, float>(const ops::sigmoid_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::silu_op, float>(const ops::silu_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::softmax_op, float>(const ops::softmax_op::attributes&, operands);
+extern template var<float> tape<cpu>::apply<ops::sum_op, float>(const ops::sum_op::attributes&, operands);
 
 }  // namespace mor1e
 
