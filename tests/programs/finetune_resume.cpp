@@ -46,6 +46,7 @@ class process {
   process(const process&) = delete;
   process& operator=(const process&) = delete;
 
+  pid_t id() const { return id_; }
   bool ended() {
     if (!ended_) ended_ = ::waitpid(id_, &status_, WNOHANG) == id_;
     return ended_;
@@ -150,13 +151,21 @@ TEST_CASE("a run killed at random moments and resumed is the run that was not") 
 
 TEST_CASE("a run killed while it writes a checkpoint, or its adapter, is the run that was not") {
   const std::string resumed = job + "--checkpoint-every 1 --resume writing";
+  rng random(std::uint64_t(std::chrono::steady_clock::now().time_since_epoch().count()));
   int kills = 0;
   for (int attempt = 0; attempt < 12; ++attempt) {
     process going(resumed);
-    const bool adapter = attempt % 4 == 3 && attempt > 8;
-    if (going.wait_for([&] { return holds_name(here / "writing", adapter ? ".adapter.tmp-" : ".checkpoint.tmp-"); })) kills += going.kill();
+    // Its own names: what the process before it left half-written is still there.
+    const std::string name = text(attempt < 10 ? ".checkpoint" : ".adapter", ".tmp-", going.id(), "-");
+    const auto writing = [&] { return holds_name(here / "writing", name); };
+    for (std::uint64_t whole_ones = attempt < 10 ? 1 + random.below(5) : 0; whole_ones > 0; --whole_ones)
+      if (going.wait_for(writing)) going.wait_for([&] { return !writing(); });
+    if (!going.wait_for(writing)) continue;
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(2000)));
+    kills += going.kill();
   }
   CHECK(kills >= 8);
+  CHECK(state_of("writing")["step"].get<int>() >= 10);  // the kills were along the way, not all at its beginning
   here.check_success("finetune", resumed);
   check_like_whole("writing");
 }
