@@ -2,8 +2,8 @@
 //
 //     experts --tokens=2048 --in=2048 --out=2048,512,512 --benchmark_filter=mor1e
 //
-// The base alone; LoRA; the mixture, fused and composed from separate ops. In turns with each run, the products that the
-// method cannot do without are done alone: `of_gemm` is their share of its time, 1 for a method whose every other
+// The base alone; LoRA; the mixture, fused and composed from separate ops. In turns with each run, the products that
+// the method cannot do without are done alone: `of_gemm` is their share of its time, 1 for a method whose every other
 // instruction is free.
 #include <algorithm>
 #include <charconv>
@@ -51,7 +51,9 @@ cpu& device() {
   return all;
 }
 
-tensor<float> random(index_t rows, index_t cols, std::uint64_t key) { return testing::random<float>(shape{rows, cols}, key); }
+tensor<float> random(index_t rows, index_t cols, std::uint64_t key) {
+  return testing::random<float>(shape{rows, cols}, key);
+}
 
 group make_group(const sizes& s) {
   std::vector<nn::projection<cpu, float>> parts(s.out.size());
@@ -67,7 +69,11 @@ class products {
  public:
   /// `slots`: rank of the update of each linear, 0 for none; `down`: rows of the projection that all of them share.
   products(const sizes& s, const group& of, index_t slots, index_t down)
-      : of_(&of), slots_(slots), x_(random(s.tokens, s.in, 1)), dx_(random(s.tokens, s.in, 2)), y_(random(s.tokens, of.outputs(), 3)) {
+      : of_(&of),
+        slots_(slots),
+        x_(random(s.tokens, s.in, 1)),
+        dx_(random(s.tokens, s.in, 2)),
+        y_(random(s.tokens, of.outputs(), 3)) {
     if (!slots) return;
     const index_t rank = slots * index_t(s.out.size());
     down_ = random(down, s.in, 4), ddown_ = random(down, s.in, 5), projected_ = random(s.tokens, down, 6);
@@ -98,7 +104,9 @@ class products {
 
  private:
   static view<const float> in(const tensor<float>& t) { return t.matrix(); }
-  view<const float> part(const tensor<float>& t, std::size_t p) const { return in(t).col_range(index_t(p) * slots_, slots_); }
+  view<const float> part(const tensor<float>& t, std::size_t p) const {
+    return in(t).col_range(index_t(p) * slots_, slots_);
+  }
   template <class F>
   void each(F f) {
     index_t first = 0;
@@ -189,13 +197,15 @@ void add(const std::string& name, const sizes& s, const Method& method) {
   for (const bool with_backward : {false, true})
     benchmark::RegisterBenchmark(text(name, with_backward ? "/forward+backward" : "/forward").c_str(),
                                  [=](benchmark::State& state) { run(state, s, method, with_backward); })
-        ->UseManualTime()->Unit(benchmark::kMillisecond);
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
 }
 
 index_t whole(std::string_view number) {
   index_t value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  require<value_error>(error == std::errc() && end == number.data() + number.size() && value > 0, "'", number, "' is not a positive whole number");
+  require<value_error>(error == std::errc() && end == number.data() + number.size() && value > 0, "'", number,
+                       "' is not a positive whole number");
   return value;
 }
 
@@ -204,7 +214,9 @@ sizes read_sizes(int argc, char** argv) {
   sizes s;
   for (int i = 1; i < argc; ++i) {
     const std::string_view given = argv[i];
-    const auto value_of = [&](std::string_view name) { return given.starts_with(name) ? std::optional(given.substr(name.size())) : std::nullopt; };
+    const auto value_of = [&](std::string_view name) {
+      return given.starts_with(name) ? std::optional(given.substr(name.size())) : std::nullopt;
+    };
     if (const auto tokens = value_of("--tokens=")) {
       s.tokens = whole(*tokens);
     } else if (const auto in = value_of("--in=")) {
@@ -216,7 +228,8 @@ sizes read_sizes(int argc, char** argv) {
         s.out.push_back(whole(out->substr(at, comma - at)));
         at = comma + 1;
       }
-      require<value_error>(s.out.size() <= std::size_t(ops::frozen_linear_op::max_parts), "--out: ", s.out.size(), " linears, at most ", ops::frozen_linear_op::max_parts);
+      require<value_error>(s.out.size() <= std::size_t(ops::frozen_linear_op::max_parts), "--out: ", s.out.size(),
+                           " linears, at most ", ops::frozen_linear_op::max_parts);
     } else {
       throw value_error(text("'", given, "' is none of --tokens=N, --in=N, --out=N,N and --benchmark_*"));
     }
@@ -231,7 +244,8 @@ int main(int argc, char** argv) {
   try {
     const sizes s = read_sizes(argc, argv);
     add("base", s, base_alone{});
-    for (const int rank : {8, 16, 32, 64, 128}) add(text("lora/", rank), s, peft::lora{.rank = rank, .alpha = double(rank)});
+    for (const int rank : {8, 16, 32, 64, 128})
+      add(text("lora/", rank), s, peft::lora{.rank = rank, .alpha = double(rank)});
     for (const int experts : {1, 2, 4, 8, 16, 20, 32, 64, 128, 256}) {
       add(text("mor1e/", experts), s, peft::mor1e{.experts = experts});
       add(text("mor1e_composed/", experts), s, peft::basic_mor1e<separate_softmax>{.experts = experts});

@@ -82,8 +82,10 @@ void add() {
     for (const bool with_backward : {false, true}) {
       if (!c.benchmark || (with_backward && WithoutGradient<Op>)) continue;
       const std::string name = text(Op::label, "/", c.name, with_backward ? "/forward+backward" : "/forward");
-      benchmark::RegisterBenchmark(name.c_str(), [c, with_backward](benchmark::State& state) { run_case(state, c, with_backward); })
-          ->UseManualTime()->Unit(benchmark::kMicrosecond);
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [c, with_backward](benchmark::State& state) { run_case(state, c, with_backward); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
     }
 }
 

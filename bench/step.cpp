@@ -11,11 +11,10 @@
 #include <numeric>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
-
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "../examples/program.hpp"
 #include "allocation_count.hpp"
@@ -55,7 +54,8 @@ std::vector<data::encoded_example> sequences(const step_options& o, int vocabula
   for (int i = 0; i < o.sequences; ++i) {
     data::encoded_example e{std::to_string(i), {}, o.length - 1, i};
     for (int j = 0; j < o.length; ++j)
-      e.ids.push_back(std::int32_t(uniform<double>(stream_key(o.common.seed, std::uint64_t(i)), std::uint64_t(j)) * vocabulary));
+      e.ids.push_back(
+          std::int32_t(uniform<double>(stream_key(o.common.seed, std::uint64_t(i)), std::uint64_t(j)) * vocabulary));
     out.push_back(std::move(e));
   }
   return out;
@@ -67,16 +67,20 @@ nlohmann::json in_json(const testing::allocation_count& n) {
 
 nlohmann::json measure(const step_options& o, const configuration& c) {
   using clock = std::chrono::steady_clock;
-  const auto seconds_since = [](clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); };
+  const auto seconds_since = [](clock::time_point begin) {
+    return std::chrono::duration<double>(clock::now() - begin).count();
+  };
   cpu device(o.common.threads);
   const auto model = models::load<cpu, float>(device, o.model);
   const auto loaded = train::peak_memory();
-  auto adapters = c.mixture ? peft::attach(*model, peft::mor1e{.experts = o.experts}) : peft::attach(*model, peft::lora{.rank = o.rank, .alpha = double(o.rank)});
+  auto adapters = c.mixture ? peft::attach(*model, peft::mor1e{.experts = o.experts})
+                            : peft::attach(*model, peft::lora{.rank = o.rank, .alpha = double(o.rank)});
   const index_t clusters = c.mixture ? o.experts : 0;
   const auto batches = data::pack(sequences(o, model->vocabulary()), {.tokens = index_t(o.sequences) * o.length});
   const tensor<float> intuition(shape{o.sequences, std::max<index_t>(clusters, 1)}, 0.5f);
-  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(),
-                                     {.adam = {.learning_rate = 1e-4}, .program = {.recompute = c.recompute, .clusters = clusters}});
+  train::trainer<cpu, float> trainer(
+      device, *model, adapters.parameters(),
+      {.adam = {.learning_rate = 1e-4}, .program = {.recompute = c.recompute, .clusters = clusters}});
   trainer.step(batches, intuition.matrix(), 1);  // plans, and touches all memory
 
   std::vector<double> rates;
@@ -103,30 +107,49 @@ nlohmann::json measure(const step_options& o, const configuration& c) {
   double inside = 0;
   for (const node_time& n : times) {
     inside += n.seconds;
-    parts.push_back({{"phase", name_of(n.what)}, {"op", n.op}, {"share", n.seconds / whole}, {"gflops", n.flops / n.seconds / 1e9}, {"calls", n.calls}});
+    parts.push_back({{"phase", name_of(n.what)},
+                     {"op", n.op},
+                     {"share", n.seconds / whole},
+                     {"gflops", n.flops / n.seconds / 1e9},
+                     {"calls", n.calls}});
     phases[name_of(n.what)] = phases.value(name_of(n.what), 0.0) + n.seconds / whole;
   }
   phases["clip, adam, packing"] = 1 - inside / whole;
-  nlohmann::json out = {{"name", c.name(o)}, {"model", o.model}, {"parameters", adapters.parameter_count()}, {"tokens", tokens}, {"threads", device.threads().size()},
-                        {"tokens_per_second", rates[rates.size() / 2]}, {"slowest", rates.front()}, {"fastest", rates.back()},
-                        {"peak_memory", train::peak_memory()}, {"peak_memory_loaded", loaded}, {"slab", trainer.programs().bytes()},
-                        {"phases", phases}, {"ops", parts}};
+  nlohmann::json out = {{"name", c.name(o)},
+                        {"model", o.model},
+                        {"parameters", adapters.parameter_count()},
+                        {"tokens", tokens},
+                        {"threads", device.threads().size()},
+                        {"tokens_per_second", rates[rates.size() / 2]},
+                        {"slowest", rates.front()},
+                        {"fastest", rates.back()},
+                        {"peak_memory", train::peak_memory()},
+                        {"peak_memory_loaded", loaded},
+                        {"slab", trainer.programs().bytes()},
+                        {"phases", phases},
+                        {"ops", parts}};
   out["allocations"] = MOR1E_COUNTS_ALLOCATIONS ? in_json(allocated) : nlohmann::json();
   return out;
 }
 
 void print(const nlohmann::json& r) {
   const auto gigabytes = [&](const char* key) { return r[key].get<double>() / 1e9; };
-  fmt::print("{}: {:.0f} tokens/s ({:.0f} to {:.0f}) with {} threads, {} tokens; peak memory {:.2f} GB, of which the slab {:.2f} GB; {} parameters\n", r["name"].get<std::string>(),
-             r["tokens_per_second"].get<double>(), r["slowest"].get<double>(), r["fastest"].get<double>(), r["threads"].get<int>(), r["tokens"].get<long>(),
-             gigabytes("peak_memory"), gigabytes("slab"), r["parameters"].get<long>());
+  fmt::print(
+      "{}: {:.0f} tokens/s ({:.0f} to {:.0f}) with {} threads, {} tokens; peak memory {:.2f} GB, of which the slab "
+      "{:.2f} GB; {} parameters\n",
+      r["name"].get<std::string>(), r["tokens_per_second"].get<double>(), r["slowest"].get<double>(),
+      r["fastest"].get<double>(), r["threads"].get<int>(), r["tokens"].get<long>(), gigabytes("peak_memory"),
+      gigabytes("slab"), r["parameters"].get<long>());
   if (const auto& a = r["allocations"]; !a.is_null())
-    fmt::print("  allocations a step: {} containers, {} buffers, {} foreign (Eigen's panels)\n", a["containers"].get<long>(), a["buffers"].get<long>(), a["foreign"].get<long>());
-  for (const auto& [phase, share] : r["phases"].items()) fmt::print("  {:5.1f} %  {}\n", 100 * share.get<double>(), phase);
+    fmt::print("  allocations a step: {} containers, {} buffers, {} foreign (Eigen's panels)\n",
+               a["containers"].get<long>(), a["buffers"].get<long>(), a["foreign"].get<long>());
+  for (const auto& [phase, share] : r["phases"].items())
+    fmt::print("  {:5.1f} %  {}\n", 100 * share.get<double>(), phase);
   for (const auto& op : r["ops"])
     if (op["share"].get<double>() >= 0.005)
-      fmt::print("  {:5.1f} %    {:<9} {:<22} {:6.1f} GFLOP/s {:5} calls\n", 100 * op["share"].get<double>(), op["phase"].get<std::string>(), op["op"].get<std::string>(),
-                 op["gflops"].get<double>(), op["calls"].get<long>());
+      fmt::print("  {:5.1f} %    {:<9} {:<22} {:6.1f} GFLOP/s {:5} calls\n", 100 * op["share"].get<double>(),
+                 op["phase"].get<std::string>(), op["op"].get<std::string>(), op["gflops"].get<double>(),
+                 op["calls"].get<long>());
   std::fflush(stdout);
 }
 
@@ -165,7 +188,8 @@ nlohmann::json in_a_child(F f) {
 
 int main(int argc, char** argv) {
   step_options o;
-  return program::run(argc, argv, "step", "Measures training steps of a model with adapters", o.common,
+  return program::run(
+      argc, argv, "step", "Measures training steps of a model with adapters", o.common,
       [&](CLI::App& app) {
         const CLI::Range count(1, 1 << 20);
         app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy")->capture_default_str();
@@ -174,7 +198,9 @@ int main(int argc, char** argv) {
         app.add_option("--rank", o.rank, "of lora")->check(count)->capture_default_str();
         app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
         app.add_option("--sequences", o.sequences)->check(count)->capture_default_str();
-        app.add_option("--length", o.length, "tokens of a sequence")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+        app.add_option("--length", o.length, "tokens of a sequence")
+            ->check(CLI::Range(2, 1 << 20))
+            ->capture_default_str();
         app.add_option("--steps", o.steps, "the median counts")->check(count)->capture_default_str();
       },
       [&] {

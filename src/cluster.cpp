@@ -1,8 +1,7 @@
-#include "mor1e/core/config.hpp"
-
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/cluster/intuition.ipp"
 #include "mor1e/cluster/kmeans.hpp"
+#include "mor1e/core/config.hpp"
 
 namespace mor1e::cluster {
 

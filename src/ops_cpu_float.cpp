@@ -4,16 +4,19 @@ namespace mor1e {
 
 template var<float> tape<cpu>::apply<ops::add_op, float>(const ops::add_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::columns_op, float>(const ops::columns_op::attributes&, operands);
-template var<float> tape<cpu>::apply<ops::concat_columns_op, float>(const ops::concat_columns_op::attributes&, operands);
+template var<float> tape<cpu>::apply<ops::concat_columns_op, float>(const ops::concat_columns_op::attributes&,
+                                                                    operands);
 template var<float> tape<cpu>::apply<ops::frozen_linear_op, float>(const ops::frozen_linear_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::gather_rows_op, float>(const ops::gather_rows_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::layer_norm_op, float>(const ops::layer_norm_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::linear_op, float>(const ops::linear_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::multiply_op, float>(const ops::multiply_op::attributes&, operands);
-template var<float> tape<cpu>::apply<ops::normalise_rows_op, float>(const ops::normalise_rows_op::attributes&, operands);
+template var<float> tape<cpu>::apply<ops::normalise_rows_op, float>(const ops::normalise_rows_op::attributes&,
+                                                                    operands);
 template var<float> tape<cpu>::apply<ops::rank1_gates_op, float>(const ops::rank1_gates_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::rms_norm_op, float>(const ops::rms_norm_op::attributes&, operands);
-template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(const ops::router_statistics_op::attributes&, operands);
+template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(const ops::router_statistics_op::attributes&,
+                                                                       operands);
 template var<float> tape<cpu>::apply<ops::row_sum_op, float>(const ops::row_sum_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::scale_op, float>(const ops::scale_op::attributes&, operands);
 template var<float> tape<cpu>::apply<ops::scale_by_op, float>(const ops::scale_by_op::attributes&, operands);

@@ -1,6 +1,7 @@
 // Counts what a program asks of the heap. Include it in one file of a program: it replaces the global operator new, and
 // malloc and aligned_alloc of glibc. Ours are operator new (containers) and aligned_alloc (tensors, slabs); nothing of
-// ours calls malloc, so that what is counted there is Eigen (panels of a product too large for the stack) and the C library.
+// ours calls malloc, so that what is counted there is Eigen (panels of a product too large for the stack) and the C
+// library.
 #pragma once
 
 #include <atomic>

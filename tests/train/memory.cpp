@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/telemetry.hpp"
@@ -26,10 +26,12 @@ void train_twice(const std::string& path, bool recompute) {
   std::vector<data::encoded_example> examples;
   for (int i = 0; i < 16; ++i) {
     data::encoded_example e{std::to_string(i), {}, 99, i};
-    for (int j = 0; j < 100; ++j) e.ids.push_back(std::int32_t(uniform<double>(std::uint64_t(i), std::uint64_t(j)) * model->vocabulary()));
+    for (int j = 0; j < 100; ++j)
+      e.ids.push_back(std::int32_t(uniform<double>(std::uint64_t(i), std::uint64_t(j)) * model->vocabulary()));
     examples.push_back(std::move(e));
   }
-  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(), {.adam = {.learning_rate = 1e-4}, .program = {.recompute = recompute}});
+  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(),
+                                     {.adam = {.learning_rate = 1e-4}, .program = {.recompute = recompute}});
   const auto batches = data::pack(examples);
   for (int i = 0; i < 2; ++i) trainer.step(batches, {}, 1);
 }

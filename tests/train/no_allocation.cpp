@@ -1,7 +1,7 @@
 // After the first step of a batch size a training step allocates nothing of ours.
 //
-// Ours are containers (operator new) and buffers (aligned_alloc: tensors, slabs). Eigen takes the panels of a product too
-// large for its stack limit from malloc, each time: those are counted apart, and the number is printed.
+// Ours are containers (operator new) and buffers (aligned_alloc: tensors, slabs). Eigen takes the panels of a product
+// too large for its stack limit from malloc, each time: those are counted apart, and the number is printed.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -25,7 +25,8 @@ std::vector<data::packed_batch> batches(int vocabulary, index_t extra) {
   std::vector<data::encoded_example> all;
   for (int i = 0; i < examples; ++i) {
     data::encoded_example e{std::to_string(i), {}, 3, i};
-    for (index_t j = 0; j < 10 + i + extra; ++j) e.ids.push_back(std::int32_t(uniform<double>(stream_key(1, std::uint64_t(i)), std::uint64_t(j)) * vocabulary));
+    for (index_t j = 0; j < 10 + i + extra; ++j)
+      e.ids.push_back(std::int32_t(uniform<double>(stream_key(1, std::uint64_t(i)), std::uint64_t(j)) * vocabulary));
     all.push_back(std::move(e));
   }
   return data::pack(all, {.tokens = 64 + examples * extra, .row_bucket = 64});
@@ -36,7 +37,8 @@ void check_step(const Method& method, train::program_options program) {
   cpu device(2);
   const auto model = models::load<cpu, float>(device, models::toy_name);
   auto adapters = peft::attach(*model, method);
-  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(), {.adam = {.learning_rate = 1e-3}, .clip = 0.01, .program = program});
+  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(),
+                                     {.adam = {.learning_rate = 1e-3}, .clip = 0.01, .program = program});
   const tensor<float> felt = testing::random<float>(shape{examples, clusters}, 2, 0, 1);
   const auto small = batches(model->vocabulary(), 0), large = batches(model->vocabulary(), 60);
   const auto step = [&](const std::vector<data::packed_batch>& micro_batches) {
@@ -78,7 +80,8 @@ TEST_CASE("a step allocates nothing of ours after the first of its size" * docte
   }
 }
 
-TEST_CASE("with router statistics, what the report holds is all that is allocated" * doctest::skip(!MOR1E_COUNTS_ALLOCATIONS)) {
+TEST_CASE("with router statistics, what the report holds is all that is allocated" *
+          doctest::skip(!MOR1E_COUNTS_ALLOCATIONS)) {
   cpu device(2);
   const auto model = models::load<cpu, float>(device, models::toy_name);
   auto adapters = peft::attach(*model, peft::mor1e{.experts = clusters});
@@ -95,5 +98,7 @@ TEST_CASE("with router statistics, what the report holds is all that is allocate
 }
 
 #if !MOR1E_COUNTS_ALLOCATIONS
-TEST_CASE("allocations are not counted in this build") { MESSAGE("SKIPPED: a sanitizer, or a C library other than glibc, has the allocator"); }
+TEST_CASE("allocations are not counted in this build") {
+  MESSAGE("SKIPPED: a sanitizer, or a C library other than glibc, has the allocator");
+}
 #endif
