@@ -51,6 +51,7 @@ class tensor {
 
   void fill(T value) { std::fill(begin(), end(), value); }
   tensor clone() const {
+    if (!data_) return {};
     tensor copy(extents_);
     std::copy(begin(), end(), copy.begin());
     return copy;
