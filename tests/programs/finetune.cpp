@@ -174,10 +174,10 @@ TEST_CASE("neither micro-batches nor recomputation change a loss; one seed gives
   CHECK(losses(log_of_run("same", "--experts 4")) == base);
   CHECK(io::read_text(here / "same" / "adapter" / "adapter_model.safetensors") == io::read_text(here / "plain" / "adapter" / "adapter_model.safetensors"));
   CHECK(losses(log_of_run("seed", "--experts 4 --seed 1")) != base);
-  // With the same data and order, too: the initial values are drawn as well.
+  // The initial values are drawn, too: the first step of a warm-up leaves them as they are.
   write_mixed("seeds");
   const auto first = [&](const char* seed, const char* out) {
-    here.check_success("finetune", text("--model toy --data seeds --steps 4 --batch 18 --method lora --lr 0.01 --warmup 0 --quiet --seed ", seed, " --out ", out));
+    here.check_success("finetune", text("--model toy --data seeds --steps 1 --warmup 1 --method lora --quiet --seed ", seed, " --out ", out));
     return io::read_text(here / out / "adapter" / "adapter_model.safetensors");
   };
   CHECK(first("0", "seed-0") != first("1", "seed-1"));

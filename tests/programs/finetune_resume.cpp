@@ -140,10 +140,10 @@ TEST_CASE("a run killed at random moments and resumed is the run that was not") 
     int kills = 0;
     for (int attempt = 0; attempt < 8; ++attempt) {
       process going(resumed);
-      std::this_thread::sleep_for(std::chrono::microseconds(random.below(length / 2)));
+      std::this_thread::sleep_for(std::chrono::microseconds(random.below(length / 3)));
       kills += going.kill();
     }
-    CHECK(kills >= 4);
+    CHECK(kills >= 3);
     here.check_success("finetune", resumed);
     check_like_whole(run);
   }
@@ -278,12 +278,11 @@ TEST_CASE("a damaged checkpoint is told of, and stays as it is") {
 TEST_CASE("one process trains into a folder at a time") {
   process first(job + "--checkpoint-every 1 --out shared");
   REQUIRE(first.wait_for([&] { return fs::exists(here / "shared" / "checkpoint"); }));
+  ::kill(first.id(), SIGSTOP);
   const auto second = here.run("finetune", job + "--checkpoint-every 1 --resume shared");
-  const bool was_running = !first.ended();
-  if (was_running) {
-    CHECK(second.code == 1);
-    CHECK(second.err == "finetune: shared: another process is training into this folder\n");
-  }
+  ::kill(first.id(), SIGCONT);
+  CHECK(second.code == 1);
+  CHECK(second.err == "finetune: shared: another process is training into this folder\n");
   first.wait_for([] { return false; });
   here.check_success("finetune", job + "--resume shared");
   check_like_whole("shared");
