@@ -8,5 +8,6 @@
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rank1_gates.hpp"
 #include "mor1e/backend/cpu/rotary.hpp"
+#include "mor1e/backend/cpu/routing.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"

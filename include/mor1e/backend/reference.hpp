@@ -8,5 +8,6 @@
 #include "mor1e/backend/reference/norm.hpp"
 #include "mor1e/backend/reference/rank1_gates.hpp"
 #include "mor1e/backend/reference/rotary.hpp"
+#include "mor1e/backend/reference/routing.hpp"
 #include "mor1e/backend/reference/rows.hpp"
 #include "mor1e/backend/reference/softmax.hpp"

@@ -41,11 +41,12 @@ struct step_context {
   var<std::int32_t> answer_rows;  ///< [answers, 1], rows whose next token is a target; -1 for none
   var<std::int32_t> targets;      ///< [answers, 1], the token that follows; -1 ignored
   var<T> loss_scale;              ///< [1, 1], 1 / number of targets of the whole step
+  var<T> token_scale;             ///< [1, 1], 1 / number of live rows of the whole step; for auxiliary losses
 
   bool training = false;
   bool recompute = false;                              ///< run each block again before its backward
   kv_cache<B, T>* cache = nullptr;                     ///< generation: attend over it and append to it
-  std::vector<var<T>> auxiliary_losses = {};           ///< added to the loss by the model
+  std::vector<var<T>> auxiliary_losses = {};           ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
   std::vector<var<T>>* hidden = nullptr;               ///< collects the input of the first block and the output of each
   std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
 };

@@ -27,7 +27,7 @@ method_cost cost_on(const M& method, std::int64_t inputs, std::int64_t outputs) 
   method_cost c;
   for (const extra_parameter& e : method.extra()) c.scalars += e.width;
   c.router_parameters = method.router_rows() * inputs;
-  c.parameters = method.slots() * (inputs + outputs) + c.router_parameters + c.scalars;
+  c.parameters = down_rows(method) * inputs + method.slots() * outputs + c.router_parameters + c.scalars;
   return c;
 }
 inline method_cost cost_on(const adapter_spec& spec, std::int64_t inputs, std::int64_t outputs) {

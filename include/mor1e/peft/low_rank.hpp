@@ -1,7 +1,6 @@
 // The adapter of every low-rank method: two skinny products around the method's gates.
 #pragma once
 
-#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/peft/initial_values.hpp"
 #include "mor1e/peft/method.hpp"
 
 namespace mor1e::peft {
@@ -34,19 +34,23 @@ class stored_adapter : public nn::adapter<B, T> {
 template <class B, class T, Method M>
 class low_rank_adapter final : public stored_adapter<B, T> {
  public:
-  /// `targeted[p]`: linear p is adapted. `key` seeds V: uniform in +-1/sqrt(in); U, R and the extra parameters are zero.
+  /// `targeted[p]`: linear p is adapted. `key` seeds V and R, which start as the method says; U and the extra parameters are zero.
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
-    const index_t slots = method_.slots(), in = base.inputs();
-    require<value_error>(slots >= 1, base.parts().front().name, ": an update of rank ", slots);
+    const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
+    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ", slots);
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
       up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
-    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (slots + method_.router_rows()), in});
-    const double bound = 1 / std::sqrt(double(in));
-    for (index_t i = 0; i < linears * slots * in; ++i) down_->value[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
+    start of_products = start::uniform, of_router = start::zero;
+    if constexpr (requires { method_.products_start(); }) of_products = method_.products_start();
+    if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
+    const view<T> down = down_->value.matrix();
+    fill_start(down.row_range(0, linears * downs), of_products, key);
+    fill_start(down.row_range(linears * downs, linears * method_.router_rows()), of_router, stream_key(key, 1));
     for (const extra_parameter& e : method_.extra()) {
       extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears * e.width}));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;
@@ -82,15 +86,15 @@ class low_rank_adapter final : public stored_adapter<B, T> {
 
   std::vector<parameter_view<B, T>> views() override {
     std::vector<parameter_view<B, T>> out;
-    const index_t slots = method_.slots(), routers = method_.router_rows(), linears = index_t(names_.size());
+    const index_t downs = down_rows(method_), routers = method_.router_rows(), linears = index_t(names_.size());
     const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
     std::size_t part = 0;
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
       param<B, T>& up = *up_[part++];
-      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
+      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
-      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
+      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
       for (auto& e : extra_) {
         const index_t width = e->size() / linears;
         out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p * width, 1, width}, true});

@@ -28,6 +28,9 @@ struct extra_parameter {
 /// the order of extra(), each [1, linears * width]. Optional:
 ///   bias(tape, extra)   [1, linears * (slots + router rows)], added to x; or empty
 ///   statistics(tape, x, linears, step)   of the routers, for logs; or empty
+///   down_rows()         rows of V_p, and products of one linear, where they are not the slots
+///   products_start(), router_start()     how V and R start; uniform and zero without
+/// A method leaves its auxiliary losses in step.auxiliary_losses.
 template <class M>
 concept Method = requires(const M& m) {
   { m.slots() } -> std::convertible_to<int>;
@@ -35,5 +38,12 @@ concept Method = requires(const M& m) {
   { m.scale() } -> std::convertible_to<double>;
   { m.extra() } -> std::convertible_to<std::vector<extra_parameter>>;
 };
+
+/// Rows of V of one linear: the products a method reads.
+template <Method M>
+int down_rows(const M& m) {
+  if constexpr (requires { m.down_rows(); }) return m.down_rows();
+  else return m.slots();
+}
 
 }  // namespace mor1e::peft
