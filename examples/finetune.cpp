@@ -59,14 +59,14 @@ void add_options(CLI::App& app, finetune_options& o) {
   const auto positive = number(false), not_negative = number(true);
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy");
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one");
-  app.add_option("--method", o.method, "lora, mor1e or mor1e-paper")->capture_default_str();
+  app.add_option("--method", o.method, fmt::format("{}", fmt::join(peft::method_names(), ", ")))->capture_default_str();
   app.add_option("--out", o.out, "folder of the run");
   app.add_option("--resume", o.resume, "folder of a run to go on with; an empty one starts from the beginning");
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
   app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")->capture_default_str();
-  app.add_option("--rank", o.rank, "of lora")->check(count)->capture_default_str();
-  app.add_option("--alpha", o.alpha, "of lora: the update is multiplied by alpha / rank")->check(positive)->capture_default_str();
-  app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
+  app.add_option("--rank", o.rank, "of lora; of each expert of molora, sira, ...")->check(count)->capture_default_str();
+  app.add_option("--alpha", o.alpha, "of lora, molora, ...: the update is multiplied by alpha / rank")->check(positive)->capture_default_str();
+  app.add_option("--experts", o.experts, "of a mixture")->check(count)->capture_default_str();
   app.add_option("--clusters", o.clusters, "of the intuition; the number of experts unless given")->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
   app.add_option("--intuition", o.intuition, "embedder: minilm (the default), a BERT folder, toy (the default of the toy model); or random, category, none");
@@ -112,11 +112,19 @@ train::schedule_settings schedule_of(const CLI::App& app, const finetune_options
 peft::adapter_spec spec_of(const CLI::App& app, const finetune_options& o, double learning_rate) {
   peft::adapter_spec spec = peft::preset(o.method);
   spec.seed = o.common.seed;
+  if (!o.targets.empty()) spec.targets.clear();
   for (std::size_t at = 0; at < o.targets.size();) {
     const std::size_t comma = std::min(o.targets.find(',', at), o.targets.size());
     spec.targets.push_back(o.targets.substr(at, comma - at));
     at = comma + 1;
   }
+  std::visit([&](auto& method) {  // what was given, on top of the preset of a mixture of low-rank experts
+    if constexpr (requires { method.losses; }) {
+      if (app.count("--experts")) method.experts = o.experts;
+      if (app.count("--rank")) method.rank = o.rank;
+      if (app.count("--alpha")) method.alpha = o.alpha;
+    }
+  }, spec.method);
   if (auto* lora = std::get_if<peft::lora>(&spec.method)) {
     lora->rank = o.rank, lora->alpha = o.alpha;
   } else if (auto* mor1e = std::get_if<peft::mor1e>(&spec.method)) {
@@ -216,6 +224,7 @@ nlohmann::json log_line(const train::step_report& report, std::int64_t step, dou
   nlohmann::json line = {{"step", step}, {"loss", report.loss}, {"lr", rate}, {"gradient_norm", report.gradient_norm},
                          {"targets", report.targets}, {"tokens", report.tokens}, {"tokens_per_second", double(report.tokens) / seconds},
                          {"peak_memory", train::peak_memory()}};
+  if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
   if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
   return line;

@@ -135,7 +135,59 @@ TEST_CASE("every preset survives the way through JSON") {
   CHECK(peft::preset("mor1e") != peft::preset("mor1e-paper"));
   CHECK_FALSE(peft::uses_intuition(peft::preset("lora")));
   CHECK(peft::uses_intuition(peft::preset("mor1e-paper")));
-  CHECK_THROWS_WITH_AS(peft::preset("vera"), "method 'vera' is not known (lora, mor1e, mor1e-paper)", value_error);
+  CHECK_THROWS_WITH_AS(peft::preset("vera"), "method 'vera' is not known (lora, mor1e, mor1e-paper, molora, molora-release, sira, "
+                       "sira-release, loramoe, hydralora, adamole)", value_error);
+}
+
+TEST_CASE("mixtures of low-rank experts come back, and what they do not know is refused") {
+  const testing::temporary_folder scratch;
+  const peft::router_losses losses{.gshard = 1, .balance = 2, .variation = 3, .z = 4, .entropy = 5};
+  // Every field away from its default.
+  const std::vector<peft::any_method> methods{
+      peft::molora{3, 2, 5, peft::slot_order::tiled, peft::start::zero, peft::start::uniform, losses},
+      peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled, 0, peft::start::normal, peft::start::zero, losses},
+      peft::loramoe{3, 2, 5, losses}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
+  for (const peft::any_method& method : methods) {
+    const auto model = load_base(), other = load_base();
+    peft::adapter_record record;
+    record.spec = {.method = method, .targets = {"down_proj", "q_proj"}, .seed = 4};
+    record.extras = {{"steps", 3}};
+    const std::string family = peft::family(record.spec);
+    CAPTURE(family);
+    auto set = peft::attach(*model, record.spec);
+    randomise(set);
+    peft::save_adapter(scratch / family, set, record);
+    auto loaded = peft::load_adapter(*other, scratch / family);
+    CHECK(same_values(set, loaded.set));
+    CHECK(loaded.record.spec == record.spec);
+    CHECK(loaded.record.extras == record.extras);
+
+    const json config = io::read_json(scratch / family / "adapter_config.json");
+    CHECK(config.at("peft_type").get<std::string>().size() == family.size());
+    CHECK_FALSE(peft::uses_intuition(record.spec));
+    for (const auto& key : config.items()) {
+      if (key.key() != "experts" && !key.key().ends_with("_loss") && key.key() != "slot_order") continue;
+      json changed = config;
+      changed.erase(key.key());
+      io::write_json(scratch / family / "adapter_config.json", changed);
+      check_refused(scratch / family, {text("'", key.key(), "' is missing")});
+    }
+    json changed = config;
+    changed["gate_dropout"] = 0.1;
+    io::write_json(scratch / family / "adapter_config.json", changed);
+    check_refused(scratch / family, {"'gate_dropout': 0.1 is not supported"});
+    changed = config;
+    changed["experts"] = 2'000'000'000;
+    io::write_json(scratch / family / "adapter_config.json", changed);
+    check_refused(scratch / family, {"2000000000 experts of rank 2"});
+    if (config.contains("slot_order"))
+      for (const json& value : {json("shared"), json(1), json("")}) {
+        changed = config;
+        changed["slot_order"] = value;
+        io::write_json(scratch / family / "adapter_config.json", changed);
+        check_refused(scratch / family, {"'slot_order' is " + value.dump()});
+      }
+  }
 }
 
 TEST_CASE("LoRA is written as PEFT writes it") {

@@ -104,7 +104,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   }
 
   // Weights w of the experts: the gates of products that are all one, without the gate of the whole.
-  if constexpr (requires { method.experts; })
+  if constexpr (requires { method.learned_gates; })
     if (file.find("slot_weights")) {
       Method bare = method;
       const auto& p = set.parameters();

@@ -26,14 +26,20 @@ class config_reader {
     known_.push_back(key);
     const nlohmann::json& value = config_.at(key);
     bool fits = true;
-    if constexpr (std::is_same_v<Value, bool>) fits = value.is_boolean();
+    if constexpr (std::is_enum_v<Value>) {
+      constexpr auto names = names_of(Value{});
+      const auto at = std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
+      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", value.dump());
+      to = Value(at - names.begin());
+      return;
+    } else if constexpr (std::is_same_v<Value, bool>) fits = value.is_boolean();
     else if constexpr (std::is_unsigned_v<Value>) fits = value.is_number_unsigned();
     else if constexpr (std::is_integral_v<Value>) fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
     else if constexpr (std::is_arithmetic_v<Value>) fits = value.is_number();
     else if constexpr (std::is_same_v<Value, std::string>) fits = value.is_string();
     else fits = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
     require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
-    to = value.template get<Value>();
+    if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
   }
   template <class Value>
   void read_if(const char* key, Value& to) {
@@ -98,6 +104,24 @@ void each_field(Method& m, F f) {
   f("gate_learning_rate_scale", m.gate_learning_rate_scale);
 }
 
+/// Reads the fields of the mixture whose `peft_type` is `type`; false if no mixture is called so.
+template <class... Methods>
+bool read_mixture(const std::string& type, config_reader& from, const std::string& where, std::variant<Methods...>& to) {
+  const auto read = [&]<class M>(M method) {
+    if constexpr (Mixture<M>) {
+      if (type != name_of<M>.type) return false;
+      each_mixture_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+      require<io_error>(method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ", method.experts,
+                        " experts of rank ", method.rank);
+      if constexpr (requires { method.gate_dropout; }) from.expect("gate_dropout", {0.0});
+      to = method;
+      return true;
+    }
+    return false;
+  };
+  return (read(Methods{}) || ...);
+}
+
 // "all-linear" is what PEFT calls every linear but the head.
 inline nlohmann::json targets_of(const adapter_spec& spec) {
   return spec.targets.empty() ? nlohmann::json("all-linear") : nlohmann::json(spec.targets);
@@ -159,18 +183,32 @@ inline void read_facts(const nlohmann::json& facts, adapter_record& record, cons
 
 }  // namespace detail
 
-MOR1E_INLINE std::vector<std::string> method_names() { return {"lora", "mor1e", "mor1e-paper"}; }
+MOR1E_INLINE std::vector<std::string> method_names() {
+  return {"lora", "mor1e", "mor1e-paper", "molora", "molora-release", "sira", "sira-release", "loramoe", "hydralora", "adamole"};
+}
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
   if (name == "lora") return {.method = lora{}};
   if (name == "mor1e") return {.method = mor1e{}};
   if (name == "mor1e-paper") return {.method = mor1e::paper()};
+  if (name == "molora") return {.method = molora{}};
+  if (name == "molora-release") return {.method = molora::release()};
+  if (name == "sira") return {.method = sira{}};
+  if (name == "sira-release") return {.method = sira::release()};
+  if (name == "loramoe") return {.method = loramoe{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
+  if (name == "hydralora") return {.method = hydralora{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
+  if (name == "adamole") return {.method = adamole{}, .targets = {"q_proj", "k_proj", "v_proj", "o_proj"}};
   std::string known;
   for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
   throw value_error(text("method '", name, "' is not known (", known, ")"));
 }
 
-MOR1E_INLINE std::string family(const adapter_spec& spec) { return std::holds_alternative<lora>(spec.method) ? "lora" : "mor1e"; }
+MOR1E_INLINE std::string family(const adapter_spec& spec) {
+  return std::visit([]<class M>(const M&) -> std::string {
+    if constexpr (Mixture<M>) return name_of<M>.family;
+    else return std::is_same_v<M, lora> ? "lora" : "mor1e";
+  }, spec.method);
+}
 
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
   const mor1e* mixture = std::get_if<mor1e>(&spec.method);
@@ -181,6 +219,16 @@ MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
   if (const lora* method = std::get_if<lora>(&spec.method)) {
     out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
+  } else if (!std::holds_alternative<mor1e>(spec.method)) {
+    std::visit([&]<class M>(const M& method) {
+      if constexpr (Mixture<M>) {
+        out["peft_type"] = name_of<M>.type;
+        each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
+          if constexpr (std::is_enum_v<Value>) out[key] = std::string(names_of(field)[std::size_t(field)]);
+          else out[key] = field;
+        });
+      }
+    }, spec.method);
   } else {
     out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
     detail::each_field(std::get<mor1e>(spec.method), [&](const char* key, const auto& field) { out[key] = field; });
@@ -206,8 +254,10 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
     spec.method = method;
     from.expect("gate_sharpness", {backend::gate_sharpness});
     from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
+  } else if (detail::read_mixture(type, from, where, spec.method)) {
+    from.ignore({"base_model_sha256", "intuition", "extras"});
   } else {
-    throw io_error(text(where, ": peft_type '", type, "' is not supported (LORA and MOR1E are)"));
+    throw io_error(text(where, ": peft_type '", type, "' is not supported"));
   }
   from.finish();
   return spec;

@@ -50,7 +50,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
     const view<T> down = down_->value.matrix();
     fill_start(down.row_range(0, linears * downs), of_products, key);
-    fill_start(down.row_range(linears * downs, linears * method_.router_rows()), of_router, stream_key(key, 1));
+    fill_start(down.row_range(linears * downs, linears * method_.router_rows()), of_router, stream_key(key, 0));
     for (const extra_parameter& e : method_.extra()) {
       extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears * e.width}));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;

@@ -20,8 +20,9 @@ namespace mor1e::peft {
 using backend::slot_order;
 using backend::token_group;
 
-/// Slot j of an update belongs to expert j div rank (block) or j mod experts (tiled).
+// Names in JSON. Which slots share products is the method's to say, and a group of one token no choice of routing.
 constexpr std::array<std::string_view, 2> names_of(slot_order) { return {"block", "tiled"}; }
+constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
 /// The logits of linear p in what `gates` is given: the products of all linears, then `rows` logits of each.
 template <class B, class T>

@@ -19,8 +19,6 @@ enum class renormalise : std::uint8_t {
   after_capacity  ///< their sum over those that took the token; one that all have refused gets no update
 };
 constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none", "topk", "after_capacity"}; }
-/// Where tokens compete for places: within their instance, or in the whole batch.
-constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
 /// z = W x + (alpha / rank) sum_e w_e B_e A_e x, w the k largest of p = softmax(R x).  Zhu et al. 2023.
 ///
@@ -35,7 +33,7 @@ struct sira {
   double alpha = 16;          ///< 0: no factor alpha / rank
   double capacity = 1.25;     ///< 0: no limit
   renormalise renorm = renormalise::topk;
-  token_group group = token_group::instance;
+  token_group group = token_group::instance;  ///< whose tokens compete for places: an instance's, or the batch's
   slot_order order = slot_order::block;
   double gate_dropout = 0;    ///< must be 0
   start products = start::uniform;
@@ -56,6 +54,12 @@ struct sira {
   start products_start() const { return products; }
   start router_start() const { return router; }
 
+  /// Throws `value_error` for options that mean nothing, or are not built.
+  void admit(index_t) const {
+    require<value_error>(k >= 1 && k <= experts, "sira: ", k, " of ", experts, " experts");
+    require<value_error>(capacity >= 0, "sira: a capacity factor of ", capacity);
+    require<value_error>(gate_dropout == 0, "sira: gate_dropout ", gate_dropout, " is not supported, only 0");
+  }
   /// The weights of the experts: logits [T, E] -> [T, E].
   template <class B, class T>
   var<T> weights(tape<B>& t, var<T> logits, nn::step_context<B, T>& step) const {
@@ -72,9 +76,7 @@ struct sira {
   }
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    require<value_error>(k >= 1 && k <= experts, "sira: ", k, " of ", experts, " experts");
-    require<value_error>(capacity >= 0, "sira: a capacity factor of ", capacity);
-    require<value_error>(gate_dropout == 0, "sira: gate_dropout ", gate_dropout, " is not supported, only 0");
+    admit(x.cols);
     return mixture_gates(t, {experts, rank, order}, x, linears, experts, [&](var<T> logits) { return weights(t, logits, step); });
   }
   template <class B, class T>
