@@ -33,7 +33,10 @@ void account(const CLI::App& app, const account_options& o) {
   const models::backbone base = models::backbone_of(config_of(o.model), o.model);
   peft::adapter_spec spec = peft::preset(o.method);
   std::visit([&](auto& method) {
-    if constexpr (requires { method.rank; }) method.rank = o.rank;
+    if constexpr (requires { method.rank; }) {
+      const bool mixture = requires { method.experts; };
+      if (!mixture || app.count("--rank")) method.rank = o.rank;
+    }
     if constexpr (requires { method.experts; }) if (app.count("--experts")) method.experts = o.experts;
   }, spec.method);
 
@@ -41,7 +44,8 @@ void account(const CLI::App& app, const account_options& o) {
   std::int64_t linears = 0;
   for (const models::linear_shape& l : base.linears) {
     const std::string last = l.name.substr(l.name.rfind('.') + 1);
-    if (!o.targets.empty() && std::find(o.targets.begin(), o.targets.end(), last) == o.targets.end()) continue;
+    const std::vector<std::string>& targets = o.targets.empty() ? spec.targets : o.targets;
+    if (!targets.empty() && std::find(targets.begin(), targets.end(), last) == targets.end()) continue;
     linears += base.layers;
     for (std::int64_t i = 0; i < base.layers; ++i) cost = cost + peft::cost_on(spec, l.inputs, l.outputs);
   }
@@ -66,7 +70,7 @@ int main(int argc, char** argv) {
         parsed = &app;
         app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();
         app.add_option("--method", options.method, "lora, mor1e, ...")->capture_default_str();
-        app.add_option("--rank", options.rank, "of lora")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--rank", options.rank, "of lora, or of each expert")->check(CLI::PositiveNumber)->capture_default_str();
         app.add_option("--experts", options.experts, "of a mixture")->check(CLI::PositiveNumber);
         app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
       },
