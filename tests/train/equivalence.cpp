@@ -14,9 +14,13 @@
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/models/registry.hpp"
+#include "mor1e/peft/adamole.hpp"
 #include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/hydralora.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/molora.hpp"
 #include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/sira.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/train/trainer.hpp"
@@ -28,6 +32,9 @@ namespace {
 constexpr int vocabulary = 97, clusters = 6;
 const peft::lora lora{.rank = 4, .alpha = 8};
 const peft::mor1e mixture{.experts = clusters};
+// With losses that are sums over tokens, or over those of an instance: no split shows in them.
+const peft::molora dense{.experts = 4, .rank = 2, .losses = {.z = 0.05, .entropy = 0.2}};
+const peft::sira sparse{.experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
 
 template <class T, class B>
 auto load_base(B& device) {
@@ -171,6 +178,10 @@ TEST_CASE("packing is padding is one at a time, and any split is the same step")
   check_layouts<double>(lora, 1e-12);
   check_layouts<double>(mixture, 1e-12);
   check_layouts<double>(peft::mor1e::paper(clusters), 1e-12);
+  check_layouts<double>(dense, 1e-12);
+  check_layouts<double>(sparse, 1e-12);
+  check_layouts<double>(peft::hydralora{.rank = 2}, 1e-12);
+  check_layouts<double>(peft::adamole{.experts = 4, .rank = 2, .losses = {}}, 1e-12);
   check_layouts<float>(lora, 1e-5);
   check_layouts<float>(mixture, 1e-5);
 }
@@ -192,6 +203,9 @@ TEST_CASE("recomputation changes no bit") {
   };
   check(lora);
   check(mixture);
+  check(dense);
+  check(sparse);
+  check(peft::adamole{.experts = 4, .rank = 2});
 }
 
 TEST_CASE("one and four threads agree") {
@@ -199,6 +213,7 @@ TEST_CASE("one and four threads agree") {
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5}, 512)};
   cpu one(1), four(4);
   check_close(run<float>(four, mixture, batches), run<float>(one, mixture, batches), 1e-5);
+  check_close(run<float>(four, sparse, batches), run<float>(one, sparse, batches), 1e-5);
   check_close(run<float>(four, lora, batches), run<float>(one, lora, batches), 1e-5);
 }
 
@@ -241,6 +256,10 @@ TEST_CASE("every adapter tensor learns") {
   };
   check(lora);
   check(mixture);
+  check(peft::molora{.experts = 4});
+  check(peft::sira{.experts = 4, .losses = {}});
+  check(peft::hydralora{});
+  check(peft::adamole{.experts = 4, .rank = 2, .losses = {}});
   check(peft::mor1e{.experts = clusters, .router_bias = true});
 }
 
