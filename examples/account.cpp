@@ -32,13 +32,16 @@ nlohmann::json config_of(const std::string& model) {
 void account(const CLI::App& app, const account_options& o) {
   const models::backbone base = models::backbone_of(config_of(o.model), o.model);
   peft::adapter_spec spec = peft::preset(o.method);
-  std::visit([&](auto& method) {
-    if constexpr (requires { method.rank; }) {
-      const bool mixture = requires { method.experts; };
-      if (!mixture || app.count("--rank")) method.rank = o.rank;
-    }
-    if constexpr (requires { method.experts; }) if (app.count("--experts")) method.experts = o.experts;
-  }, spec.method);
+  std::visit(
+      [&](auto& method) {
+        if constexpr (requires { method.rank; }) {
+          const bool mixture = requires { method.experts; };
+          if (!mixture || app.count("--rank")) method.rank = o.rank;
+        }
+        if constexpr (requires { method.experts; })
+          if (app.count("--experts")) method.experts = o.experts;
+      },
+      spec.method);
 
   peft::method_cost cost;
   std::int64_t linears = 0;
@@ -70,7 +73,9 @@ int main(int argc, char** argv) {
         parsed = &app;
         app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();
         app.add_option("--method", options.method, "lora, mor1e, ...")->capture_default_str();
-        app.add_option("--rank", options.rank, "of lora, or of each expert")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--rank", options.rank, "of lora, or of each expert")
+            ->check(CLI::PositiveNumber)
+            ->capture_default_str();
         app.add_option("--experts", options.experts, "of a mixture")->check(CLI::PositiveNumber);
         app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
       },

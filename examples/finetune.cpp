@@ -65,7 +65,9 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
   app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")->capture_default_str();
   app.add_option("--rank", o.rank, "of lora; of each expert of molora, sira, ...")->check(count)->capture_default_str();
-  app.add_option("--alpha", o.alpha, "of lora, molora, ...: the update is multiplied by alpha / rank")->check(positive)->capture_default_str();
+  app.add_option("--alpha", o.alpha, "of lora, molora, ...: the update is multiplied by alpha / rank")
+      ->check(positive)
+      ->capture_default_str();
   app.add_option("--experts", o.experts, "of a mixture")->check(count)->capture_default_str();
   app.add_option("--clusters", o.clusters, "of the intuition; the number of experts unless given")->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
@@ -118,13 +120,15 @@ peft::adapter_spec spec_of(const CLI::App& app, const finetune_options& o, doubl
     spec.targets.push_back(o.targets.substr(at, comma - at));
     at = comma + 1;
   }
-  std::visit([&](auto& method) {  // what was given, on top of the preset of a mixture of low-rank experts
-    if constexpr (requires { method.losses; }) {
-      if (app.count("--experts")) method.experts = o.experts;
-      if (app.count("--rank")) method.rank = o.rank;
-      if (app.count("--alpha")) method.alpha = o.alpha;
-    }
-  }, spec.method);
+  std::visit(
+      [&](auto& method) {  // what was given, on top of the preset of a mixture of low-rank experts
+        if constexpr (requires { method.losses; }) {
+          if (app.count("--experts")) method.experts = o.experts;
+          if (app.count("--rank")) method.rank = o.rank;
+          if (app.count("--alpha")) method.alpha = o.alpha;
+        }
+      },
+      spec.method);
   if (auto* lora = std::get_if<peft::lora>(&spec.method)) {
     lora->rank = o.rank, lora->alpha = o.alpha;
   } else if (auto* mor1e = std::get_if<peft::mor1e>(&spec.method)) {

@@ -135,8 +135,10 @@ TEST_CASE("every preset survives the way through JSON") {
   CHECK(peft::preset("mor1e") != peft::preset("mor1e-paper"));
   CHECK_FALSE(peft::uses_intuition(peft::preset("lora")));
   CHECK(peft::uses_intuition(peft::preset("mor1e-paper")));
-  CHECK_THROWS_WITH_AS(peft::preset("vera"), "method 'vera' is not known (lora, mor1e, mor1e-paper, molora, molora-release, sira, "
-                       "sira-release, loramoe, hydralora, adamole)", value_error);
+  CHECK_THROWS_WITH_AS(peft::preset("vera"),
+                       "method 'vera' is not known (lora, mor1e, mor1e-paper, molora, molora-release, sira, "
+                       "sira-release, loramoe, hydralora, adamole)",
+                       value_error);
 }
 
 TEST_CASE("mixtures of low-rank experts come back, and what they do not know is refused") {
@@ -145,7 +147,8 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
   // Every field away from its default.
   const std::vector<peft::any_method> methods{
       peft::molora{3, 2, 5, peft::slot_order::tiled, peft::start::zero, peft::start::uniform, losses},
-      peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled, 0, peft::start::normal, peft::start::zero, losses},
+      peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled,
+                 0, peft::start::normal, peft::start::zero, losses},
       peft::loramoe{3, 2, 5, losses}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
   for (const peft::any_method& method : methods) {
     const auto model = load_base(), other = load_base();

@@ -35,13 +35,27 @@ std::optional<method> method_of(const nlohmann::json& facts) {
   const auto order = facts.at("order") == "tiled" ? peft::slot_order::tiled : peft::slot_order::block;
   if (name == "molora") return peft::molora{.experts = experts, .rank = rank, .alpha = alpha, .order = order};
   if (name == "sira_release") {
-    CHECK(peft::sira::release() == peft::sira{.experts = experts, .rank = rank, .k = facts.at("k"), .alpha = 0, .capacity = 0,
-                                              .renorm = peft::renormalise::none, .order = order, .router = peft::start::zero, .losses = {}});
+    CHECK(peft::sira::release() == peft::sira{.experts = experts,
+                                              .rank = rank,
+                                              .k = facts.at("k"),
+                                              .alpha = 0,
+                                              .capacity = 0,
+                                              .renorm = peft::renormalise::none,
+                                              .order = order,
+                                              .router = peft::start::zero,
+                                              .losses = {}});
     return peft::sira::release();
   }
   const auto renorm = facts.at("renorm") == "topk" ? peft::renormalise::topk : peft::renormalise::after_capacity;
-  return peft::sira{.experts = experts, .rank = rank, .k = facts.at("k"), .alpha = alpha, .capacity = facts.at("capacity_factor"), .renorm = renorm,
-                    .group = peft::token_group::batch, .order = order, .losses = {.gshard = 1}};
+  return peft::sira{.experts = experts,
+                    .rank = rank,
+                    .k = facts.at("k"),
+                    .alpha = alpha,
+                    .capacity = facts.at("capacity_factor"),
+                    .renorm = renorm,
+                    .group = peft::token_group::batch,
+                    .order = order,
+                    .losses = {.gshard = 1}};
 }
 
 std::string fixture_name(const std::string& name) {
@@ -99,10 +113,13 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   const auto check_gradients = [&](pass& p, const std::string& prefix, bool router_alone) {
     close(p.t.gradient(p.x).matrix(), prefix + "x");
     for (const auto& v : set.views()) {
-      const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols);
+      const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows,
+                                   v.values.cols);
       const std::string name = fixture_name(v.name);
-      if (!router_alone || name == "router") close(gradient, prefix + name);
-      else CHECK_MESSAGE(std::all_of(gradient.data, gradient.data + gradient.size(), [](T g) { return g == 0; }), name);
+      if (!router_alone || name == "router")
+        close(gradient, prefix + name);
+      else
+        CHECK_MESSAGE(std::all_of(gradient.data, gradient.data + gradient.size(), [](T g) { return g == 0; }), name);
     }
   };
 
@@ -130,7 +147,8 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     const var<T> logits = ops::linear(again.t, again.x, again.t.template constant<T>(router.matrix()));
     close(again.t.read(method.weights(again.t, logits, again.step)).matrix(), "gate_weights");
     const var<T> chosen = ops::top_k_mask(again.t, logits, again.step.instances, method.k);
-    const var<T> kept = ops::capacity_mask(again.t, {method.k, method.capacity, method.group}, chosen, again.step.instances);
+    const var<T> kept =
+        ops::capacity_mask(again.t, {method.k, method.capacity, method.group}, chosen, again.step.instances);
     const auto column_sums = [&](var<T> v) {
       const tensor<T> values = again.t.read(v);
       tensor<T> out(shape{1, v.cols}, T(0));

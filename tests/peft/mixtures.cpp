@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/backend/reference.hpp"
+#include "mor1e/io/text_file.hpp"
 #include "mor1e/nn/auxiliary_loss.hpp"
 #include "mor1e/peft/accounting.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -32,7 +33,8 @@ group linears(std::vector<index_t> outputs) {
   std::vector<nn::projection<reference, double>> parts(outputs.size());
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", p);
-    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + outputs[p])));
+    parts[p].w = nn::weight<reference, double>(
+        backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + outputs[p])));
   }
   return group(std::move(parts));
 }
@@ -53,7 +55,8 @@ view<double> values(adapters& set, const std::string& ending) {
 }
 view<double> gradients(adapters& set, const std::string& ending) {
   for (auto& v : set.views())
-    if (v.name.ends_with(ending)) return {v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols};
+    if (v.name.ends_with(ending))
+      return {v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols};
   throw value_error("no parameter " + ending);
 }
 void copy(view<double> from, view<double> to) {
@@ -61,7 +64,8 @@ void copy(view<double> from, view<double> to) {
   std::copy_n(from.data, from.size(), to.data);
 }
 
-nn::step_context<reference, double> context(tape<reference>& t, bool training, const std::vector<std::int32_t>& of = rows_of) {
+nn::step_context<reference, double> context(tape<reference>& t, bool training,
+                                            const std::vector<std::int32_t>& of = rows_of) {
   nn::step_context<reference, double> step;
   step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), index_t(of.size()), 1));
   step.token_scale = t.input<double>(view<const double>(&token_scale, 1, 1));
@@ -74,7 +78,8 @@ struct outcome {
 };
 
 /// y, and the gradients of <y, dy> plus the auxiliary losses, which go to the parameters.
-outcome run(const group& g, adapters* set, bool training = true, const std::vector<std::int32_t>& of = rows_of, const tensor<double>* given = nullptr) {
+outcome run(const group& g, adapters* set, bool training = true, const std::vector<std::int32_t>& of = rows_of,
+            const tensor<double>* given = nullptr) {
   if (set)
     for (auto* p : set->parameters()) p->clear_gradient();
   reference device;
@@ -109,7 +114,9 @@ void close(view<double> ours, view<double> expected, double tolerance = 1e-12) {
   REQUIRE(ours.size() == expected.size());
   CHECK(testing::violation(ours.data, expected.data, expected.size(), {.atol = tolerance}) == "");
 }
-bool differ(const tensor<double>& a, const tensor<double>& b) { return testing::violation(a.data(), b.data(), a.size(), {.atol = 1e-3}) != ""; }
+bool differ(const tensor<double>& a, const tensor<double>& b) {
+  return testing::violation(a.data(), b.data(), a.size(), {.atol = 1e-3}) != "";
+}
 
 /// f(method) for each of the family, small, with losses that are on.
 template <class F>
@@ -118,7 +125,13 @@ void each_mixture(F f) {
   f(peft::molora{.experts = 4, .rank = 2, .losses = losses});
   f(peft::molora{.experts = 4, .rank = 2, .order = peft::slot_order::tiled, .losses = losses});
   f(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = losses});
-  f(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .renorm = peft::renormalise::after_capacity, .group = peft::token_group::batch, .losses = losses});
+  f(peft::sira{.experts = 4,
+               .rank = 2,
+               .k = 2,
+               .capacity = 0.75,
+               .renorm = peft::renormalise::after_capacity,
+               .group = peft::token_group::batch,
+               .losses = losses});
   f(peft::loramoe{.experts = 4, .rank = 2, .losses = losses});
   f(peft::hydralora{.experts = 4, .rank = 3, .losses = losses});
   f(peft::adamole{.experts = 4, .rank = 2, .losses = losses});
@@ -139,7 +152,8 @@ TEST_CASE("one expert of rank r is LoRA of rank r, forward and backward") {
     close(ours.y, expected.y);
     close(ours.dx, expected.dx);
     for (const char* name : {".lora_A.weight", ".lora_B.weight"}) close(gradients(set, name), gradients(lora, name));
-    for (const double d : {gradients(set, ".router.weight")[0], gradients(set, ".router.weight")[inputs - 1]}) CHECK(std::abs(d) < 1e-12);
+    for (const double d : {gradients(set, ".router.weight")[0], gradients(set, ".router.weight")[inputs - 1]})
+      CHECK(std::abs(d) < 1e-12);
   };
   check(peft::molora{.experts = 1, .rank = r, .alpha = 5});
   check(peft::molora{.experts = 1, .rank = r, .alpha = 5, .order = peft::slot_order::tiled});
@@ -149,7 +163,8 @@ TEST_CASE("one expert of rank r is LoRA of rank r, forward and backward") {
   // A dead row is no token of a sparse mixture: all are alive here.
   const std::vector<std::int32_t> alive(tokens, 0);
   const outcome all = run(g, &lora, true, alive);
-  auto set = peft::attach(std::vector{&h}, peft::sira{.experts = 1, .rank = r, .k = 1, .alpha = 5, .capacity = 1, .losses = {}});
+  auto set = peft::attach(std::vector{&h},
+                          peft::sira{.experts = 1, .rank = r, .k = 1, .alpha = 5, .capacity = 1, .losses = {}});
   randomise(set);
   const outcome ours = run(h, &set, true, alive);
   close(ours.y, all.y);
@@ -187,7 +202,8 @@ TEST_CASE("a group of linears is as many linears alone") {
     for (std::size_t p = 0; p < outputs.size(); ++p) {
       std::vector<nn::projection<reference, double>> parts(1);
       parts[0].name = text("block.linear", p);
-      parts[0].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + outputs[p])));
+      parts[0].w = nn::weight<reference, double>(
+          backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + outputs[p])));
       group one(std::move(parts));
       auto alone = peft::attach(std::vector{&one}, method);
       randomise(alone);
@@ -244,7 +260,8 @@ TEST_CASE("top-k: all experts are the dense mixture, and of equal weights the fi
     double sum = 0;
     for (index_t j = 0; j < 6; ++j) sum += std::exp(logits[i * 6 + j]);
     for (index_t j = 0; j < 6; ++j)
-      CHECK(dense[i * 6 + j] == doctest::Approx(rows_of[std::size_t(i)] < 0 ? 0 : std::exp(logits[i * 6 + j]) / sum).epsilon(1e-13));
+      CHECK(dense[i * 6 + j] ==
+            doctest::Approx(rows_of[std::size_t(i)] < 0 ? 0 : std::exp(logits[i * 6 + j]) / sum).epsilon(1e-13));
   }
   peft::sira sparse = all;
   sparse.k = 2;
@@ -269,7 +286,10 @@ TEST_CASE("top-k: all experts are the dense mixture, and of equal weights the fi
   group g = linears({4}), h = linears({4});
   const std::vector<std::int32_t> alive(tokens, 0);
   auto a = peft::attach(std::vector{&g}, peft::molora{.experts = 6, .rank = 2, .alpha = 4});
-  auto b = peft::attach(std::vector{&h}, peft::sira{.experts = 6, .rank = 2, .k = 6, .alpha = 4, .capacity = 0, .renorm = peft::renormalise::none, .losses = {}});
+  auto b = peft::attach(
+      std::vector{&h},
+      peft::sira{
+          .experts = 6, .rank = 2, .k = 6, .alpha = 4, .capacity = 0, .renorm = peft::renormalise::none, .losses = {}});
   randomise(a), randomise(b);
   close(run(h, &b, true, alive).y, run(g, &a, true, alive).y);
   close(gradients(b, ".router.weight"), gradients(a, ".router.weight"));
@@ -285,12 +305,15 @@ TEST_CASE("permuting the experts permutes their weights and nothing else") {
     backend::expert_slots_shape s{method.experts, method.rank};
     if constexpr (requires { method.order; }) s.order = method.order;
     const bool shared = peft::down_rows(method) != method.slots();
-    const view<double> a = values(from, ".lora_A.weight"), b = values(from, ".lora_B.weight"), r = values(from, ".router.weight");
-    const view<double> to_a = values(to, ".lora_A.weight"), to_b = values(to, ".lora_B.weight"), to_r = values(to, ".router.weight");
+    const view<double> a = values(from, ".lora_A.weight"), b = values(from, ".lora_B.weight"),
+                       r = values(from, ".router.weight");
+    const view<double> to_a = values(to, ".lora_A.weight"), to_b = values(to, ".lora_B.weight"),
+                       to_r = values(to, ".router.weight");
     std::vector<int> met(std::size_t(method.experts), 0);
     for (int j = 0; j < method.slots(); ++j) {
       const int expert = s.expert(j), q = met[std::size_t(expert)]++;  // the q-th slot of its expert
-      const index_t source = s.order == peft::slot_order::tiled ? q * method.experts + order[std::size_t(expert)] : order[std::size_t(expert)] * method.rank + q;
+      const index_t source = s.order == peft::slot_order::tiled ? q * method.experts + order[std::size_t(expert)]
+                                                                : order[std::size_t(expert)] * method.rank + q;
       for (index_t i = 0; i < inputs && !shared; ++i) to_a(j, i) = a(source, i);
       for (index_t i = 0; i < b.rows; ++i) to_b(i, j) = b(i, source);
     }
@@ -326,7 +349,8 @@ TEST_CASE("capacity: a large one is none, dead rows take no place, and there is 
           if (rows_of[std::size_t(i)] >= 0) ++size[std::size_t(of(i))];
         for (index_t i = 0; i < tokens; ++i) {
           const bool wants = unlimited[i * 4 + e] > 0;
-          const bool gets = wants && used[std::size_t(of(i))]++ < int(std::ceil(0.5 * 2 * size[std::size_t(of(i))] / 4.0));
+          const bool gets =
+              wants && used[std::size_t(of(i))]++ < int(std::ceil(0.5 * 2 * size[std::size_t(of(i))] / 4.0));
           CHECK((limited[i * 4 + e] > 0) == gets);
         }
       }
@@ -334,7 +358,11 @@ TEST_CASE("capacity: a large one is none, dead rows take no place, and there is 
 }
 
 TEST_CASE("routing by instance is every instance alone") {
-  const peft::sira method{.experts = 4, .rank = 2, .k = 2, .capacity = 0.6, .losses = {.gshard = 1, .balance = 0.5, .variation = 0.7, .z = 0.1, .entropy = 0.2}};
+  const peft::sira method{.experts = 4,
+                          .rank = 2,
+                          .k = 2,
+                          .capacity = 0.6,
+                          .losses = {.gshard = 1, .balance = 0.5, .variation = 0.7, .z = 0.1, .entropy = 0.2}};
   group g = linears({4});
   auto set = peft::attach(std::vector{&g}, method);
   randomise(set);
@@ -346,7 +374,8 @@ TEST_CASE("routing by instance is every instance alone") {
       std::vector<std::int32_t> of;
       std::vector<double> values;
       for (index_t i = 0; i < tokens; ++i)
-        if (rows_of[std::size_t(i)] == instance) of.push_back(0), values.insert(values.end(), x.data() + i * inputs, x.data() + (i + 1) * inputs);
+        if (rows_of[std::size_t(i)] == instance)
+          of.push_back(0), values.insert(values.end(), x.data() + i * inputs, x.data() + (i + 1) * inputs);
       tensor<double> own(shape{index_t(of.size()), inputs});
       std::copy(values.begin(), values.end(), own.begin());
       const outcome single = run(g, &set, true, of, &own);
@@ -398,7 +427,8 @@ TEST_CASE("AdaMoLE: experts above the token's threshold, by hand") {
   reference device;
   tape<reference> t(device, recording::forward);
   auto step = context(t, true);
-  const tensor<double> g = t.read(method.gates(t, t.input<double>(x.matrix()), 1, std::span<const var<double>>(), step));
+  const tensor<double> g =
+      t.read(method.gates(t, t.input<double>(x.matrix()), 1, std::span<const var<double>>(), step));
   int passed = 0;
   for (index_t i = 0; i < tokens; ++i) {
     const double* row = x.data() + i * (2 * experts + 1);
@@ -408,7 +438,8 @@ TEST_CASE("AdaMoLE: experts above the token's threshold, by hand") {
       w[e] = std::max(std::exp(row[experts + e]) / sum - 0.25 / (1 + std::exp(-row[2 * experts])), 0.0);
       above += w[e], passed += w[e] > 0;
     }
-    for (int e = 0; e < experts; ++e) CHECK(g[i * experts + e] == doctest::Approx(row[e] * w[e] / above).epsilon(1e-12));
+    for (int e = 0; e < experts; ++e)
+      CHECK(g[i * experts + e] == doctest::Approx(row[e] * w[e] / above).epsilon(1e-12));
   }
   CHECK(passed > tokens);
   CHECK(passed < tokens * experts);
@@ -451,7 +482,8 @@ TEST_CASE("auxiliary losses by hand; none at inference, none without a weight") 
   CHECK(loss_of({.variation = 5}, batch) == doctest::Approx(5 * squares * experts * experts).epsilon(1e-12));
   CHECK(loss_of({.z = 7}, batch) == doctest::Approx(7 * z).epsilon(1e-13));
   CHECK(loss_of({.entropy = 11}, batch) == doctest::Approx(11 * entropy).epsilon(1e-13));
-  CHECK(loss_of({.gshard = 2, .balance = 3, .z = 7}, batch) == doctest::Approx(2 * gshard + 3 * balance + 7 * z).epsilon(1e-13));
+  CHECK(loss_of({.gshard = 2, .balance = 3, .z = 7}, batch) ==
+        doctest::Approx(2 * gshard + 3 * balance + 7 * z).epsilon(1e-13));
   CHECK(std::abs(loss_of({.gshard = 2}, peft::token_group::instance) - 2 * gshard) > 1e-4);
   CHECK(std::isnan(loss_of({.gshard = 2}, batch, false)));
   CHECK(std::isnan(loss_of({}, batch)));
@@ -512,8 +544,19 @@ TEST_CASE("what a mixture costs is what it trains") {
     auto set = peft::attach(std::vector{&g}, method);
     CHECK(peft::cost_on(method, inputs, 9).parameters == set.parameter_count());
   });
+  const nlohmann::json models = io::read_json(testing::golden_folder() / "account.json").at("models");
+  CHECK(models.size() > 5);
+  for (const auto& model : models) {
+    const auto count = [&](const auto& method) {
+      std::int64_t sum = 0;
+      for (const auto& l : model.at("linears_per_layer"))
+        sum += peft::cost_on(method, l.at("n_in"), l.at("n_out")).parameters;
+      return model.at("layers").get<std::int64_t>() * sum;
+    };
+    const nlohmann::json& expected = model.at("adapter_parameters");
+    CHECK(count(peft::molora::release()) == expected.at("molora_8x4").get<std::int64_t>());
+    CHECK(count(peft::molora{}) == expected.at("molora_10x4").get<std::int64_t>());
+    CHECK(count(peft::sira{}) == expected.at("sira_16x4").get<std::int64_t>());
+  }
   CHECK(peft::cost_on(peft::hydralora{}, 100, 10).flops() == 2 * (4 * 100 + 16 * 10));
-  // T-REX's baselines, 8 experts of rank 4.
-  CHECK(peft::cost_on(peft::molora::release(), 100, 10).parameters == 32 * 110 + 8 * 100);
-  CHECK(peft::cost_on(peft::sira::release(), 100, 10).router_parameters == 800);
 }

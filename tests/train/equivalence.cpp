@@ -34,7 +34,8 @@ const peft::lora lora{.rank = 4, .alpha = 8};
 const peft::mor1e mixture{.experts = clusters};
 // With losses that are sums over tokens, or over those of an instance: no split shows in them.
 const peft::molora dense{.experts = 4, .rank = 2, .losses = {.z = 0.05, .entropy = 0.2}};
-const peft::sira sparse{.experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
+const peft::sira sparse{
+    .experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
 
 template <class T, class B>
 auto load_base(B& device) {

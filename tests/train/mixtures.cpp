@@ -21,7 +21,8 @@ std::vector<data::packed_batch> batches(int vocabulary) {
   std::vector<data::encoded_example> all;
   for (int i = 0; i < sequences; ++i) {
     data::encoded_example e{std::to_string(i), {}, 3, i};
-    for (int j = 0; j < 9 + i; ++j) e.ids.push_back(std::int32_t(uniform<double>(stream_key(1, i), std::uint64_t(j)) * vocabulary));
+    for (int j = 0; j < 9 + i; ++j)
+      e.ids.push_back(std::int32_t(uniform<double>(stream_key(1, i), std::uint64_t(j)) * vocabulary));
     all.push_back(std::move(e));
   }
   return data::pack(all, {.tokens = 24, .row_bucket = 8, .segment_bucket = 2, .answer_bucket = 4});
@@ -45,13 +46,15 @@ TEST_CASE("every preset without intuition trains, is saved and comes back") {
     if (peft::uses_intuition(spec)) continue;
     CAPTURE(name);
     spec.seed = 3;
-    const auto model = models::load<cpu, float>(device, models::toy_name), other = models::load<cpu, float>(device, models::toy_name);
+    const auto model = models::load<cpu, float>(device, models::toy_name),
+               other = models::load<cpu, float>(device, models::toy_name);
     const tensor<float> base = logits_of(device, *model);
     auto set = peft::attach(*model, spec);
     const tensor<float> untrained = logits_of(device, *model);
     CHECK(std::memcmp(untrained.data(), base.data(), std::size_t(base.size()) * sizeof(float)) == 0);
 
-    train::trainer<cpu, float> trainer(device, *model, set.parameters(), {.adam = {.learning_rate = 0.01}, .program = {.statistics = true}});
+    train::trainer<cpu, float> trainer(device, *model, set.parameters(),
+                                       {.adam = {.learning_rate = 0.01}, .program = {.statistics = true}});
     const auto micro_batches = batches(model->vocabulary());
     REQUIRE(micro_batches.size() > 1);
     const train::step_report first = trainer.step(micro_batches, {}, 1);
@@ -59,11 +62,19 @@ TEST_CASE("every preset without intuition trains, is saved and comes back") {
     for (int step = 0; step < 30; ++step) last = trainer.step(micro_batches, {}, 1);
     CHECK(last.loss - last.auxiliary < 0.7 * (first.loss - first.auxiliary));
 
-    const bool mixture = std::visit([](const auto& m) { return requires { m.losses; }; }, spec.method);
-    const double weight = std::visit([](const auto& m) {
-      if constexpr (requires { m.losses; }) return m.losses.gshard + m.losses.balance;
-      else return 0.0;
-    }, spec.method);
+    const bool mixture = std::visit(
+        [](const auto& m) {
+          return requires { m.losses; };
+        },
+        spec.method);
+    const double weight = std::visit(
+        [](const auto& m) {
+          if constexpr (requires { m.losses; })
+            return m.losses.gshard + m.losses.balance;
+          else
+            return 0.0;
+        },
+        spec.method);
     CHECK((first.auxiliary > 0) == (weight > 0));
     CHECK(std::isfinite(first.auxiliary));
     CHECK(first.routers.empty() == !mixture);

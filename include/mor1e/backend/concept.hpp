@@ -103,13 +103,15 @@ concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T b
 
 /// Choices of experts: 0 or 1, and no gradient
 template <class B, class T>
-concept HasRouting = requires(B b, int k, const backend::capacity_shape& s, view<const T> x, view<const std::int32_t> instances, view<T> y) {
+concept HasRouting = requires(B b, int k, const backend::capacity_shape& s, view<const T> x,
+                              view<const std::int32_t> instances, view<T> y) {
   top_k_mask(b, k, x, instances, y);
   capacity_mask(b, s, x, instances, y, y);
 };
 
 template <class B, class T>
-concept HasGroupMean = requires(B b, backend::token_group g, T s, view<const T> x, view<const std::int32_t> instances, view<T> y) {
+concept HasGroupMean = requires(B b, backend::token_group g, T s, view<const T> x, view<const std::int32_t> instances,
+                                view<T> y) {
   group_mean(b, g, x, instances, s, y, y);
 };
 

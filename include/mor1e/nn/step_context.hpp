@@ -46,7 +46,7 @@ struct step_context {
   bool training = false;
   bool recompute = false;                              ///< run each block again before its backward
   kv_cache<B, T>* cache = nullptr;                     ///< generation: attend over it and append to it
-  std::vector<var<T>> auxiliary_losses = {};           ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
+  std::vector<var<T>> auxiliary_losses = {};  ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
   std::vector<var<T>>* hidden = nullptr;               ///< collects the input of the first block and the output of each
   std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
 };

@@ -13,18 +13,17 @@ struct excess_op {
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
-    check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one threshold a row: ", describe("x", in[0]), ", ", describe("s", in[1]));
+    check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one threshold a row: ", describe("x", in[0]), ", ",
+          describe("s", in[1]));
     return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = reads(2), .cheap = true};
   }
 
   template <class B, class T>
-    requires HasExcess<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    excess_forward(c.device(), c.in(0), c.in(1), c.out());
-  }
+  requires HasExcess<B, T>
+  static void forward(call<B, T> c, const attributes&) { excess_forward(c.device(), c.in(0), c.in(1), c.out()); }
 
   template <class B, class T>
-    requires HasExcess<B, T>
+  requires HasExcess<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0), ds = c.grad_in(1);
     excess_backward(c.device(), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to, ds.beta(), ds.to);
@@ -46,6 +45,8 @@ struct excess_op {
 };
 
 template <class B, class T>
-var<T> excess(tape<B>& t, var<T> x, var<T> threshold) { return t.template apply<excess_op, T>({}, {x, threshold}); }
+var<T> excess(tape<B>& t, var<T> x, var<T> threshold) {
+  return t.template apply<excess_op, T>({}, {x, threshold});
+}
 
 }  // namespace mor1e::ops

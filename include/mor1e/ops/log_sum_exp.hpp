@@ -17,13 +17,11 @@ struct log_sum_exp_op {
   }
 
   template <class B, class T>
-    requires HasLogSumExp<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    log_sum_exp_forward(c.device(), c.in(0), c.out());
-  }
+  requires HasLogSumExp<B, T>
+  static void forward(call<B, T> c, const attributes&) { log_sum_exp_forward(c.device(), c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasLogSumExp<B, T>
+  requires HasLogSumExp<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     log_sum_exp_backward(c.device(), c.in(0), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
@@ -44,6 +42,8 @@ struct log_sum_exp_op {
 };
 
 template <class B, class T>
-var<T> log_sum_exp(tape<B>& t, var<T> x) { return t.template apply<log_sum_exp_op, T>({}, {x}); }
+var<T> log_sum_exp(tape<B>& t, var<T> x) {
+  return t.template apply<log_sum_exp_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

@@ -17,13 +17,11 @@ struct normalise_sum_op {
   }
 
   template <class B, class T>
-    requires HasNormaliseSum<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    normalise_sum_forward(c.device(), c.in(0), c.out());
-  }
+  requires HasNormaliseSum<B, T>
+  static void forward(call<B, T> c, const attributes&) { normalise_sum_forward(c.device(), c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasNormaliseSum<B, T>
+  requires HasNormaliseSum<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     normalise_sum_backward(c.device(), c.in(0), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
@@ -44,6 +42,8 @@ struct normalise_sum_op {
 };
 
 template <class B, class T>
-var<T> normalise_sum(tape<B>& t, var<T> x) { return t.template apply<normalise_sum_op, T>({}, {x}); }
+var<T> normalise_sum(tape<B>& t, var<T> x) {
+  return t.template apply<normalise_sum_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

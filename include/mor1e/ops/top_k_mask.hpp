@@ -18,12 +18,13 @@ struct top_k_mask_op {
 
   static signature shape(const attributes& a, operands in) {
     check(a.k >= 1 && a.k <= in[0].cols, label, "no ", a.k, " largest of ", describe("x", in[0]));
-    check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one instance a row: ", describe("x", in[0]), ", ", describe("instances", in[1]));
+    check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one instance a row: ", describe("x", in[0]), ", ",
+          describe("instances", in[1]));
     return {.outputs = {{in[0].rows, in[0].cols}}, .cheap = true};
   }
 
   template <class B, class T>
-    requires HasRouting<B, T>
+  requires HasRouting<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     top_k_mask(c.device(), a.k, c.in(0), c.template in_as<std::int32_t>(1), c.out());
   }
@@ -34,7 +35,9 @@ struct top_k_mask_op {
   }
 
   static std::vector<op_case<top_k_mask_op>> cases() {
-    const auto live = [](index_t rows) { return case_input{.rows = rows, .cols = 1, .integers = std::vector<std::int32_t>(std::size_t(rows), 0)}; };
+    const auto live = [](index_t rows) {
+      return case_input{.rows = rows, .cols = 1, .integers = std::vector<std::int32_t>(std::size_t(rows), 0)};
+    };
     return {{.name = "one", .inputs = {{1, 1}, live(1)}},
             {.name = "some", .attributes = {3}, .inputs = {{5, 7}, live(5)}},
             {.name = "all", .attributes = {7}, .inputs = {{5, 7}, live(5)}},

@@ -14,9 +14,9 @@
 namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) sum_e w_e B_e A_e x,  w = max(p - tau, 0) divided by its sum,  p = softmax(R x),
-/// tau = threshold sigmoid(t x).  Liu and Luo 2024: 8 experts of rank 32 on q, k, v and o, threshold 1 / experts, which the
-/// likeliest expert never misses, and Switch's loss with weight 0.001 over the experts that are used; alpha 16 is our choice.
-/// A, R and t start uniform in +-1/sqrt(in), B at zero. t is the last row of the router.
+/// tau = threshold sigmoid(t x).  Liu and Luo 2024: 8 experts of rank 32 on q, k, v and o, threshold 1 / experts, which
+/// the likeliest expert never misses, and Switch's loss with weight 0.001 over the experts that are used; alpha 16 is
+/// our choice. A, R and t start uniform in +-1/sqrt(in), B at zero. t is the last row of the router.
 struct adamole {
   int experts = 8;
   int rank = 32;
@@ -35,7 +35,8 @@ struct adamole {
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
     return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, router_rows(), [&](var<T> routed) {
       const var<T> logits = ops::columns(t, routed, 0, experts), p = ops::softmax(t, logits);
-      const var<T> tau = ops::scale(t, ops::sigmoid(t, ops::columns(t, routed, experts, 1)), threshold == 0 ? 1.0 / experts : threshold);
+      const var<T> tau = ops::scale(t, ops::sigmoid(t, ops::columns(t, routed, experts, 1)),
+                                    threshold == 0 ? 1.0 / experts : threshold);
       const var<T> above = ops::excess(t, p, tau);
       if (step.training && losses.any()) {
         // Room for every token: 1 where there is a weight.

@@ -32,9 +32,9 @@ struct adapter_spec {
 
 /// The names `preset` knows.
 MOR1E_INLINE std::vector<std::string> method_names();
-/// A method by name, with its own defaults and targets: "lora", "mor1e" (the release's constants and gates), "mor1e-paper",
-/// "molora", "sira", these with "-release" (as the baselines of MoR1E's release were run), "loramoe", "hydralora", "adamole".
-/// Throws `value_error` listing the names.
+/// A method by name, with its own defaults and targets: "lora", "mor1e" (the release's constants and gates),
+/// "mor1e-paper", "molora", "sira", these with "-release" (as the baselines of MoR1E's release were run), "loramoe",
+/// "hydralora", "adamole". Throws `value_error` listing the names.
 MOR1E_INLINE adapter_spec preset(const std::string& name);
 /// "lora", "mor1e", "molora", ...: the family of the method, whatever its options.
 MOR1E_INLINE std::string family(const adapter_spec& spec);

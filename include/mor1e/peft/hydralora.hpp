@@ -7,8 +7,9 @@
 
 namespace mor1e::peft {
 
-/// z = W x + (alpha / rank) sum_e p_e B_e A x,  p = softmax(R x), A shared.  Tian et al. 2024: 4 heads of rank 4, alpha 32,
-/// on gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero. lora_B holds the heads side by side.
+/// z = W x + (alpha / rank) sum_e p_e B_e A x,  p = softmax(R x), A shared.  Tian et al. 2024: 4 heads of rank 4, alpha
+/// 32, on gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero. lora_B holds the heads side by
+/// side.
 struct hydralora {
   int experts = 4;
   int rank = 4;
@@ -25,7 +26,8 @@ struct hydralora {
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, slot_order::shared}, x, linears, experts, [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
+    return mixture_gates(t, {experts, rank, slot_order::shared}, x, linears, experts,
+                         [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
   }
   template <class B, class T>
   var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {

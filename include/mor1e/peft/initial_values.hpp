@@ -23,9 +23,12 @@ template <class T>
 void fill_start(view<T> w, start how, std::uint64_t key) {
   const double bound = 1 / std::sqrt(double(w.cols));
   for (index_t i = 0; i < w.size(); ++i) {
-    if (how == start::zero) w[i] = 0;
-    else if (how == start::uniform) w[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
-    else w[i] = T(0.02 * rng({key, std::uint64_t(i)}).normal());
+    if (how == start::zero)
+      w[i] = 0;
+    else if (how == start::uniform)
+      w[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+    else
+      w[i] = T(0.02 * rng({key, std::uint64_t(i)}).normal());
   }
 }
 

@@ -9,8 +9,9 @@ namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Dou et al. 2023: 8 experts of rank 4, alpha 32, on
 /// gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero.
-/// Its own loss of balance weighs the experts' mass by the kind of the task, which a step does not know: `losses.variation`
-/// is that loss for tasks of one kind. The script that was released trains without it, and so does the default.
+/// Its own loss of balance weighs the experts' mass by the kind of the task, which a step does not know:
+/// `losses.variation` is that loss for tasks of one kind. The script that was released trains without it, and so does
+/// the default.
 struct loramoe {
   int experts = 8;
   int rank = 4;
@@ -26,7 +27,8 @@ struct loramoe {
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts, [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
+    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts,
+                         [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
   }
   template <class B, class T>
   var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {

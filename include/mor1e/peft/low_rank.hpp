@@ -34,7 +34,8 @@ class stored_adapter : public nn::adapter<B, T> {
 template <class B, class T, Method M>
 class low_rank_adapter final : public stored_adapter<B, T> {
  public:
-  /// `targeted[p]`: linear p is adapted. `key` seeds V and R, which start as the method says; U and the extra parameters are zero.
+  /// `targeted[p]`: linear p is adapted. `key` seeds V and R, which start as the method says; U and the extra
+  /// parameters are zero.
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
     const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
     require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ", slots);
@@ -44,7 +45,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
-    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
+    down_ =
+        std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
     start of_products = start::uniform, of_router = start::zero;
     if constexpr (requires { method_.products_start(); }) of_products = method_.products_start();
     if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
@@ -94,7 +96,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       param<B, T>& up = *up_[part++];
       out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
-      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
+      if (routers)
+        out.push_back(
+            {names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
       for (auto& e : extra_) {
         const index_t width = e->size() / linears;
         out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p * width, 1, width}, true});

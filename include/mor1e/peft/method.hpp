@@ -42,8 +42,10 @@ concept Method = requires(const M& m) {
 /// Rows of V of one linear: the products a method reads.
 template <Method M>
 int down_rows(const M& m) {
-  if constexpr (requires { m.down_rows(); }) return m.down_rows();
-  else return m.slots();
+  if constexpr (requires { m.down_rows(); })
+    return m.down_rows();
+  else
+    return m.slots();
 }
 
 }  // namespace mor1e::peft

@@ -26,11 +26,14 @@ constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "i
 
 /// The logits of linear p in what `gates` is given: the products of all linears, then `rows` logits of each.
 template <class B, class T>
-var<T> logits_of(tape<B>& t, var<T> x, int linears, int rows, int p) { return ops::columns(t, x, x.cols - index_t(linears - p) * rows, rows); }
+var<T> logits_of(tape<B>& t, var<T> x, int linears, int rows, int p) {
+  return ops::columns(t, x, x.cols - index_t(linears - p) * rows, rows);
+}
 
 /// Every linear's products V^T x times its experts' weights [T, experts], which `weights(logits)` makes of its router.
 template <class B, class T, class Weights>
-var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x, int linears, int router_rows, const Weights& weights) {
+var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x, int linears, int router_rows,
+                     const Weights& weights) {
   std::vector<var<T>> parts;
   for (int p = 0; p < linears; ++p) {
     const var<T> products = ops::columns(t, x, index_t(p) * s.products(), s.products());
@@ -49,14 +52,18 @@ var<T> dense_weights(tape<B>& t, const router_losses& losses, var<T> logits, nn:
   return p;
 }
 
-/// Entropy and mean weight of each expert under softmax(logits), for the log; `router_rows` may hold more than the logits.
+/// Entropy and mean weight of each expert under softmax(logits), for the log; `router_rows` may hold more than the
+/// logits.
 template <class B, class T>
-var<T> mixture_statistics(tape<B>& t, var<T> x, int linears, int experts, int router_rows, nn::step_context<B, T>& step) {
+var<T> mixture_statistics(tape<B>& t, var<T> x, int linears, int experts, int router_rows,
+                          nn::step_context<B, T>& step) {
   std::vector<var<T>> logits;
-  for (int p = 0; p < linears; ++p) logits.push_back(ops::columns(t, logits_of(t, x, linears, router_rows, p), 0, experts));
+  for (int p = 0; p < linears; ++p)
+    logits.push_back(ops::columns(t, logits_of(t, x, linears, router_rows, p), 0, experts));
   const std::size_t own = logits.size();
   for (std::size_t p = 0; p < own; ++p) logits.push_back(logits[p]);  // the op skips as many products
-  return ops::router_statistics(t, {.parts = linears, .experts = experts}, ops::concat_columns<B, T>(t, logits), step.instances);
+  return ops::router_statistics(t, {.parts = linears, .experts = experts}, ops::concat_columns<B, T>(t, logits),
+                                step.instances);
 }
 
 /// alpha / rank, or 1 where alpha is 0.

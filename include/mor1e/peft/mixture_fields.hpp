@@ -30,7 +30,8 @@ template <>
 inline constexpr mixture_name name_of<adamole> = {"adamole", "ADAMOLE"};
 
 template <class M>
-concept Mixture = name_of<std::remove_const_t<M>>.family != nullptr;
+concept Mixture = name_of<std::remove_const_t<M>>
+.family != nullptr;
 
 /// f(key, field) for every hyperparameter; `M` may be const.
 template <Mixture M, class F>

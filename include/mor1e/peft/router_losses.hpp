@@ -15,8 +15,8 @@
 namespace mor1e::peft {
 
 /// Weights of the losses; 0 leaves one out. p = softmax(logits) [tokens, E], S live tokens in a group, c_e of them sent
-/// to expert e (constant in the backward), m_e = mean of p_e. The mean over groups is weighted by their tokens; over the
-/// micro-batches of a step, by theirs.
+/// to expert e (constant in the backward), m_e = mean of p_e. The mean over groups is weighted by their tokens; over
+/// the micro-batches of a step, by theirs.
 struct router_losses {
   double gshard = 0;     ///< (1/E) sum_e (c_e / S) m_e.  Lepikhin et al. 2020
   double balance = 0;    ///< E sum_e f_e m_e, f_e = c_e / sum c: 1 when balanced.  Switch, Fedus et al. 2021
@@ -30,10 +30,11 @@ struct router_losses {
 
 /// Leaves the losses of one router in `step` while training. `chosen` [tokens, E] is 1 where a token is sent.
 template <class B, class T>
-void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, var<T> p, var<T> chosen, backend::token_group group,
-                       nn::step_context<B, T>& step) {
+void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, var<T> p, var<T> chosen,
+                       backend::token_group group, nn::step_context<B, T>& step) {
   if (!step.training || !weigh.any()) return;
-  require<value_error>(bool(step.token_scale), "router losses: this step does not say how many tokens it has (token_scale)");
+  require<value_error>(bool(step.token_scale),
+                       "router losses: this step does not say how many tokens it has (token_scale)");
   const double experts = double(p.cols);
   var<T> sum;  // over the live tokens
   const auto add = [&](double weight, var<T> values) {

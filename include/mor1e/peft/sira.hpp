@@ -22,20 +22,20 @@ constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none"
 
 /// z = W x + (alpha / rank) sum_e w_e B_e A_e x, w the k largest of p = softmax(R x).  Zhu et al. 2023.
 ///
-/// While training an expert takes C = ceil(capacity k S / E) of the S tokens of a group, in their order, whatever the rank
-/// of the choice; the others lose it. Dead rows compete for nothing and get no update. At inference there is no limit: an
-/// answer must not depend on what is scored beside it. 16 experts and k 4 are the paper's; alpha, capacity, the weight of
-/// the loss and how weights are renormalised are our choices. The paper's dropout of gates is not built.
+/// While training an expert takes C = ceil(capacity k S / E) of the S tokens of a group, in their order, whatever the
+/// rank of the choice; the others lose it. Dead rows compete for nothing and get no update. At inference there is no
+/// limit: an answer must not depend on what is scored beside it. 16 experts and k 4 are the paper's; alpha, capacity,
+/// the weight of the loss and how weights are renormalised are our choices. The paper's dropout of gates is not built.
 struct sira {
   int experts = 16;
   int rank = 4;
   int k = 4;
-  double alpha = 16;          ///< 0: no factor alpha / rank
-  double capacity = 1.25;     ///< 0: no limit
+  double alpha = 16;       ///< 0: no factor alpha / rank
+  double capacity = 1.25;  ///< 0: no limit
   renormalise renorm = renormalise::topk;
   token_group group = token_group::instance;  ///< whose tokens compete for places: an instance's, or the batch's
   slot_order order = slot_order::block;
-  double gate_dropout = 0;    ///< must be 0
+  double gate_dropout = 0;  ///< must be 0
   start products = start::uniform;
   start router = start::normal;
   router_losses losses = {.gshard = 0.01};
@@ -43,8 +43,15 @@ struct sira {
   friend bool operator==(const sira&, const sira&) = default;
   /// As the baseline of Intuition-MoR1E was run: the 6 largest of 8 as they are, and nothing else.
   static sira release() {
-    return {.experts = 8, .rank = 4, .k = 6, .alpha = 0, .capacity = 0, .renorm = renormalise::none, .order = slot_order::tiled,
-            .router = start::zero, .losses = {}};
+    return {.experts = 8,
+            .rank = 4,
+            .k = 6,
+            .alpha = 0,
+            .capacity = 0,
+            .renorm = renormalise::none,
+            .order = slot_order::tiled,
+            .router = start::zero,
+            .losses = {}};
   }
 
   int slots() const { return experts * rank; }
@@ -77,7 +84,8 @@ struct sira {
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
     admit(x.cols);
-    return mixture_gates(t, {experts, rank, order}, x, linears, experts, [&](var<T> logits) { return weights(t, logits, step); });
+    return mixture_gates(t, {experts, rank, order}, x, linears, experts,
+                         [&](var<T> logits) { return weights(t, logits, step); });
   }
   template <class B, class T>
   var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {

@@ -71,7 +71,8 @@ class step_program {
 
   /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances.
   /// `loss_scale` and `token_scale`: 1 / number of targets, 1 / number of tokens of the whole step.
-  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale, double token_scale) {
+  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale,
+            double token_scale) {
     if (!plan_->bound_to(memory)) plan_->bind(memory);
     require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ", batch.answer_rows.size(), " answers and ",
                          batch.examples, " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ", size_.sequences);
@@ -139,9 +140,11 @@ class program_cache {
       : device_(&device), model_(&model), options_(options), memory_(device) {}
 
   /// The program for a batch, filled and ready to run. `token_scale` 0: the batch is the whole step.
-  step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale, double token_scale = 0) {
+  step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale,
+                              double token_scale = 0) {
     auto& program = of(size_of(batch));
-    program.fill(memory_.data(), batch, intuition, loss_scale, token_scale > 0 ? token_scale : 1.0 / double(std::max<index_t>(1, batch.live_rows)));
+    program.fill(memory_.data(), batch, intuition, loss_scale,
+                 token_scale > 0 ? token_scale : 1.0 / double(std::max<index_t>(1, batch.live_rows)));
     return program;
   }
   step_program<B, T>& of(batch_size size) {

@@ -17,18 +17,20 @@ void expert_slots_forward(cpu& device, const expert_slots_shape& s, view<const T
     const T *weight = w.row(i), *from = h.row(i);
     T* to = y.row(i);
     if (s.order == slot_order::tiled) {
-      for (index_t k = 0; k < rank; ++k) write_row(to + k * experts, experts, T(0), [=, f = from + k * experts](index_t e) { return weight[e] * f[e]; });
+      for (index_t k = 0; k < rank; ++k)
+        write_row(to + k * experts, experts, T(0), [=, f = from + k * experts](index_t e) { return weight[e] * f[e]; });
     } else {
       const index_t step = s.order == slot_order::shared ? 0 : rank;
-      for (index_t e = 0; e < experts; ++e) write_row(to + e * rank, rank, T(0), [we = weight[e], f = from + e * step](index_t k) { return we * f[k]; });
+      for (index_t e = 0; e < experts; ++e)
+        write_row(to + e * rank, rank, T(0), [we = weight[e], f = from + e * step](index_t k) { return we * f[k]; });
     }
   });
 }
 
 /// dw_e = sum over its slots of dy_j h_product(j), dh likewise with the weights; where their views are not empty.
 template <class T>
-void expert_slots_backward(cpu& device, const expert_slots_shape& s, view<const T> w, view<const T> h, view<const T> dy, T beta_w, view<T> dw, T beta_h,
-                           view<T> dh) {
+void expert_slots_backward(cpu& device, const expert_slots_shape& s, view<const T> w, view<const T> h, view<const T> dy,
+                           T beta_w, view<T> dw, T beta_h, view<T> dh) {
   const index_t experts = s.experts, rank = s.rank;
   const bool tiled = s.order == slot_order::tiled, shared = s.order == slot_order::shared;
   each_row(device, dy.rows, 2 * dy.cols, [&](index_t i) {
@@ -37,10 +39,12 @@ void expert_slots_backward(cpu& device, const expert_slots_shape& s, view<const 
       T* to = dw.row(i);
       if (tiled) {
         for (index_t k = 0; k < rank; ++k)
-          write_row(to, experts, k == 0 ? beta_w : T(1), [p = d + k * experts, q = from + k * experts](index_t e) { return p[e] * q[e]; });
+          write_row(to, experts, k == 0 ? beta_w : T(1),
+                    [p = d + k * experts, q = from + k * experts](index_t e) { return p[e] * q[e]; });
       } else {
         for (index_t e = 0; e < experts; ++e) {
-          const T sum = sum_row<T>(rank, [p = d + e * rank, q = from + (shared ? 0 : e * rank)](index_t k) { return p[k] * q[k]; });
+          const T sum = sum_row<T>(
+              rank, [p = d + e * rank, q = from + (shared ? 0 : e * rank)](index_t k) { return p[k] * q[k]; });
           to[e] = blend(sum, beta_w, to[e]);
         }
       }
@@ -48,10 +52,13 @@ void expert_slots_backward(cpu& device, const expert_slots_shape& s, view<const 
     if (!dh.empty()) {
       T* to = dh.row(i);
       if (tiled) {
-        for (index_t k = 0; k < rank; ++k) write_row(to + k * experts, experts, beta_h, [=, p = d + k * experts](index_t e) { return p[e] * weight[e]; });
+        for (index_t k = 0; k < rank; ++k)
+          write_row(to + k * experts, experts, beta_h,
+                    [=, p = d + k * experts](index_t e) { return p[e] * weight[e]; });
       } else {
         for (index_t e = 0; e < experts; ++e)
-          write_row(to + (shared ? 0 : e * rank), rank, shared && e > 0 ? T(1) : beta_h, [p = d + e * rank, we = weight[e]](index_t k) { return p[k] * we; });
+          write_row(to + (shared ? 0 : e * rank), rank, shared && e > 0 ? T(1) : beta_h,
+                    [p = d + e * rank, we = weight[e]](index_t k) { return p[k] * we; });
       }
     }
   });
@@ -73,10 +80,12 @@ void top_k_mask(cpu& device, int k, view<const T> x, view<const std::int32_t> in
   });
 }
 
-/// Of the chosen (1) in each column and group, the first C = ceil(factor choices S / experts) in the order of rows stay,
-/// S being the live rows of the group. `counts` [rows, experts + 1] is workspace. One thread: who comes first counts.
+/// Of the chosen (1) in each column and group, the first C = ceil(factor choices S / experts) in the order of rows
+/// stay, S being the live rows of the group. `counts` [rows, experts + 1] is workspace. One thread: who comes first
+/// counts.
 template <class T>
-void capacity_mask(cpu& device, const capacity_shape& s, view<const T> chosen, view<const std::int32_t> instances, view<T> y, view<T> counts) {
+void capacity_mask(cpu& device, const capacity_shape& s, view<const T> chosen, view<const std::int32_t> instances,
+                   view<T> y, view<T> counts) {
   check_index("capacity_mask", instances, counts.rows);
   fill(device, T(0), counts);
   for (index_t i = 0; i < y.rows; ++i)
@@ -102,7 +111,8 @@ void capacity_mask(cpu& device, const capacity_shape& s, view<const T> chosen, v
 /// y_i = mean of x over the live rows of i's group, + beta y_i; zeros for a dead row. `sums` [rows, columns + 1] is
 /// workspace. The sums are taken by one thread: a few numbers a row, in one order.
 template <class T>
-void group_mean(cpu& device, token_group group, view<const T> x, view<const std::int32_t> instances, T beta, view<T> y, view<T> sums) {
+void group_mean(cpu& device, token_group group, view<const T> x, view<const std::int32_t> instances, T beta, view<T> y,
+                view<T> sums) {
   check_index("group_mean", instances, sums.rows);
   fill(device, T(0), sums);
   for (index_t i = 0; i < x.rows; ++i)
@@ -123,8 +133,10 @@ void normalise_sum_forward(cpu& device, view<const T> x, view<T> y) {
   each_row(device, x.rows, x.cols, [&](index_t i) {
     const T* from = x.row(i);
     const T sum = sum_row<T>(x.cols, [=](index_t j) { return from[j]; });
-    if (sum > 0) write_row(y.row(i), y.cols, T(0), [=](index_t j) { return from[j] / sum; });
-    else std::fill_n(y.row(i), y.cols, T(0));
+    if (sum > 0)
+      write_row(y.row(i), y.cols, T(0), [=](index_t j) { return from[j] / sum; });
+    else
+      std::fill_n(y.row(i), y.cols, T(0));
   });
 }
 
@@ -133,9 +145,12 @@ template <class T>
 void normalise_sum_backward(cpu& device, view<const T> x, view<const T> y, view<const T> dy, T beta, view<T> dx) {
   each_row(device, x.rows, 2 * x.cols, [&](index_t i) {
     const T *from = x.row(i), *p = y.row(i), *d = dy.row(i);
-    const T sum = sum_row<T>(x.cols, [=](index_t j) { return from[j]; }), dot = sum_row<T>(x.cols, [=](index_t j) { return d[j] * p[j]; });
-    if (sum > 0) write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return (d[j] - dot) / sum; });
-    else write_row(dx.row(i), dx.cols, beta, [](index_t) { return T(0); });
+    const T sum = sum_row<T>(x.cols, [=](index_t j) { return from[j]; }),
+            dot = sum_row<T>(x.cols, [=](index_t j) { return d[j] * p[j]; });
+    if (sum > 0)
+      write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return (d[j] - dot) / sum; });
+    else
+      write_row(dx.row(i), dx.cols, beta, [](index_t) { return T(0); });
   });
 }
 
@@ -143,7 +158,8 @@ void normalise_sum_backward(cpu& device, view<const T> x, view<const T> y, view<
 template <class T>
 void excess_forward(cpu& device, view<const T> x, view<const T> s, view<T> y) {
   each_row(device, x.rows, x.cols, [&](index_t i) {
-    write_row(y.row(i), y.cols, T(0), [from = x.row(i), at = s[i]](index_t j) { return from[j] > at ? from[j] - at : T(0); });
+    write_row(y.row(i), y.cols, T(0),
+              [from = x.row(i), at = s[i]](index_t j) { return from[j] > at ? from[j] - at : T(0); });
   });
 }
 
@@ -171,7 +187,8 @@ void log_sum_exp_forward(cpu& device, view<const T> x, view<T> y) {
 template <class T>
 void log_sum_exp_backward(cpu& device, view<const T> x, view<const T> y, view<const T> dy, T beta, view<T> dx) {
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
-    write_row(dx.row(i), dx.cols, beta, [from = x.row(i), at = y[i], d = dy[i]](index_t j) { return d * math::exp(from[j] - at); });
+    write_row(dx.row(i), dx.cols, beta,
+              [from = x.row(i), at = y[i], d = dy[i]](index_t j) { return d * math::exp(from[j] - at); });
   });
 }
 

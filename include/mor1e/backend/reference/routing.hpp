@@ -18,8 +18,8 @@ void expert_slots_forward(reference&, const expert_slots_shape& s, view<const T>
 
 /// dw_e = sum over its slots of dy_j h_product(j), dh likewise with the weights; where their views are not empty.
 template <class T>
-void expert_slots_backward(reference& device, const expert_slots_shape& s, view<const T> w, view<const T> h, view<const T> dy, T beta_w, view<T> dw,
-                           T beta_h, view<T> dh) {
+void expert_slots_backward(reference& device, const expert_slots_shape& s, view<const T> w, view<const T> h,
+                           view<const T> dy, T beta_w, view<T> dw, T beta_h, view<T> dh) {
   if (!dw.empty()) rescale(device, beta_w, dw);
   if (!dh.empty()) rescale(device, beta_h, dh);
   for (index_t i = 0; i < dy.rows; ++i)
@@ -44,10 +44,11 @@ void top_k_mask(reference&, int k, view<const T> x, view<const std::int32_t> ins
   }
 }
 
-/// Of the chosen (1) in each column and group, the first C = ceil(factor choices S / experts) in the order of rows stay,
-/// S being the live rows of the group. `counts` [rows, experts + 1] is workspace.
+/// Of the chosen (1) in each column and group, the first C = ceil(factor choices S / experts) in the order of rows
+/// stay, S being the live rows of the group. `counts` [rows, experts + 1] is workspace.
 template <class T>
-void capacity_mask(reference& device, const capacity_shape& s, view<const T> chosen, view<const std::int32_t> instances, view<T> y, view<T> counts) {
+void capacity_mask(reference& device, const capacity_shape& s, view<const T> chosen, view<const std::int32_t> instances,
+                   view<T> y, view<T> counts) {
   check_index("capacity_mask", instances, counts.rows);
   fill(device, T(0), counts);
   for (index_t i = 0; i < y.rows; ++i)
@@ -62,9 +63,11 @@ void capacity_mask(reference& device, const capacity_shape& s, view<const T> cho
   }
 }
 
-/// y_i = mean of x over the live rows of i's group, + beta y_i; zeros for a dead row. `sums` [rows, columns + 1] is workspace.
+/// y_i = mean of x over the live rows of i's group, + beta y_i; zeros for a dead row. `sums` [rows, columns + 1] is
+/// workspace.
 template <class T>
-void group_mean(reference& device, token_group group, view<const T> x, view<const std::int32_t> instances, T beta, view<T> y, view<T> sums) {
+void group_mean(reference& device, token_group group, view<const T> x, view<const std::int32_t> instances, T beta,
+                view<T> y, view<T> sums) {
   check_index("group_mean", instances, sums.rows);
   fill(device, T(0), sums);
   for (index_t i = 0; i < x.rows; ++i)
