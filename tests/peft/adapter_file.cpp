@@ -178,7 +178,13 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
     json changed = config;
     changed["gate_dropout"] = 0.1;
     io::write_json(scratch / family / "adapter_config.json", changed);
-    check_refused(scratch / family, {"'gate_dropout': 0.1 is not supported"});
+    check_refused(scratch / family, {"gate_dropout", "0.1", "is not supported"});
+    if (config.contains("top_k")) {
+      changed = config;
+      changed["top_k"] = 4;
+      io::write_json(scratch / family / "adapter_config.json", changed);
+      check_refused(scratch / family, {"sira: 4 of 3 experts"});
+    }
     changed = config;
     changed["experts"] = 2'000'000'000;
     io::write_json(scratch / family / "adapter_config.json", changed);

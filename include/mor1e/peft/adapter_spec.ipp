@@ -28,11 +28,13 @@ class config_reader {
     bool fits = true;
     if constexpr (std::is_enum_v<Value>) {
       constexpr auto names = names_of(Value{});
-      const auto at = std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
+      const auto at =
+          std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
       require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", value.dump());
       to = Value(at - names.begin());
       return;
-    } else if constexpr (std::is_same_v<Value, bool>) fits = value.is_boolean();
+    } else if constexpr (std::is_same_v<Value, bool>)
+      fits = value.is_boolean();
     else if constexpr (std::is_unsigned_v<Value>) fits = value.is_number_unsigned();
     else if constexpr (std::is_integral_v<Value>) fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
     else if constexpr (std::is_arithmetic_v<Value>) fits = value.is_number();
@@ -104,16 +106,42 @@ void each_field(Method& m, F f) {
   f("gate_learning_rate_scale", m.gate_learning_rate_scale);
 }
 
+/// Writes the type and the fields of a mixture of low-rank experts; false if the method is none.
+template <class... Methods>
+bool write_mixture(const std::variant<Methods...>& from, nlohmann::json& out) {
+  return std::visit(
+      [&]<class M>(const M& method) {
+        if constexpr (Mixture<M>) {
+          out["peft_type"] = name_of<M>.type;
+          each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
+            if constexpr (std::is_enum_v<Value>)
+              out[key] = std::string(names_of(field)[std::size_t(field)]);
+            else
+              out[key] = field;
+          });
+        }
+        return Mixture<M>;
+      },
+      from);
+}
 /// Reads the fields of the mixture whose `peft_type` is `type`; false if no mixture is called so.
 template <class... Methods>
-bool read_mixture(const std::string& type, config_reader& from, const std::string& where, std::variant<Methods...>& to) {
+bool read_mixture(const std::string& type, config_reader& from, const std::string& where,
+                  std::variant<Methods...>& to) {
   const auto read = [&]<class M>(M method) {
     if constexpr (Mixture<M>) {
       if (type != name_of<M>.type) return false;
       each_mixture_field(method, [&](const char* key, auto& field) { from.read(key, field); });
-      require<io_error>(method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ", method.experts,
-                        " experts of rank ", method.rank);
-      if constexpr (requires { method.gate_dropout; }) from.expect("gate_dropout", {0.0});
+      require<io_error>(
+          method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ",
+          method.experts, " experts of rank ", method.rank);
+      if constexpr (requires { method.admit(0); }) {
+        try {
+          method.admit(0);
+        } catch (const value_error& e) {
+          throw io_error(text(where, ": ", e.what()));
+        }
+      }
       to = method;
       return true;
     }
@@ -184,7 +212,8 @@ inline void read_facts(const nlohmann::json& facts, adapter_record& record, cons
 }  // namespace detail
 
 MOR1E_INLINE std::vector<std::string> method_names() {
-  return {"lora", "mor1e", "mor1e-paper", "molora", "molora-release", "sira", "sira-release", "loramoe", "hydralora", "adamole"};
+  return {"lora", "mor1e",        "mor1e-paper", "molora",    "molora-release",
+          "sira", "sira-release", "loramoe",     "hydralora", "adamole"};
 }
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
@@ -204,10 +233,14 @@ MOR1E_INLINE adapter_spec preset(const std::string& name) {
 }
 
 MOR1E_INLINE std::string family(const adapter_spec& spec) {
-  return std::visit([]<class M>(const M&) -> std::string {
-    if constexpr (Mixture<M>) return name_of<M>.family;
-    else return std::is_same_v<M, lora> ? "lora" : "mor1e";
-  }, spec.method);
+  return std::visit(
+      []<class M>(const M&) -> std::string {
+        if constexpr (Mixture<M>)
+          return name_of<M>.family;
+        else
+          return std::is_same_v<M, lora> ? "lora" : "mor1e";
+      },
+      spec.method);
 }
 
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
@@ -219,17 +252,7 @@ MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
   if (const lora* method = std::get_if<lora>(&spec.method)) {
     out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
-  } else if (!std::holds_alternative<mor1e>(spec.method)) {
-    std::visit([&]<class M>(const M& method) {
-      if constexpr (Mixture<M>) {
-        out["peft_type"] = name_of<M>.type;
-        each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
-          if constexpr (std::is_enum_v<Value>) out[key] = std::string(names_of(field)[std::size_t(field)]);
-          else out[key] = field;
-        });
-      }
-    }, spec.method);
-  } else {
+  } else if (!detail::write_mixture(spec.method, out)) {
     out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
     detail::each_field(std::get<mor1e>(spec.method), [&](const char* key, const auto& field) { out[key] = field; });
   }
