@@ -115,7 +115,7 @@ bool write_mixture(const std::variant<Methods...>& from, nlohmann::json& out) {
           out["peft_type"] = name_of<M>.type;
           each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
             if constexpr (std::is_enum_v<Value>)
-              out[key] = std::string(names_of(field)[std::size_t(field)]);
+              out[key] = std::string(names_of(field).at(std::size_t(field)));
             else
               out[key] = field;
           });

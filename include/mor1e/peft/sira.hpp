@@ -24,8 +24,8 @@ constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none"
 ///
 /// While training an expert takes C = ceil(capacity k S / E) of the S tokens of a group, in their order, whatever the
 /// rank of the choice; the others lose it. Dead rows compete for nothing and get no update. At inference there is no
-/// limit: an answer must not depend on what is scored beside it. 16 experts and k 4 are the paper's; alpha, capacity,
-/// the weight of the loss and how weights are renormalised are our choices. The paper's dropout of gates is not built.
+/// limit: an answer must not depend on what is scored beside it. The paper has no code: experts, k, alpha, capacity, the
+/// weight of the loss and how weights are renormalised are our choices. Its dropout of gates is not built.
 struct sira {
   int experts = 16;
   int rank = 4;
@@ -65,6 +65,7 @@ struct sira {
   void admit(index_t) const {
     require<value_error>(k >= 1 && k <= experts, "sira: ", k, " of ", experts, " experts");
     require<value_error>(capacity >= 0, "sira: a capacity factor of ", capacity);
+    require<value_error>(group != token_group::token, "sira: tokens compete in an instance or in the batch");
     require<value_error>(gate_dropout == 0, "sira: gate_dropout ", gate_dropout, " is not supported, only 0");
   }
   /// The weights of the experts: logits [T, E] -> [T, E].
