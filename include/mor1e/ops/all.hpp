@@ -4,6 +4,7 @@
 #include "mor1e/ops/add.hpp"
 #include "mor1e/ops/attention.hpp"
 #include "mor1e/ops/attention_cached.hpp"
+#include "mor1e/ops/block_linear.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/cross_entropy.hpp"

@@ -98,6 +98,15 @@ void each_field(Method& m, F f) {
   f("gate_learning_rate_scale", m.gate_learning_rate_scale);
 }
 
+// Fields that came later: an adapter that does not name them was trained without.
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mor1e>
+void each_later_field(Method& m, F f) {
+  f("clusters", m.clusters);
+  f("intuition_before", m.before);
+  f("low_rank_router", m.low_rank_router);
+}
+
 // "all-linear" is what PEFT calls every linear but the head.
 inline nlohmann::json targets_of(const adapter_spec& spec) {
   return spec.targets.empty() ? nlohmann::json("all-linear") : nlohmann::json(spec.targets);
@@ -183,7 +192,9 @@ MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
     out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
   } else {
     out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
-    detail::each_field(std::get<mor1e>(spec.method), [&](const char* key, const auto& field) { out[key] = field; });
+    const auto write = [&](const char* key, const auto& field) { out[key] = field; };
+    detail::each_field(std::get<mor1e>(spec.method), write);
+    detail::each_later_field(std::get<mor1e>(spec.method), write);
   }
   out["target_modules"] = detail::targets_of(spec);
   out["seed"] = spec.seed;
@@ -203,6 +214,7 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
   } else if (type == "MOR1E") {
     mor1e method;
     detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+    detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
     spec.method = method;
     from.expect("gate_sharpness", {backend::gate_sharpness});
     from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});

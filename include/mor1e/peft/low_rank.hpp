@@ -45,11 +45,12 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     }
     const index_t linears = index_t(names_.size());
     down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (slots + method_.router_rows()), in});
-    const double bound = 1 / std::sqrt(double(in));
-    for (index_t i = 0; i < linears * slots * in; ++i) down_->value[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+    draw(down_->value.data(), linears * slots * in, key, in);
     for (const extra_parameter& e : method_.extra()) {
-      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears * e.width}));
+      const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
+      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, extents));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;
+      if (e.random) draw(extra_.back()->value.data(), extra_.back()->size(), stream_key(key, extra_.size()), e.width);
     }
   }
 
@@ -61,7 +62,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const std::span<const var<T>> extras(extra);
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    const var<T> projected = ops::linear(t, x, t.use(*down_), bias);
+    var<T> projected = ops::linear(t, x, t.use(*down_), bias);
+    if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
+      projected = method_.complete(t, projected, linears, extras, step);
     if constexpr (requires { method_.statistics(t, projected, linears, step); })
       if (step.routers)
         if (const var<T> values = method_.statistics(t, projected, linears, step)) {
@@ -91,9 +94,11 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
       if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
-      for (auto& e : extra_) {
-        const index_t width = e->size() / linears;
-        out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p * width, 1, width}, true});
+      const std::vector<extra_parameter> kinds = method_.extra();
+      for (std::size_t k = 0; k < kinds.size(); ++k) {
+        param<B, T>& e = *extra_[k];
+        const index_t each = e.size() / linears, width = kinds[k].width;
+        out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, {e.value.data() + p * each, each / width, width}, kinds[k].rows == 0});
       }
     }
     return out;
@@ -102,6 +107,12 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   const M& method() const { return method_; }
 
  private:
+  /// Uniform in +-1/sqrt(inputs).
+  static void draw(T* to, index_t count, std::uint64_t key, index_t inputs) {
+    const double bound = 1 / std::sqrt(double(inputs));
+    for (index_t i = 0; i < count; ++i) to[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+  }
+
   M method_;
   std::vector<std::string> names_;  ///< of the targeted linears
   std::unique_ptr<param<B, T>> down_;

@@ -9,12 +9,14 @@
 
 namespace mor1e::peft {
 
-/// A trained vector of a method beside its down and up projections: `width` values for each linear of the group, in one
-/// row for all of them.
+/// What a method trains beside its down and up projections: for each linear of the group a vector of `width` values, all of
+/// them in one row; or a matrix [rows, width], one below the other.
 struct extra_parameter {
   const char* name;
   double learning_rate_scale = 1;
   int width = 1;
+  int rows = 0;         ///< 0: a vector
+  bool random = false;  ///< starts uniform in +-1/sqrt(width) instead of zero
 };
 
 /// A method z_p = W_p x + scale U_p g_p, g = gates(V^T x, R x), on a group of linears p that read the same x.
@@ -25,8 +27,9 @@ struct extra_parameter {
 ///   extra()             further parameters
 ///   gates(tape, x, linears, extra, step)   [T, linears * (slots + router rows)] -> [T, linears * slots]
 /// `x` holds the products V^T x of all linears, then the logits R x of all linears; `extra` the extra parameters, in
-/// the order of extra(), each [1, linears * width]. Optional:
+/// the order of extra(), each [1, linears * width] or [linears * rows, width]. Optional:
 ///   bias(tape, extra)   [1, linears * (slots + router rows)], added to x; or empty
+///   complete(tape, x, linears, extra, step)   x with the logits as gates and statistics read them
 ///   statistics(tape, x, linears, step)   of the routers, for logs; or empty
 template <class M>
 concept Method = requires(const M& m) {
