@@ -27,6 +27,14 @@ std::optional<peft::any_method> method_of(const nlohmann::json& facts) {
   const std::string method = facts.at("method");
   if (method == "lora" || method == "rslora")
     return peft::lora{.rank = facts.at("r"), .alpha = facts.at("alpha"), .rank_stabilised = method == "rslora"};
+  if (method == "dora") return peft::dora{.rank = facts.at("r"), .alpha = facts.at("alpha")};
+  if (method == "mix")
+    return peft::mix_and_match{.r1 = facts.at("r1"),
+                               .r2 = facts.at("r2"),
+                               .c_token = facts.at("c_token"),
+                               .c_intuition = facts.at("c_intuition"),
+                               .learned_gates = facts.at("preset") == "release",
+                               .update_scale = facts.at("scale")};
   if (method != "mor1e") return {};
   return peft::mor1e{.experts = facts.at("experts"),
                      .c_token = facts.at("c_token"),
@@ -44,6 +52,7 @@ std::optional<peft::any_method> method_of(const nlohmann::json& facts) {
 std::string fixture_name(std::string name) {
   name = name.substr(name.find('.') + 1);
   if (name == "router.bias") return "router_bias";
+  if (name == "lora_magnitude_vector") return "magnitude";
   return name.substr(0, name.find('.'));
 }
 
@@ -105,11 +114,14 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   }
 
   // Weights w of the experts: the gates of products that are all one, without the gate of the whole.
-  if constexpr (requires { method.experts; })
+  if constexpr (requires { method.intuition; })
     if (file.find("slot_weights")) {
-      Method bare = method;
+      // Of a mix the pairs are the experts.
+      peft::mor1e bare;
+      if constexpr (requires { method.pairs(); }) bare = method.pairs();
+      else bare = method;
       const auto& p = set.parameters();
-      const index_t n = method.experts;
+      const index_t n = bare.experts;
       tape<B> again(device, recording::forward);
       nn::step_context<B, T> context;
       context.instances = again.template input<std::int32_t>(of.matrix());
@@ -120,7 +132,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
         if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
       var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
       const std::span<const var<T>> extras(extra);
-      const var<T> projected = bare.complete(again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
+      const var<T> projected = method.complete(again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
       const view<T> values = again.value(projected);
       for (index_t i = 0; i < values.rows; ++i) std::fill_n(values.row(i), n, T(1));
       tensor<T> weights = again.read(bare.gates(again, projected, 1, std::span<const var<T>>(extra), context));

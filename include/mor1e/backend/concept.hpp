@@ -94,6 +94,22 @@ concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T bet
   rank1_gates_statistics(b, s, x, of, y);
 };
 
+template <class B, class T>
+concept HasRowNorms = requires(B b, view<const T> x, view<T> y) { updated_row_norms(b, x, x, x, y); };
+
+template <class B, class T>
+concept HasScaleColumns = requires(B b, T s, view<const T> x, view<T> y) {
+  scale_columns(b, x, x, x, s, y);
+  scale_columns_gradient(b, x, x, x, s, y);
+};
+
+/// Sums and copies along the middle of columns [outer, copies, inner]
+template <class B, class T>
+concept HasFold = requires(B b, index_t n, T s, view<const T> x, view<T> y) {
+  fold_columns(b, n, n, x, s, y);
+  spread_columns(b, n, n, x, s, y);
+};
+
 /// y = a b + beta y
 template <class B, class T>
 concept HasMultiply = requires(B b, T s, view<const T> x, view<T> y) { multiply(b, x, x, s, y); };

@@ -75,13 +75,22 @@ class projection_group {
   var<T> adapted(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
     return ops::adapted_linear<B, T>(t, x, frozen(t), biases(t), gates, ups, scale);
   }
-
- private:
+  /// The same without the bias, which `bias` gives: [1, sum of outputs], or empty.
+  var<T> adapted_without_bias(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
+    return ops::adapted_linear<B, T>(t, x, frozen(t), {}, gates, ups, scale);
+  }
+  var<T> bias(tape<B>& t) const {
+    const std::vector<var<T>> all = biases(t);
+    return all.empty() ? var<T>{} : all.size() == 1 ? all.front() : ops::concat_columns<B, T>(t, all);
+  }
+  /// The weights of the parts, which are frozen.
   std::vector<frozen_var> frozen(tape<B>& t) const {
     std::vector<frozen_var> out;
     for (const auto& p : parts_) out.push_back(t.frozen(p.w.values()));
     return out;
   }
+
+ private:
   std::vector<var<T>> biases(tape<B>& t) const {
     std::vector<var<T>> out;
     for (const auto& p : parts_)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <concepts>
 #include <initializer_list>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -98,6 +99,22 @@ void each_field(Method& m, F f) {
   f("gate_learning_rate_scale", m.gate_learning_rate_scale);
 }
 
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+void each_field(Method& m, F f) {
+  f("r1", m.r1);
+  f("r2", m.r2);
+  f("factorised", m.factorised);
+  f("c_token", m.c_token);
+  f("c_intuition", m.c_intuition);
+  f("learned_gates", m.learned_gates);
+  f("use_router", m.router);
+  f("use_intuition", m.intuition);
+  f("scale", m.update_scale);
+  f("gate_learning_rate_scale", m.gate_learning_rate_scale);
+  f("clusters", m.clusters);
+}
+
 // Fields that came later: an adapter that does not name them was trained without.
 template <class Method, class F>
   requires std::same_as<std::remove_const_t<Method>, mor1e>
@@ -106,6 +123,18 @@ void each_later_field(Method& m, F f) {
   f("intuition_before", m.before);
   f("low_rank_router", m.low_rank_router);
 }
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+void each_later_field(Method&, F) {}
+
+/// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
+inline bool stored_as_lora(const any_method& method) { return std::holds_alternative<lora>(method) || std::holds_alternative<dora>(method); }
+inline lora lora_of(const any_method& method) {
+  const dora* with_magnitudes = std::get_if<dora>(&method);
+  return with_magnitudes ? with_magnitudes->update() : std::get<lora>(method);
+}
+inline const char* type_of(const mor1e&) { return "MOR1E"; }
+inline const char* type_of(const mix_and_match&) { return "MIX_AND_MATCH"; }
 
 // "all-linear" is what PEFT calls every linear but the head.
 inline nlohmann::json targets_of(const adapter_spec& spec) {
@@ -113,13 +142,15 @@ inline nlohmann::json targets_of(const adapter_spec& spec) {
 }
 
 /// Every key of PEFT 0.21, those we do not set at its defaults.
-inline nlohmann::json lora_config(const lora& method) {
+inline nlohmann::json lora_config(const any_method& any) {
+  const lora method = lora_of(any);
   nlohmann::json c;
   for (const char* key : {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules", "kasa_config",
                           "layer_replication", "layers_pattern", "layers_to_transform", "lora_ga_config", "megatron_config", "modules_to_save",
                           "monteclora_config", "revision", "target_parameters", "trainable_token_indices", "use_bdlora", "velora_config"})
     c[key] = nullptr;
-  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora"}) c[key] = false;
+  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) c[key] = false;
+  c["use_dora"] = std::holds_alternative<dora>(any);
   for (const char* key : {"alpha_pattern", "loftq_config", "rank_pattern"}) c[key] = nlohmann::json::object();
   c["bias"] = "none";
   c["inference_mode"] = true;
@@ -137,8 +168,10 @@ inline nlohmann::json lora_config(const lora& method) {
   return c;
 }
 
-inline lora read_lora(config_reader& from) {
+inline any_method read_lora(config_reader& from) {
   lora method;
+  bool magnitudes = false;
+  from.read_if("use_dora", magnitudes);
   from.read("r", method.rank);
   from.read("lora_alpha", method.alpha);
   from.read_if("use_rslora", method.rank_stabilised);
@@ -147,6 +180,7 @@ inline lora read_lora(config_reader& from) {
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
   from.ignore({"lora_dropout", "peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised};
   return method;
 }
 
@@ -168,34 +202,49 @@ inline void read_facts(const nlohmann::json& facts, adapter_record& record, cons
 
 }  // namespace detail
 
-MOR1E_INLINE std::vector<std::string> method_names() { return {"lora", "mor1e", "mor1e-paper"}; }
+MOR1E_INLINE std::vector<std::string> method_names() { return {"lora", "rslora", "dora", "mor1e", "mor1e-paper", "mix", "mix-paper"}; }
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
   if (name == "lora") return {.method = lora{}};
+  if (name == "rslora") return {.method = lora{.rank_stabilised = true}};
+  if (name == "dora") return {.method = dora{}};
   if (name == "mor1e") return {.method = mor1e{}};
   if (name == "mor1e-paper") return {.method = mor1e::paper()};
+  if (name == "mix") return {.method = mix_and_match{}};
+  if (name == "mix-paper") return {.method = mix_and_match::paper()};
   std::string known;
   for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
   throw value_error(text("method '", name, "' is not known (", known, ")"));
 }
 
-MOR1E_INLINE std::string family(const adapter_spec& spec) { return std::holds_alternative<lora>(spec.method) ? "lora" : "mor1e"; }
+MOR1E_INLINE std::string family(const adapter_spec& spec) {
+  static constexpr const char* names[] = {"lora", "mor1e", "dora", "mix"};
+  static_assert(std::size(names) == std::variant_size_v<any_method>);
+  return names[spec.method.index()];
+}
 
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
-  const mor1e* mixture = std::get_if<mor1e>(&spec.method);
-  return mixture && mixture->intuition;
+  return std::visit([](const auto& method) {
+    if constexpr (requires { method.intuition; }) return method.intuition;
+    else return false;
+  }, spec.method);
 }
 
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
-  if (const lora* method = std::get_if<lora>(&spec.method)) {
-    out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
-  } else {
-    out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
-    const auto write = [&](const char* key, const auto& field) { out[key] = field; };
-    detail::each_field(std::get<mor1e>(spec.method), write);
-    detail::each_later_field(std::get<mor1e>(spec.method), write);
+  if (detail::stored_as_lora(spec.method)) {
+    const lora method = detail::lora_of(spec.method);
+    out = {{"peft_type", "LORA"}, {"r", method.rank}, {"lora_alpha", method.alpha}, {"use_rslora", method.rank_stabilised}};
+    if (std::holds_alternative<dora>(spec.method)) out["use_dora"] = true;
   }
+  std::visit([&](const auto& method) {
+    if constexpr (requires { detail::type_of(method); }) {
+      out = {{"peft_type", detail::type_of(method)}, {"gate_sharpness", backend::gate_sharpness}};
+      const auto write = [&](const char* key, const auto& field) { out[key] = field; };
+      detail::each_field(method, write);
+      detail::each_later_field(method, write);
+    }
+  }, spec.method);
   out["target_modules"] = detail::targets_of(spec);
   out["seed"] = spec.seed;
   return out;
@@ -211,15 +260,18 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
   from.ignore(detail::descriptive_keys);
   if (type == "LORA") {
     spec.method = detail::read_lora(from);
-  } else if (type == "MOR1E") {
-    mor1e method;
-    detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
-    detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
-    spec.method = method;
-    from.expect("gate_sharpness", {backend::gate_sharpness});
-    from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
   } else {
-    throw io_error(text(where, ": peft_type '", type, "' is not supported (LORA and MOR1E are)"));
+    const auto read_mixture = [&](auto method) {
+      if (type != detail::type_of(method)) return false;
+      detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+      detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
+      spec.method = method;
+      from.expect("gate_sharpness", {backend::gate_sharpness});
+      from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
+      return true;
+    };
+    if (!read_mixture(mor1e{}) && !read_mixture(mix_and_match{}))
+      throw io_error(text(where, ": peft_type '", type, "' is not supported (LORA, MOR1E and MIX_AND_MATCH are)"));
   }
   from.finish();
   return spec;
@@ -227,8 +279,8 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
 
 MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
   nlohmann::json out;
-  if (const lora* method = std::get_if<lora>(&record.spec.method)) {
-    out = detail::lora_config(*method);
+  if (detail::stored_as_lora(record.spec.method)) {
+    out = detail::lora_config(record.spec.method);
     out["target_modules"] = detail::targets_of(record.spec);
   } else {
     out = to_json(record.spec);
@@ -244,7 +296,7 @@ MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
 
 MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record) {
   std::map<std::string, std::string> out{{"format", "pt"}};
-  if (std::holds_alternative<lora>(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
+  if (detail::stored_as_lora(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
   return out;
 }
 
@@ -253,7 +305,7 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   out.spec = spec_from_json(config, where);
   if (config.contains("base_model_name_or_path") && config.at("base_model_name_or_path").is_string())
     out.base_model = config.at("base_model_name_or_path").get<std::string>();
-  if (std::holds_alternative<lora>(out.spec.method)) {
+  if (detail::stored_as_lora(out.spec.method)) {
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
     const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);

@@ -1,15 +1,18 @@
 // The adapter of every low-rank method: two skinny products around the method's gates.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/peft/method.hpp"
+#include "mor1e/peft/row_magnitudes.hpp"
 
 namespace mor1e::peft {
 
@@ -35,17 +38,18 @@ template <class B, class T, Method M>
 class low_rank_adapter final : public stored_adapter<B, T> {
  public:
   /// `targeted[p]`: linear p is adapted. `key` seeds V: uniform in +-1/sqrt(in); U, R and the extra parameters are zero.
-  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
-    const index_t slots = method_.slots(), in = base.inputs();
-    require<value_error>(slots >= 1, base.parts().front().name, ": an update of rank ", slots);
+  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key)
+      : method_(std::move(method)), magnitudes_(base, targeted) {
+    const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
+    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ", std::min(slots, downs));
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
       up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
-    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (slots + method_.router_rows()), in});
-    draw(down_->value.data(), linears * slots * in, key, in);
+    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
+    draw(down_->value.data(), linears * downs * in, key, in);
     for (const extra_parameter& e : method_.extra()) {
       const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
       extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, extents));
@@ -72,7 +76,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
           step.routers->push_back({names_.front(), values});
         }
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
-    return base.adapted(t, x, gates, ups, method_.scale());
+    if constexpr (LearnsMagnitudes<M>)
+      return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_), ups, method_.scale());
+    else return base.adapted(t, x, gates, ups, method_.scale());
   }
 
   std::vector<param<B, T>*> parameters() override {
@@ -80,20 +86,28 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (auto& u : up_)
       if (u->size()) out.push_back(u.get());
     for (auto& e : extra_) out.push_back(e.get());
+    if constexpr (LearnsMagnitudes<M>)
+      for (std::size_t p = 0; p < up_.size(); ++p)
+        if (up_[p]->size()) out.push_back(&magnitudes_.of(p));
     return out;
   }
 
   std::vector<parameter_view<B, T>> views() override {
     std::vector<parameter_view<B, T>> out;
-    const index_t slots = method_.slots(), routers = method_.router_rows(), linears = index_t(names_.size());
+    const index_t downs = down_rows(method_), routers = method_.router_rows(), linears = index_t(names_.size());
     const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
     std::size_t part = 0;
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
-      param<B, T>& up = *up_[part++];
-      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
+      param<B, T>& up = *up_[part];
+      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
-      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
+      if constexpr (LearnsMagnitudes<M>) {
+        param<B, T>& m = magnitudes_.of(part);
+        out.push_back({m.name, &m, {m.value.data(), 1, m.size()}, true});
+      }
+      ++part;
+      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
       const std::vector<extra_parameter> kinds = method_.extra();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
         param<B, T>& e = *extra_[k];
@@ -118,6 +132,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::unique_ptr<param<B, T>> down_;
   std::vector<std::unique_ptr<param<B, T>>> up_;  ///< one a linear of the group; no columns where it is not targeted
   std::vector<std::unique_ptr<param<B, T>>> extra_;
+  [[no_unique_address]] std::conditional_t<LearnsMagnitudes<M>, row_magnitudes<B, T>, no_magnitudes> magnitudes_;
 };
 
 }  // namespace mor1e::peft

@@ -21,7 +21,7 @@ struct extra_parameter {
 
 /// A method z_p = W_p x + scale U_p g_p, g = gates(V^T x, R x), on a group of linears p that read the same x.
 /// It is a plain struct of hyperparameters with
-///   slots()             rank of the update of one linear: columns of U_p, rows of V_p
+///   slots()             rank of the update of one linear: columns of U_p, and rows of V_p
 ///   router_rows()       rows of the router of one linear; 0: no router
 ///   scale()             the multiplier of the update
 ///   extra()             further parameters
@@ -29,7 +29,10 @@ struct extra_parameter {
 /// `x` holds the products V^T x of all linears, then the logits R x of all linears; `extra` the extra parameters, in
 /// the order of extra(), each [1, linears * width] or [linears * rows, width]. Optional:
 ///   bias(tape, extra)   [1, linears * (slots + router rows)], added to x; or empty
+///   down_rows()         rows of V_p, if they are not as many as slots()
+///   admit(inputs)       throws `value_error` for what must not be built on linears with so many inputs together
 ///   complete(tape, x, linears, extra, step)   x with the logits as gates and statistics read them
+///   learns_magnitudes   true: y = b + (m / n) (z - b), see row_magnitudes
 ///   statistics(tape, x, linears, step)   of the routers, for logs; or empty
 template <class M>
 concept Method = requires(const M& m) {
@@ -38,5 +41,15 @@ concept Method = requires(const M& m) {
   { m.scale() } -> std::convertible_to<double>;
   { m.extra() } -> std::convertible_to<std::vector<extra_parameter>>;
 };
+
+template <class M>
+concept LearnsMagnitudes = requires { requires M::learns_magnitudes; };
+
+/// Rows of V_p: products V^T x of one linear.
+template <Method M>
+int down_rows(const M& method) {
+  if constexpr (requires { method.down_rows(); }) return method.down_rows();
+  else return method.slots();
+}
 
 }  // namespace mor1e::peft
