@@ -41,7 +41,7 @@ struct finetune_options {
   train::schedule_settings schedule;
   index_t max_length = 2048, micro_batch = 0, train_limit = 0, checkpoint_every = 20, eval_limit = 100, eval_every = 0;
   int rank = 32, experts = 32, clusters = 0, r1 = 4, r2 = 8;
-  double alpha = 16, gate_rate = 0;
+  double alpha = 16, gate_rate = 0, dropout = 0;
   bool truncate = false, recompute = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false, factorised = false;
 };
 
@@ -57,6 +57,11 @@ void add_options(CLI::App& app, finetune_options& o) {
     };
   };
   const auto positive = number(false), not_negative = number(true);
+  const auto rate = [](const std::string& written) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(written.c_str(), &end);
+    return end != written.c_str() && *end == 0 && value >= 0 && value < 1 ? "" : "'" + written + "' is no rate in [0, 1)";
+  };
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy");
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one");
   app.add_option("--method", o.method, "lora, rslora, dora, mor1e, mor1e-paper, mix or mix-paper")->capture_default_str();
@@ -66,6 +71,7 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")->capture_default_str();
   app.add_option("--rank", o.rank, "of lora and dora")->check(count)->capture_default_str();
   app.add_option("--alpha", o.alpha, "of lora and dora: the update is multiplied by alpha / rank")->check(positive)->capture_default_str();
+  app.add_option("--dropout", o.dropout, "of lora and dora: part of the adapters' input that is dropped in training")->check(rate)->capture_default_str();
   app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
   app.add_option("--r1", o.r1, "of mix: input vectors")->check(count)->capture_default_str();
   app.add_option("--r2", o.r2, "of mix: output vectors")->check(count)->capture_default_str();
@@ -125,7 +131,7 @@ peft::adapter_spec spec_of(const CLI::App& app, const finetune_options& o, doubl
   // The gates are sigmoid(100 a): at the rate of the matrices they would saturate within tens of steps.
   const double gate_scale = (app.count("--gate-rate") ? o.gate_rate : train::release_gate_rate) / learning_rate;
   if (auto* lora = std::get_if<peft::lora>(&spec.method)) {
-    lora->rank = o.rank, lora->alpha = o.alpha;
+    lora->rank = o.rank, lora->alpha = o.alpha, lora->dropout = o.dropout;
   } else if (auto* mor1e = std::get_if<peft::mor1e>(&spec.method)) {
     mor1e->experts = o.experts;
     if (o.no_router) mor1e->router = false;
@@ -134,7 +140,7 @@ peft::adapter_spec spec_of(const CLI::App& app, const finetune_options& o, doubl
     mor1e->before = o.intuition_before, mor1e->low_rank_router = o.low_rank_router;
     mor1e->gate_learning_rate_scale = gate_scale;
   } else if (auto* dora = std::get_if<peft::dora>(&spec.method)) {
-    dora->rank = o.rank, dora->alpha = o.alpha;
+    dora->rank = o.rank, dora->alpha = o.alpha, dora->dropout = o.dropout;
   } else if (auto* mix = std::get_if<peft::mix_and_match>(&spec.method)) {
     mix->r1 = o.r1, mix->r2 = o.r2, mix->factorised = o.factorised;
     if (o.no_router) mix->router = false;
@@ -216,6 +222,8 @@ void settle(finetune_options& o) {
   require<value_error>(o.resume.empty() || plain(o.resume) == plain(o.out), "--resume ", o.resume, " and --out ", o.out, " differ; a run goes on in its own folder");
   require<value_error>(!o.model.empty() && !o.data.empty(), "--model and --data are needed");
   require<value_error>(o.answer.empty() || o.answer == "letter" || o.answer == "text", "--answer ", o.answer, " is neither letter nor text");
+  const std::string family = peft::family(peft::preset(o.method));
+  require<value_error>(o.dropout == 0 || family == "lora" || family == "dora", "--dropout is of lora and dora, not of ", o.method);
   if (!o.wording.empty()) texts::find_template(o.wording);
   if (o.order.empty()) o.order = o.data == "suite" ? "round-robin" : "shuffled";
   if (o.intuition.empty()) o.intuition = o.model == models::toy_name ? models::toy_name : "minilm";
@@ -272,7 +280,7 @@ void finetune(const CLI::App& app, finetune_options o) {
   options.adam.learning_rate = schedule.learning_rate;
   options.adam.weight_decay = schedule.weight_decay;
   options.clip = schedule.clip;
-  options.program = {.recompute = o.recompute, .statistics = peft::family(spec) != "lora" && peft::family(spec) != "dora", .clusters = intuitive ? o.clusters : 0};
+  options.program = {.recompute = o.recompute, .statistics = peft::family(spec) != "lora" && peft::family(spec) != "dora", .dropout = o.dropout > 0, .seed = o.common.seed, .clusters = intuitive ? o.clusters : 0};
   if (limit) {
     if (saved) {  // what fitted is kept, so that the resumed run is the same
       const nlohmann::json advice = saved->settings.value("advice", nlohmann::json::object());

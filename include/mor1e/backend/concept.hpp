@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/attention_shape.hpp"
@@ -92,6 +93,11 @@ concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T bet
   rank1_gates_forward(b, s, x, x, of, x, x, y);
   rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
   rank1_gates_statistics(b, s, x, of, y);
+};
+
+template <class B, class T>
+concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+  dropout(b, s, x, of, of, of, beta, y);
 };
 
 template <class B, class T>

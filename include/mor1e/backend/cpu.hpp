@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/backend/cpu/attention.hpp"
+#include "mor1e/backend/cpu/dropout.hpp"
 #include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/fold.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"

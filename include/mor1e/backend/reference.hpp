@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/backend/reference/attention.hpp"
+#include "mor1e/backend/reference/dropout.hpp"
 #include "mor1e/backend/reference/elementwise.hpp"
 #include "mor1e/backend/reference/fold.hpp"
 #include "mor1e/backend/reference/gemm.hpp"

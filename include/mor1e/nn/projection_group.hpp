@@ -59,6 +59,13 @@ class projection_group {
   }
   adapter<B, T>* attached() const { return adapter_; }
 
+  /// Puts another frozen weight of the same size in the place of that of part p; returns what was there.
+  weight<B, T> exchange(std::size_t p, weight<B, T> w) {
+    require<shape_error>(w.rows() == parts_[p].w.rows() && w.cols() == parts_[p].w.cols(), parts_[p].name, ": a weight [", w.rows(), ", ", w.cols(),
+                         "] for one of [", parts_[p].w.rows(), ", ", parts_[p].w.cols(), "]");
+    return std::exchange(parts_[p].w, std::move(w));
+  }
+
   var<T> forward(tape<B>& t, var<T> x, step_context<B, T>& step) const {
     return adapter_ ? adapter_->forward(t, x, *this, step) : base(t, x);
   }

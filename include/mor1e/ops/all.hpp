@@ -8,6 +8,7 @@
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/cross_entropy.hpp"
+#include "mor1e/ops/dropout.hpp"
 #include "mor1e/ops/embedding.hpp"
 #include "mor1e/ops/fold_columns.hpp"
 #include "mor1e/ops/frozen_embedding.hpp"

@@ -157,7 +157,7 @@ inline nlohmann::json lora_config(const any_method& any) {
   c["init_lora_weights"] = true;
   c["lora_alpha"] = method.alpha;
   if (method.alpha == double(std::int64_t(method.alpha))) c["lora_alpha"] = std::int64_t(method.alpha);
-  c["lora_dropout"] = 0.0;
+  c["lora_dropout"] = method.dropout;
   c["megatron_core"] = "megatron.core";
   c["peft_type"] = "LORA";
   c["peft_version"] = "0.21.2";
@@ -175,12 +175,13 @@ inline any_method read_lora(config_reader& from) {
   from.read("r", method.rank);
   from.read("lora_alpha", method.alpha);
   from.read_if("use_rslora", method.rank_stabilised);
+  from.read_if("lora_dropout", method.dropout);
   from.expect("bias", {"none"});
   // The other ways to initialise take something out of the base weights.
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
-  from.ignore({"lora_dropout", "peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
-  if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised};
+  from.ignore({"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised, method.dropout};
   return method;
 }
 
@@ -236,6 +237,7 @@ MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
     const lora method = detail::lora_of(spec.method);
     out = {{"peft_type", "LORA"}, {"r", method.rank}, {"lora_alpha", method.alpha}, {"use_rslora", method.rank_stabilised}};
     if (std::holds_alternative<dora>(spec.method)) out["use_dora"] = true;
+    if (method.dropout > 0) out["lora_dropout"] = method.dropout;
   }
   std::visit([&](const auto& method) {
     if constexpr (requires { detail::type_of(method); }) {

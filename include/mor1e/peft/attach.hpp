@@ -49,6 +49,11 @@ class adapter_set {
     return out;
   }
 
+  /// f(group, adapter) for each
+  template <class F>
+  void each(F f) {
+    for (std::size_t i = 0; i < groups_.size(); ++i) f(*groups_[i], *adapters_[i]);
+  }
   std::vector<param<B, T>*> parameters() {
     std::vector<param<B, T>*> out;
     for (auto& a : adapters_)

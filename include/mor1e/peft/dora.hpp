@@ -12,10 +12,11 @@ struct dora {
   int rank = 8;
   double alpha = 8;
   bool rank_stabilised = false;
+  double dropout = 0;  ///< in training, of the input of A alone: the scaling of the base is exact
   static constexpr bool learns_magnitudes = true;  ///< see row_magnitudes
 
   friend bool operator==(const dora&, const dora&) = default;
-  lora update() const { return {rank, alpha, rank_stabilised}; }
+  lora update() const { return {rank, alpha, rank_stabilised, dropout}; }
   int slots() const { return rank; }
   int router_rows() const { return 0; }
   double scale() const { return update().scale(); }

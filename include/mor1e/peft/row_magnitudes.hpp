@@ -42,6 +42,16 @@ class row_magnitudes {
     return ops::scale_columns(t, z, m.size() == 1 ? m.front() : ops::concat_columns<B, T>(t, m), n, base.bias(t));
   }
 
+  /// W -> rows of the learned lengths, for linear p of the group.
+  void rescale(std::size_t p, view<T> w) const {
+    for (index_t i = 0; i < w.rows; ++i) {
+      double sum = 0;
+      for (index_t j = 0; j < w.cols; ++j) sum += double(w(i, j)) * double(w(i, j));
+      const double factor = sum > 0 ? double(values_[p]->value[i]) / std::sqrt(sum) : 1;
+      for (index_t j = 0; j < w.cols; ++j) w(i, j) = T(double(w(i, j)) * factor);
+    }
+  }
+
   /// The parameter of linear p of the group.
   param<B, T>& of(std::size_t p) { return *values_[p]; }
 

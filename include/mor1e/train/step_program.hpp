@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mor1e/autodiff/plan.hpp"
+#include "mor1e/core/rng.hpp"
 #include "mor1e/data/packing.hpp"
 #include "mor1e/models/language_model.hpp"
 
@@ -33,6 +34,8 @@ struct program_options {
   bool recompute = false;        ///< run each block again before its backward
   bool recompute_cheap = true;   ///< run row kernels again rather than keep their outputs
   bool statistics = false;       ///< collect router statistics
+  bool dropout = false;          ///< give the step random numbers; only in training
+  std::uint64_t seed = 0;        ///< of these
   index_t clusters = 0;          ///< columns of the intuition; 0: the method uses none
 };
 
@@ -48,6 +51,10 @@ class step_program {
     step_.answer_rows = t.template input<std::int32_t>(size.answers, 1);
     step_.targets = t.template input<std::int32_t>(size.answers, 1);
     step_.loss_scale = t.template input<T>(1, 1);
+    if (options.training && options.dropout) {
+      step_.examples = t.template input<std::int32_t>(size.rows, 1);
+      step_.draw = t.template input<std::int32_t>(1, 2);
+    }
     if (options.clusters) step_.intuition = t.template input<T>(size.sequences, options.clusters);
     step_.training = options.training;
     step_.recompute = options.recompute;
@@ -65,8 +72,9 @@ class step_program {
   std::size_t bytes() const { return plan_->bytes(); }
   plan<B>& steps() { return *plan_; }
 
-  /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances.
-  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
+  /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances; `draw` is the
+  /// key of the step's random numbers.
+  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale, std::uint64_t draw = 0) {
     if (!plan_->bound_to(memory)) plan_->bind(memory);
     require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ", batch.answer_rows.size(), " answers and ",
                          batch.examples, " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ", size_.sequences);
@@ -77,6 +85,12 @@ class step_program {
     plan_->fill(step_.targets, column(batch.targets));
     const T scale = T(loss_scale);
     plan_->fill(step_.loss_scale, view<const T>(&scale, 1, 1));
+
+    if (step_.draw) {
+      const std::int32_t halves[] = {std::int32_t(std::uint32_t(draw)), std::int32_t(std::uint32_t(draw >> 32))};
+      plan_->fill(step_.draw, view<const std::int32_t>(halves, 1, 2));
+      plan_->fill(step_.examples, column(batch.instances));
+    }
 
     sequence_of_.assign(std::size_t(size_.rows), -1);
     if (step_.intuition) felt_.assign(std::size_t(size_.sequences * step_.intuition.cols), T(0));
@@ -132,7 +146,7 @@ class program_cache {
   /// The program for a batch, filled and ready to run.
   step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
     auto& program = of(size_of(batch));
-    program.fill(memory_.data(), batch, intuition, loss_scale);
+    program.fill(memory_.data(), batch, intuition, loss_scale, draw_);
     return program;
   }
   step_program<B, T>& of(batch_size size) {
@@ -144,6 +158,8 @@ class program_cache {
     memory_.reserve(at->second->bytes());
     return *at->second;
   }
+  /// From here on the random numbers of optimiser step `step`.
+  void draw_for(std::int64_t step) { draw_ = stream_key(options_.seed, step); }
   const program_options& options() const { return options_; }
   std::size_t bytes() const { return memory_.size(); }
 
@@ -152,6 +168,7 @@ class program_cache {
   models::language_model<B, T>* model_;
   program_options options_;
   slab<B> memory_;
+  std::uint64_t draw_ = 0;
   std::vector<std::pair<batch_size, std::unique_ptr<step_program<B, T>>>> programs_;
 };
 
