@@ -19,7 +19,8 @@ namespace {
 struct account_options {
   program::common_options common;
   std::string model, method = "mor1e";
-  int rank = 32, experts = 32;
+  int rank = 32, experts = 32, r1 = 4, r2 = 8;
+  bool factorised = false;
   std::vector<std::string> targets;
 };
 
@@ -40,6 +41,7 @@ void account(const CLI::App& app, const account_options& o) {
         }
         if constexpr (requires { method.experts; })
           if (app.count("--experts")) method.experts = o.experts;
+        if constexpr (requires { method.factorised; }) method.r1 = o.r1, method.r2 = o.r2, method.factorised = o.factorised;
       },
       spec.method);
 
@@ -77,6 +79,9 @@ int main(int argc, char** argv) {
             ->check(CLI::PositiveNumber)
             ->capture_default_str();
         app.add_option("--experts", options.experts, "of a mixture")->check(CLI::PositiveNumber);
+        app.add_option("--r1", options.r1, "of mix: input vectors")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--r2", options.r2, "of mix: output vectors")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_flag("--factorised", options.factorised, "mix with routers of r1 + r2 rows");
         app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
       },
       [&] { account(*parsed, options); });

@@ -17,6 +17,7 @@
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/merge.hpp"
 #include "mor1e/peft/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
 

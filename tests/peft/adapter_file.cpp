@@ -123,7 +123,7 @@ TEST_CASE("every preset survives the way through JSON") {
     spec.seed = 7;
     const json there = peft::to_json(spec);
     CHECK(peft::spec_from_json(there, "there") == spec);
-    CHECK(name.starts_with(peft::family(spec)));
+    CHECK(name.find(peft::family(spec)) != std::string::npos);
   }
   // Every field away from its default; the ablations exclude each other, so one at a time.
   for (const peft::mor1e& method : {peft::mor1e{.experts = 3, .c_token = 5, .c_intuition = 6, .learned_gates = false, .router = false, .update_scale = 2,
@@ -136,8 +136,8 @@ TEST_CASE("every preset survives the way through JSON") {
   CHECK_FALSE(peft::uses_intuition(peft::preset("lora")));
   CHECK(peft::uses_intuition(peft::preset("mor1e-paper")));
   CHECK_THROWS_WITH_AS(peft::preset("vera"),
-                       "method 'vera' is not known (lora, mor1e, mor1e-paper, molora, molora-release, sira, "
-                       "sira-release, loramoe, hydralora, adamole)",
+                       "method 'vera' is not known (lora, rslora, dora, mor1e, mor1e-paper, mix, mix-paper, molora, "
+                       "molora-release, sira, sira-release, loramoe, hydralora, adamole)",
                        value_error);
 }
 
@@ -253,7 +253,7 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
         }) == doctest::Approx(2));
 
   const std::vector<std::pair<const char*, json>> refused = {
-      {"use_dora", true}, {"bias", "all"}, {"lora_bias", true}, {"fan_in_fan_out", true}, {"rank_pattern", {{"q_proj", 8}}},
+      {"bias", "all"}, {"lora_bias", true}, {"fan_in_fan_out", true}, {"rank_pattern", {{"q_proj", 8}}},
       {"alpha_pattern", {{"q_proj", 8}}}, {"modules_to_save", {"lm_head"}}, {"init_lora_weights", "pissa"}, {"layers_to_transform", {0}},
       {"exclude_modules", {"o_proj"}}, {"layer_replication", {{0, 1}}}, {"trainable_token_indices", {1}}, {"target_parameters", {"a"}},
       {"use_qalora", true}, {"a_key_of_the_future", 1}};
@@ -262,6 +262,9 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
     write_changed(folder, [&](json& c) { c[option.first] = option.second; });
     check_refused(folder, {text("'", option.first, "'"), option.second.dump(), "is not supported"});
   }
+  // Understood, but then the tensors of LoRA are not all.
+  write_changed(folder, [](json& c) { c["use_dora"] = true; });
+  check_refused(folder, {"lora_magnitude_vector"});
   write_changed(folder, [](json& c) { c["target_modules"] = "model.*q_proj"; });
   check_refused(folder, {"'target_modules'", "regular expression", "model.*q_proj"});
   write_changed(folder, [](json& c) { c["target_modules"] = {"q_proj", "embed_tokens"}; });

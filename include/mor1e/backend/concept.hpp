@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/transpose.hpp"
@@ -93,6 +94,27 @@ concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T bet
   rank1_gates_forward(b, s, x, x, of, x, x, y);
   rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
   rank1_gates_statistics(b, s, x, of, y);
+};
+
+template <class B, class T>
+concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+  dropout(b, s, x, of, of, of, beta, y);
+};
+
+template <class B, class T>
+concept HasRowNorms = requires(B b, view<const T> x, view<T> y) { updated_row_norms(b, x, x, x, y); };
+
+template <class B, class T>
+concept HasScaleColumns = requires(B b, T s, view<const T> x, view<T> y) {
+  scale_columns(b, x, x, x, s, y);
+  scale_columns_gradient(b, x, x, x, s, y);
+};
+
+/// Sums and copies along the middle of columns [outer, copies, inner]
+template <class B, class T>
+concept HasFold = requires(B b, index_t n, T s, view<const T> x, view<T> y) {
+  fold_columns(b, n, n, x, s, y);
+  spread_columns(b, n, n, x, s, y);
 };
 
 template <class B, class T>

@@ -37,6 +37,8 @@ struct step_context {
   var<std::int32_t> positions;    ///< [rows, 1], from 0 in each sequence
   var<std::int32_t> segments;     ///< [sequences, 5], see core/segment.hpp
   var<std::int32_t> instances;    ///< [rows, 1], row of `intuition` of each token; -1 for dead rows
+  var<std::int32_t> examples;     ///< [rows, 1], number of each token's example in its step, however it is packed; empty without dropout
+  var<std::int32_t> draw;         ///< [1, 2], halves of the key of this step's random numbers; empty: nothing is dropped
   var<T> intuition;               ///< [instances, clusters]; empty for methods without
   var<std::int32_t> answer_rows;  ///< [answers, 1], rows whose next token is a target; -1 for none
   var<std::int32_t> targets;      ///< [answers, 1], the token that follows; -1 ignored

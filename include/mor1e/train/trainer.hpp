@@ -57,6 +57,7 @@ class trainer {
     for (const auto& batch : micro_batches) report.targets += batch.live_targets, report.tokens += batch.live_rows;
     require<value_error>(report.targets > 0, "trainer: a step without a target token");
     for (auto* p : parameters_) p->clear_gradient();
+    programs_.draw_for(adam_.steps());
     for (const auto& batch : micro_batches) {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       report.loss += times_ ? program.run(*times_) : program.run();
