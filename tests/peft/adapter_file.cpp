@@ -262,6 +262,10 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
     write_changed(folder, [&](json& c) { c[option.first] = option.second; });
     check_refused(folder, {text("'", option.first, "'"), option.second.dump(), "is not supported"});
   }
+  for (const double rate : {1.0, -0.1, 2.5}) {
+    write_changed(folder, [&](json& c) { c["lora_dropout"] = rate; });
+    check_refused(folder, {"'lora_dropout' is "});
+  }
   // Understood, but then the tensors of LoRA are not all.
   write_changed(folder, [](json& c) { c["use_dora"] = true; });
   check_refused(folder, {"lora_magnitude_vector"});
@@ -356,4 +360,35 @@ TEST_CASE("a mixture without its intuition is refused") {
   CHECK_NOTHROW(peft::save_adapter(folder, set, record));
   const auto other = load_base();
   CHECK_FALSE(peft::uses_intuition(peft::load_adapter(*other, folder).record.spec));
+}
+
+TEST_CASE("mixes, DoRA and the options of MoR1E come back, and sizes that make no sense are refused") {
+  const testing::temporary_folder scratch;
+  const std::vector<peft::any_method> methods{
+      peft::lora{2, 3, true, 0.25}, peft::dora{2, 3, true, 0.25},
+      peft::mor1e{.experts = 4, .clusters = 6, .before = true}, peft::mor1e{.experts = 6, .low_rank_router = true},
+      peft::mix_and_match{.r1 = 2, .r2 = 3, .factorised = true, .c_token = 2, .c_intuition = 3, .learned_gates = false, .update_scale = 0.5, .clusters = 4}};
+  int number = 0;
+  for (const peft::any_method& method : methods) {
+    const auto model = load_base(), other = load_base();
+    peft::adapter_record record;
+    record.spec = {.method = method, .targets = {"down_proj", "q_proj"}, .seed = 4};
+    record.intuition = {{"embedder", "minilm"}};
+    const std::filesystem::path folder = scratch / std::to_string(number++);
+    CAPTURE(folder.string());
+    auto set = peft::attach(*model, record.spec);
+    randomise(set);
+    peft::save_adapter(folder, set, record);
+    auto loaded = peft::load_adapter(*other, folder);
+    CHECK(same_values(set, loaded.set));
+    CHECK(loaded.record.spec == record.spec);
+    const json config = io::read_json(folder / "adapter_config.json");
+    for (const auto& [key, value] : std::vector<std::pair<const char*, json>>{{"clusters", -1}, {"clusters", 2'000'000'000}, {"r1", 0}, {"r2", 2'000'000'000}}) {
+      if (!config.contains(key)) continue;
+      json changed = config;
+      changed[key] = value;
+      io::write_json(folder / "adapter_config.json", changed);
+      check_refused(folder, {value.dump()});
+    }
+  }
 }

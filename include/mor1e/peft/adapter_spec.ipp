@@ -49,6 +49,8 @@ class config_reader {
     if (config_.contains(key) && !config_.at(key).is_null()) read(key, to);
     known_.push_back(key);
   }
+  /// The value of `key`, which was read, is one that makes sense.
+  void check(const char* key, bool holds) const { require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : ""); }
   void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
   /// The key may be missing, off, or one of `values`.
   void expect(const char* key, std::initializer_list<nlohmann::json> values) {
@@ -141,6 +143,8 @@ inline lora lora_of(const any_method& method) {
   const dora* with_magnitudes = std::get_if<dora>(&method);
   return with_magnitudes ? with_magnitudes->update() : std::get<lora>(method);
 }
+/// No folder makes us allocate for more.
+inline constexpr int most_experts = 1 << 20;
 inline const char* type_of(const mor1e&) { return "MOR1E"; }
 inline const char* type_of(const mix_and_match&) { return "MIX_AND_MATCH"; }
 
@@ -233,6 +237,7 @@ inline any_method read_lora(config_reader& from) {
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
   from.ignore({"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  from.check("lora_dropout", method.dropout >= 0 && method.dropout < 1);
   if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised, method.dropout};
   return method;
 }
@@ -338,6 +343,10 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
       if (type != detail::type_of(method)) return false;
       detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
       detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
+      require<io_error>(method.clusters >= 0 && method.clusters <= detail::most_experts, where, ": 'clusters' is ", method.clusters);
+      if constexpr (requires { method.r1; })
+        require<io_error>(method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where, ": ", method.r1, " x ",
+                          method.r2, " pairs");
       spec.method = method;
       from.expect("gate_sharpness", {backend::gate_sharpness});
       from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
