@@ -19,7 +19,8 @@ namespace {
 struct account_options {
   program::common_options common;
   std::string model, method = "mor1e";
-  int rank = 32, experts = 32;
+  int rank = 32, experts = 32, r1 = 4, r2 = 8;
+  bool factorised = false;
   std::vector<std::string> targets;
 };
 
@@ -32,16 +33,24 @@ nlohmann::json config_of(const std::string& model) {
 void account(const CLI::App& app, const account_options& o) {
   const models::backbone base = models::backbone_of(config_of(o.model), o.model);
   peft::adapter_spec spec = peft::preset(o.method);
-  std::visit([&](auto& method) {
-    if constexpr (requires { method.rank; }) method.rank = o.rank;
-    if constexpr (requires { method.experts; }) if (app.count("--experts")) method.experts = o.experts;
-  }, spec.method);
+  std::visit(
+      [&](auto& method) {
+        if constexpr (requires { method.rank; }) {
+          const bool mixture = requires { method.experts; };
+          if (!mixture || app.count("--rank")) method.rank = o.rank;
+        }
+        if constexpr (requires { method.experts; })
+          if (app.count("--experts")) method.experts = o.experts;
+        if constexpr (requires { method.factorised; }) method.r1 = o.r1, method.r2 = o.r2, method.factorised = o.factorised;
+      },
+      spec.method);
 
   peft::method_cost cost;
   std::int64_t linears = 0;
   for (const models::linear_shape& l : base.linears) {
     const std::string last = l.name.substr(l.name.rfind('.') + 1);
-    if (!o.targets.empty() && std::find(o.targets.begin(), o.targets.end(), last) == o.targets.end()) continue;
+    const std::vector<std::string>& targets = o.targets.empty() ? spec.targets : o.targets;
+    if (!targets.empty() && std::find(targets.begin(), targets.end(), last) == targets.end()) continue;
     linears += base.layers;
     for (std::int64_t i = 0; i < base.layers; ++i) cost = cost + peft::cost_on(spec, l.inputs, l.outputs);
   }
@@ -66,8 +75,13 @@ int main(int argc, char** argv) {
         parsed = &app;
         app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();
         app.add_option("--method", options.method, "lora, mor1e, ...")->capture_default_str();
-        app.add_option("--rank", options.rank, "of lora")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--rank", options.rank, "of lora, or of each expert")
+            ->check(CLI::PositiveNumber)
+            ->capture_default_str();
         app.add_option("--experts", options.experts, "of a mixture")->check(CLI::PositiveNumber);
+        app.add_option("--r1", options.r1, "of mix: input vectors")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_option("--r2", options.r2, "of mix: output vectors")->check(CLI::PositiveNumber)->capture_default_str();
+        app.add_flag("--factorised", options.factorised, "mix with routers of r1 + r2 rows");
         app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
       },
       [&] { account(*parsed, options); });

@@ -40,9 +40,9 @@ struct finetune_options {
   std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition, wording, answer, order, memory, prefix;
   train::schedule_settings schedule;
   index_t max_length = 2048, micro_batch = 0, train_limit = 0, checkpoint_every = 20, eval_limit = 100, eval_every = 0;
-  int rank = 32, experts = 32, clusters = 0;
-  double alpha = 16, gate_rate = 0;
-  bool truncate = false, recompute = false, no_router = false, no_intuition = false;
+  int rank = 32, experts = 32, clusters = 0, r1 = 4, r2 = 8;
+  double alpha = 16, gate_rate = 0, dropout = 0;
+  bool truncate = false, recompute = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false, factorised = false;
 };
 
 void add_options(CLI::App& app, finetune_options& o) {
@@ -57,22 +57,35 @@ void add_options(CLI::App& app, finetune_options& o) {
     };
   };
   const auto positive = number(false), not_negative = number(true);
+  const auto rate = [](const std::string& written) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(written.c_str(), &end);
+    return end != written.c_str() && *end == 0 && value >= 0 && value < 1 ? "" : "'" + written + "' is no rate in [0, 1)";
+  };
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy");
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one");
-  app.add_option("--method", o.method, "lora, mor1e or mor1e-paper")->capture_default_str();
+  app.add_option("--method", o.method, fmt::format("{}", fmt::join(peft::method_names(), ", ")))->capture_default_str();
   app.add_option("--out", o.out, "folder of the run");
   app.add_option("--resume", o.resume, "folder of a run to go on with; an empty one starts from the beginning");
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
   app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")->capture_default_str();
-  app.add_option("--rank", o.rank, "of lora")->check(count)->capture_default_str();
-  app.add_option("--alpha", o.alpha, "of lora: the update is multiplied by alpha / rank")->check(positive)->capture_default_str();
-  app.add_option("--experts", o.experts, "of mor1e")->check(count)->capture_default_str();
-  app.add_option("--clusters", o.clusters, "of the intuition; the number of experts unless given")->check(count);
+  app.add_option("--rank", o.rank, "of lora and dora; of each expert of molora, sira, ...")->check(count)->capture_default_str();
+  app.add_option("--alpha", o.alpha, "of lora, dora, molora, ...: the update is multiplied by alpha / rank")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--dropout", o.dropout, "of lora and dora: part of the adapters' input that is dropped in training")->check(rate)->capture_default_str();
+  app.add_option("--experts", o.experts, "of a mixture")->check(count)->capture_default_str();
+  app.add_option("--r1", o.r1, "of mix: input vectors")->check(count)->capture_default_str();
+  app.add_option("--r2", o.r2, "of mix: output vectors")->check(count)->capture_default_str();
+  app.add_flag("--factorised", o.factorised, "mix with routers of r1 + r2 rows instead of r1 r2");
+  app.add_option("--clusters", o.clusters, "of the intuition; the number of experts (pairs of a mix) unless given. Another number weighs the experts through a learned map")->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
   app.add_option("--intuition", o.intuition, "embedder: minilm (the default), a BERT folder, toy (the default of the toy model); or random, category, none");
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
-  app.add_flag("--no-router", o.no_router, "mor1e with the intuition alone");
+  app.add_flag("--no-router", o.no_router, "mor1e with the intuition alone; so mix");
   app.add_flag("--no-intuition", o.no_intuition, "mor1e with the router alone");
+  app.add_flag("--intuition-before", o.intuition_before, "mor1e with the intuition inside the router's softmax");
+  app.add_flag("--low-rank-router", o.low_rank_router, "mor1e with a router that reads the experts' products instead of the input");
   app.add_option("--gate-rate", o.gate_rate, "learning rate of mor1e's gates (release: 5e-5)")->check(not_negative);
   app.add_option("--batch", o.schedule.batch, "examples of a step")->check(count);
   app.add_option("--micro-batch", o.micro_batch, "tokens of one pass, at least those of the longest example; does not change the result")->check(count)->default_str("2048 or longest");
@@ -112,19 +125,40 @@ train::schedule_settings schedule_of(const CLI::App& app, const finetune_options
 peft::adapter_spec spec_of(const CLI::App& app, const finetune_options& o, double learning_rate) {
   peft::adapter_spec spec = peft::preset(o.method);
   spec.seed = o.common.seed;
+  if (!o.targets.empty()) spec.targets.clear();
   for (std::size_t at = 0; at < o.targets.size();) {
     const std::size_t comma = std::min(o.targets.find(',', at), o.targets.size());
     spec.targets.push_back(o.targets.substr(at, comma - at));
     at = comma + 1;
   }
+  std::visit(
+      [&](auto& method) {  // what was given, on top of the preset of a mixture of low-rank experts
+        if constexpr (requires { method.losses; }) {
+          if (app.count("--experts")) method.experts = o.experts;
+          if (app.count("--rank")) method.rank = o.rank;
+          if (app.count("--alpha")) method.alpha = o.alpha;
+        }
+      },
+      spec.method);
+  // The gates are sigmoid(100 a): at the rate of the matrices they would saturate within tens of steps.
+  const double gate_scale = (app.count("--gate-rate") ? o.gate_rate : train::release_gate_rate) / learning_rate;
   if (auto* lora = std::get_if<peft::lora>(&spec.method)) {
-    lora->rank = o.rank, lora->alpha = o.alpha;
+    lora->rank = o.rank, lora->alpha = o.alpha, lora->dropout = o.dropout;
   } else if (auto* mor1e = std::get_if<peft::mor1e>(&spec.method)) {
     mor1e->experts = o.experts;
     if (o.no_router) mor1e->router = false;
     if (o.no_intuition || o.intuition == "none") mor1e->intuition = false;
-    // The gates are sigmoid(100 a): at the rate of the matrices they would saturate within tens of steps.
-    mor1e->gate_learning_rate_scale = (app.count("--gate-rate") ? o.gate_rate : train::release_gate_rate) / learning_rate;
+    if (mor1e->intuition && o.clusters != o.experts) mor1e->clusters = o.clusters;
+    mor1e->before = o.intuition_before, mor1e->low_rank_router = o.low_rank_router;
+    mor1e->gate_learning_rate_scale = gate_scale;
+  } else if (auto* dora = std::get_if<peft::dora>(&spec.method)) {
+    dora->rank = o.rank, dora->alpha = o.alpha, dora->dropout = o.dropout;
+  } else if (auto* mix = std::get_if<peft::mix_and_match>(&spec.method)) {
+    mix->r1 = o.r1, mix->r2 = o.r2, mix->factorised = o.factorised;
+    if (o.no_router) mix->router = false;
+    if (o.no_intuition || o.intuition == "none") mix->intuition = false;
+    if (mix->intuition && o.clusters != o.r1 * o.r2) mix->clusters = o.clusters;
+    mix->gate_learning_rate_scale = gate_scale;
   }
   return spec;
 }
@@ -200,11 +234,13 @@ void settle(finetune_options& o) {
   require<value_error>(o.resume.empty() || plain(o.resume) == plain(o.out), "--resume ", o.resume, " and --out ", o.out, " differ; a run goes on in its own folder");
   require<value_error>(!o.model.empty() && !o.data.empty(), "--model and --data are needed");
   require<value_error>(o.answer.empty() || o.answer == "letter" || o.answer == "text", "--answer ", o.answer, " is neither letter nor text");
+  const std::string family = peft::family(peft::preset(o.method));
+  require<value_error>(o.dropout == 0 || family == "lora" || family == "dora", "--dropout is of lora and dora, not of ", o.method);
   if (!o.wording.empty()) texts::find_template(o.wording);
   if (o.order.empty()) o.order = o.data == "suite" ? "round-robin" : "shuffled";
   if (o.intuition.empty()) o.intuition = o.model == models::toy_name ? models::toy_name : "minilm";
-  if (o.clusters == 0) o.clusters = o.experts;
   require<value_error>(!o.no_router || !(o.no_intuition || o.intuition == "none"), "--no-router and no intuition: nothing weighs the experts");
+  if (o.clusters == 0) o.clusters = o.method.starts_with("mix") ? o.r1 * o.r2 : o.experts;
   const bool begun = train::has_checkpoint(o.out);
   std::error_code none;
   require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out, " holds an adapter and no checkpoint to go on from; give another --out");
@@ -216,6 +252,7 @@ nlohmann::json log_line(const train::step_report& report, std::int64_t step, dou
   nlohmann::json line = {{"step", step}, {"loss", report.loss}, {"lr", rate}, {"gradient_norm", report.gradient_norm},
                          {"targets", report.targets}, {"tokens", report.tokens}, {"tokens_per_second", double(report.tokens) / seconds},
                          {"peak_memory", train::peak_memory()}};
+  if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
   if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
   return line;
@@ -229,7 +266,6 @@ void finetune(const CLI::App& app, finetune_options o) {
   const train::schedule_settings schedule = schedule_of(app, o);
   const peft::adapter_spec spec = spec_of(app, o, schedule.learning_rate);
   const bool intuitive = peft::uses_intuition(spec);
-  require<value_error>(!intuitive || o.clusters == o.experts, "--clusters ", o.clusters, " and --experts ", o.experts, " differ: the intuition weighs each expert");
   std::optional<std::uint64_t> limit;
   if (!o.memory.empty()) limit = train::parse_bytes(o.memory);
   const data::sampling_order order = data::sampling_order_named(o.order);
@@ -257,7 +293,7 @@ void finetune(const CLI::App& app, finetune_options o) {
   options.adam.learning_rate = schedule.learning_rate;
   options.adam.weight_decay = schedule.weight_decay;
   options.clip = schedule.clip;
-  options.program = {.recompute = o.recompute, .statistics = spec.method.index() != 0, .clusters = intuitive ? o.clusters : 0};
+  options.program = {.recompute = o.recompute, .statistics = peft::family(spec) != "lora" && peft::family(spec) != "dora", .dropout = o.dropout > 0, .seed = o.common.seed, .clusters = intuitive ? o.clusters : 0};
   if (limit) {
     if (saved) {  // what fitted is kept, so that the resumed run is the same
       const nlohmann::json advice = saved->settings.value("advice", nlohmann::json::object());

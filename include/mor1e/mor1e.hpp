@@ -17,6 +17,7 @@
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/merge.hpp"
 #include "mor1e/peft/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
 
@@ -86,6 +87,11 @@ namespace mor1e::peft {
 // What src/peft.cpp instantiates.
 extern template class low_rank_adapter<cpu, float, lora>;
 extern template class low_rank_adapter<cpu, float, mor1e>;
+extern template class low_rank_adapter<cpu, float, molora>;
+extern template class low_rank_adapter<cpu, float, sira>;
+extern template class low_rank_adapter<cpu, float, loramoe>;
+extern template class low_rank_adapter<cpu, float, hydralora>;
+extern template class low_rank_adapter<cpu, float, adamole>;
 extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&,
                                                const adapter_spec&);
 extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);

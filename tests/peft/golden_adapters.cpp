@@ -27,8 +27,15 @@ std::optional<peft::any_method> method_of(const nlohmann::json& facts) {
   const std::string method = facts.at("method");
   if (method == "lora" || method == "rslora")
     return peft::lora{.rank = facts.at("r"), .alpha = facts.at("alpha"), .rank_stabilised = method == "rslora"};
-  const bool changed = facts.contains("clusters") || facts.value("intuition_position", "after") != "after";
-  if (method != "mor1e" || changed) return {};
+  if (method == "dora") return peft::dora{.rank = facts.at("r"), .alpha = facts.at("alpha")};
+  if (method == "mix")
+    return peft::mix_and_match{.r1 = facts.at("r1"),
+                               .r2 = facts.at("r2"),
+                               .c_token = facts.at("c_token"),
+                               .c_intuition = facts.at("c_intuition"),
+                               .learned_gates = facts.at("preset") == "release",
+                               .update_scale = facts.at("scale")};
+  if (method != "mor1e") return {};
   return peft::mor1e{.experts = facts.at("experts"),
                      .c_token = facts.at("c_token"),
                      .c_intuition = facts.at("c_intuition"),
@@ -36,13 +43,16 @@ std::optional<peft::any_method> method_of(const nlohmann::json& facts) {
                      .router = facts.value("ablation", "") != "intuition_only",
                      .intuition = facts.value("ablation", "") != "rank1_only",
                      .update_scale = facts.at("scale"),
-                     .router_bias = facts.value("router_bias", false)};
+                     .router_bias = facts.value("router_bias", false),
+                     .clusters = facts.value("clusters", 0),
+                     .before = facts.value("intuition_position", "after") == "before"};
 }
 
 /// "linear.lora_A.weight" of a view is "lora_A" in the fixtures.
 std::string fixture_name(std::string name) {
   name = name.substr(name.find('.') + 1);
   if (name == "router.bias") return "router_bias";
+  if (name == "lora_magnitude_vector") return "magnitude";
   return name.substr(0, name.find('.'));
 }
 
@@ -104,11 +114,14 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   }
 
   // Weights w of the experts: the gates of products that are all one, without the gate of the whole.
-  if constexpr (requires { method.experts; })
+  if constexpr (requires { method.intuition; })
     if (file.find("slot_weights")) {
-      Method bare = method;
+      // Of a mix the pairs are the experts.
+      peft::mor1e bare;
+      if constexpr (requires { method.pairs(); }) bare = method.pairs();
+      else bare = method;
       const auto& p = set.parameters();
-      const index_t n = method.experts;
+      const index_t n = bare.experts;
       tape<B> again(device, recording::forward);
       nn::step_context<B, T> context;
       context.instances = again.template input<std::int32_t>(of.matrix());
@@ -116,9 +129,10 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
       context.intuition = again.template input<T>(intuition.matrix());
       std::vector<var<T>> extra;
       for (std::size_t i = 1; i < p.size(); ++i)
-        if (p[i]->extents()[0] == 1 && !p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
+        if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
       var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
-      const var<T> projected = ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias);
+      const std::span<const var<T>> extras(extra);
+      const var<T> projected = method.complete(again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
       const view<T> values = again.value(projected);
       for (index_t i = 0; i < values.rows; ++i) std::fill_n(values.row(i), n, T(1));
       tensor<T> weights = again.read(bare.gates(again, projected, 1, std::span<const var<T>>(extra), context));

@@ -13,6 +13,7 @@
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/models/outputs.hpp"
 #include "mor1e/models/registry.hpp"
+#include "mor1e/peft/accounting.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
@@ -101,7 +102,13 @@ TEST_CASE("an adapter that was not trained is the base model bit for bit") {
   const auto logits = [&] { return models::outputs_of<cpu, float>(device, *model, batch, intuition.matrix()).logits; };
   const tensor<float> base = logits();
   for (const peft::any_method& method : {peft::any_method(peft::lora{.rank = 4}), peft::any_method(peft::mor1e{.experts = 8}),
-                                         peft::any_method(peft::mor1e::paper(8))}) {
+                                         peft::any_method(peft::mor1e::paper(8)),
+                                         peft::any_method(peft::mor1e{.experts = 5, .clusters = 8}),
+                                         peft::any_method(peft::mor1e{.experts = 8, .before = true}),
+                                         peft::any_method(peft::mor1e{.experts = 8, .low_rank_router = true}),
+                                         peft::any_method(peft::dora{.rank = 4}),
+                                         peft::any_method(peft::mix_and_match{.r1 = 2, .r2 = 4}),
+                                         peft::any_method(peft::mix_and_match{.r1 = 4, .r2 = 2, .factorised = true})}) {
     auto set = peft::attach<cpu, float>(model->groups(), peft::adapter_spec{.method = method});
     CHECK(same_bits(logits(), base));
     // Not because it is not there: up projections that are not zero change the answer, and taking it off restores it.
@@ -282,6 +289,13 @@ TEST_CASE("parameter counts of ten published models") {
     const nlohmann::json& expected = model.value().at("adapter_parameters");
     CHECK(count(peft::lora{.rank = 8}) == expected.at("lora_r8").get<index_t>());
     CHECK(count(peft::lora{.rank = 32}) == expected.at("lora_r32").get<index_t>());
+    for (const auto& [r1, r2] : {std::pair(4, 8), std::pair(8, 4), std::pair(3, 5)}) {
+      const index_t paper = expected.at(text("trex_", r1, "x", r2));
+      CHECK(count(peft::mix_and_match::paper(r1, r2)) == paper);
+      std::int64_t account = 0;
+      for (const auto& l : model.value().at("linears_per_layer")) account += layers * peft::cost_on(peft::mix_and_match::paper(r1, r2), l.at("n_in"), l.at("n_out")).parameters;
+      CHECK(account == paper);
+    }
     for (const int n : {8, 20, 32}) {
       const index_t paper = expected.at(text("mor1e_", n));
       CHECK(count(peft::mor1e::paper(n)) == paper);

@@ -48,10 +48,10 @@ results run_gates(B& device, const backend::rank1_gates_shape& s, bool fused) {
     return t.template input<double>(values.matrix(), true);
   };
   const var<double> x = watched(tokens, s.columns(), 1, 2);
-  step.intuition = watched(instances, s.experts, 2, 1);
+  step.intuition = watched(instances, s.felt_columns(), 2, 1);
   const var<double> a = watched(1, s.parts, 3, 0.02), b = watched(1, s.parts, 4, 0.02);
   const var<double> y = fused ? ops::rank1_gates(t, s, x, step.intuition, step.instances, a, b)
-                              : peft::composed_rank1_gates(t, s, x, a, b, peft::softmax_router{}, step);
+                              : peft::composed_rank1_gates(t, s, x, step.intuition, a, b, peft::softmax_router{}, step);
   t.keep(y);
   const tensor<double> dy = testing::random(shape{y.rows, y.cols}, 5);
   t.backward(y, dy.matrix());
@@ -107,10 +107,11 @@ TEST_CASE("fused gates equal the composed ones, forward and backward") {
     for (const int experts : {1, 5, 70})
       for (const bool router : {false, true})
         for (const bool intuition : {false, true})
-          for (const bool learned : {false, true}) {
-            if (!router && !intuition) continue;
-            CAPTURE(parts); CAPTURE(experts); CAPTURE(router); CAPTURE(intuition); CAPTURE(learned);
-            const backend::rank1_gates_shape s{parts, experts, 3.5, 4, router, intuition, learned};
+          for (const bool learned : {false, true})
+          for (const bool own : {false, true}) {
+            if ((!router && !intuition) || (own && !intuition)) continue;
+            CAPTURE(parts); CAPTURE(experts); CAPTURE(router); CAPTURE(intuition); CAPTURE(learned); CAPTURE(own);
+            const backend::rank1_gates_shape s{parts, experts, 3.5, 4, router, intuition, learned, own};
             const results expected = run_gates(plain, s, false);
             check_equal(run_gates(plain, s, true), expected, 1e-12);
             check_equal(run_gates(fast, s, true), expected, 1e-12);

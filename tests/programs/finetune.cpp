@@ -102,7 +102,10 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
                           method{"--method mor1e-paper --experts 4", 4, true, true, false}, method{"--no-router --experts 4", 4, true, false, true},
                           method{"--no-intuition --experts 4", 0, true, true, true}, method{"--intuition none --experts 4", 0, true, true, true},
                           method{"--intuition random --experts 4", 4, false, true, true}, method{"--intuition category --experts 4", 4, false, true, true},
-                          method{"--targets q_proj,v_proj --experts 4", 4, true, true, true}, method{"--recompute --method lora --rank 4", 0, true, false, false}}) {
+                          method{"--targets q_proj,v_proj --experts 4", 4, true, true, true}, method{"--recompute --method lora --rank 4", 0, true, false, false},
+                          method{"--method dora --rank 4", 0, true, false, false}, method{"--method rslora --rank 4 --dropout 0.1", 0, true, false, false},
+                          method{"--experts 4 --clusters 6", 6, true, true, true}, method{"--method mor1e-paper --intuition-before --low-rank-router --experts 4", 4, true, true, false},
+                          method{"--method mix --r1 2 --r2 3", 6, true, true, true}, method{"--method mix-paper --factorised --r1 3 --r2 4 --clusters 5", 5, true, true, false}}) {
     CAPTURE(m.options);
     const std::string run = text("method-", number++);
     const auto lines = log_of_run(run, m.options);
@@ -226,7 +229,9 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
   refused(good + "--targets q_proj,,v_proj", "''");
   refused(good + "--tasks coref,chess", "'chess' is not among those present: ");
   refused(good + "--no-router --no-intuition", "nothing weighs the experts");
-  refused(good + "--experts 8 --clusters 4", "--clusters 4 and --experts 8 differ");
+  refused(good + "--dropout 0.1", "--dropout is of lora and dora, not of mor1e");
+  refused(good + "--dropout 1", "--dropout: '1' is no rate in [0, 1)");
+  refused(good + "--method mix --r1 32 --r2 32 --no-intuition", "mix: 32 x 32 pairs need routers of");
   refused(good + "--experts 90", "90 clusters of 60 examples");
   for (const char* rate : {"nan", "-1", "0", "inf", "fast", "1e-3x"}) refused(good + "--lr=" + rate, text("--lr: '", rate, "' is not a number above 0"));
   for (const char* option : {"--clip", "--weight-decay", "--gate-rate"}) refused(good + option + "=nan", text(option, ": 'nan' is not a number from 0 on"));

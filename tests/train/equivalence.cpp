@@ -14,9 +14,15 @@
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/models/registry.hpp"
+#include "mor1e/peft/adamole.hpp"
 #include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/dora.hpp"
+#include "mor1e/peft/hydralora.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/mix_and_match.hpp"
+#include "mor1e/peft/molora.hpp"
 #include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/sira.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/train/trainer.hpp"
@@ -28,6 +34,10 @@ namespace {
 constexpr int vocabulary = 97, clusters = 6;
 const peft::lora lora{.rank = 4, .alpha = 8};
 const peft::mor1e mixture{.experts = clusters};
+// With losses that are sums over tokens, or over those of an instance: no split shows in them.
+const peft::molora dense{.experts = 4, .rank = 2, .losses = {.z = 0.05, .entropy = 0.2}};
+const peft::sira sparse{
+    .experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
 
 template <class T, class B>
 auto load_base(B& device) {
@@ -98,7 +108,10 @@ struct adapted {
 };
 
 template <class Method>
-constexpr index_t clusters_of(const Method&) { return std::is_same_v<Method, peft::mor1e> ? clusters : 0; }
+constexpr index_t clusters_of(const Method&) {
+  if constexpr (requires(Method m) { m.intuition; }) return clusters;
+  else return 0;
+}
 
 /// Loss first, then the gradient of each parameter.
 template <class T>
@@ -171,6 +184,10 @@ TEST_CASE("packing is padding is one at a time, and any split is the same step")
   check_layouts<double>(lora, 1e-12);
   check_layouts<double>(mixture, 1e-12);
   check_layouts<double>(peft::mor1e::paper(clusters), 1e-12);
+  check_layouts<double>(dense, 1e-12);
+  check_layouts<double>(sparse, 1e-12);
+  check_layouts<double>(peft::hydralora{.rank = 2}, 1e-12);
+  check_layouts<double>(peft::adamole{.experts = 4, .rank = 2, .losses = {}}, 1e-12);
   check_layouts<float>(lora, 1e-5);
   check_layouts<float>(mixture, 1e-5);
 }
@@ -192,6 +209,9 @@ TEST_CASE("recomputation changes no bit") {
   };
   check(lora);
   check(mixture);
+  check(dense);
+  check(sparse);
+  check(peft::adamole{.experts = 4, .rank = 2});
 }
 
 TEST_CASE("one and four threads agree") {
@@ -199,6 +219,7 @@ TEST_CASE("one and four threads agree") {
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5}, 512)};
   cpu one(1), four(4);
   check_close(run<float>(four, mixture, batches), run<float>(one, mixture, batches), 1e-5);
+  check_close(run<float>(four, sparse, batches), run<float>(one, sparse, batches), 1e-5);
   check_close(run<float>(four, lora, batches), run<float>(one, lora, batches), 1e-5);
 }
 
@@ -241,7 +262,57 @@ TEST_CASE("every adapter tensor learns") {
   };
   check(lora);
   check(mixture);
+  check(peft::molora{.experts = 4});
+  check(peft::sira{.experts = 4, .losses = {}});
+  check(peft::hydralora{});
+  check(peft::adamole{.experts = 4, .rank = 2, .losses = {}});
   check(peft::mor1e{.experts = clusters, .router_bias = true});
+  check(peft::mor1e{.experts = 4, .clusters = clusters, .low_rank_router = true});
+  check(peft::mix_and_match{.r1 = 2, .r2 = 3});
+  check(peft::mix_and_match{.r1 = 3, .r2 = 4, .factorised = true, .clusters = clusters});
+}
+
+TEST_CASE("what is dropped depends on seed, step and token alone") {
+  const auto all = examples();
+  cpu device(2), other(3);
+  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
+  const auto check = [&](auto method) {
+    const train::program_options with{.dropout = true, .seed = 9}, again{.dropout = true, .seed = 10};
+    const auto whole = run<double>(device, method, batches);
+    method.dropout = 0.25;
+    const auto expected = run<double>(device, method, batches, with);
+    CHECK_FALSE(same_bits(expected, whole));
+    CHECK_FALSE(same_bits(run<double>(device, method, batches, again), expected));
+    CHECK(same_bits(run<double>(device, method, batches, with), expected));
+    check_close(run<double>(other, method, {pack_these(all, {4, 2, 0}), pack_these(all, {5, 1, 3})}, with), expected, 1e-12);
+    for (const bool blocks : {false, true})
+      for (const bool cheap : {false, true})
+        CHECK(same_bits(run<double>(device, method, batches, {.recompute = blocks, .recompute_cheap = cheap, .dropout = true, .seed = 9}), expected));
+    // A step that was not asked to draw would train without, and one that does not train drops nothing.
+    CHECK_THROWS_WITH_AS(run<double>(device, method, batches), doctest::Contains("draws no random numbers for a dropout of 0.25"), value_error);
+    using Method = decltype(method);
+    adapted<double, Method> evaluated(device, method);
+    train::program_cache<cpu, double> programs(device, *evaluated.model, {.training = false, .dropout = true, .seed = 9});
+    CHECK(programs.prepare(batches[0], {}, 1.0 / double(batches[0].live_targets)).run() == whole.loss);
+  };
+  check(lora);
+  check(peft::dora{.rank = 4, .alpha = 8});
+}
+
+TEST_CASE("a step draws its own dropout, the same after a resume") {
+  const auto all = examples();
+  cpu device(1);
+  adapted<float, peft::lora> with(device, {.rank = 4, .alpha = 8, .dropout = 0.25});
+  const auto trainer = [&] {
+    return train::trainer<cpu, float>(device, *with.model, with.set.parameters(), {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
+  };
+  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
+  auto first = trainer(), resumed = trainer();
+  const double one = first.step(batches, {}, 1).loss, two = first.step(batches, {}, 1).loss;
+  CHECK(one != two);
+  const auto moments = first.optimizer().moments();
+  resumed.optimizer().restore(1, {moments.begin(), moments.end()});
+  CHECK(resumed.step(batches, {}, 1).loss == two);
 }
 
 TEST_CASE("a step that throws leaves the parameters, and the next one is as if it had not been") {

@@ -42,6 +42,7 @@ void check_close(const Values& ours, const Reference& expected, testing::closene
 std::optional<peft::any_method> method_of(const nlohmann::json& run, const nlohmann::json& facts) {
   const std::string kind = run.at("kind");
   if (kind == "lora" || kind == "rslora") return peft::lora{.rank = run.at("r"), .alpha = run.at("alpha"), .rank_stabilised = kind == "rslora"};
+  if (kind == "dora") return peft::dora{.rank = run.at("r"), .alpha = run.at("alpha")};
   if (kind == "mor1e") return peft::mor1e{.experts = facts.at("experts"), .c_token = facts.at("c_token"), .c_intuition = facts.at("c_intuition")};
   return {};
 }
@@ -79,10 +80,11 @@ std::vector<std::vector<data::packed_batch>> batches_of(const io::safetensors_fi
   return out;
 }
 
-/// "lora_A.weight" of a view is "lora_A" in the fixtures of our own method.
+/// "lora_A.weight" of a view is "lora_A" in the fixtures of our own method, and a magnitude has ".weight" inside PEFT.
 template <class B, class T>
 std::string fixture_name(const io::safetensors_file& golden, const peft::parameter_view<B, T>& v) {
-  if (golden.find("init." + v.name)) return v.name;
+  for (const std::string& name : {v.name, v.name + ".weight"})
+    if (golden.find("init." + name)) return name;
   return v.name.substr(0, v.name.rfind(".weight"));
 }
 

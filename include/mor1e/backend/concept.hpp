@@ -6,7 +6,9 @@
 #include <concepts>
 #include <cstdint>
 
+#include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
+#include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/attention_shape.hpp"
 #include "mor1e/core/view.hpp"
@@ -92,6 +94,65 @@ concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T bet
   rank1_gates_forward(b, s, x, x, of, x, x, y);
   rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
   rank1_gates_statistics(b, s, x, of, y);
+};
+
+template <class B, class T>
+concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+  dropout(b, s, x, of, of, of, beta, y);
+};
+
+template <class B, class T>
+concept HasRowNorms = requires(B b, view<const T> x, view<T> y) { updated_row_norms(b, x, x, x, y); };
+
+template <class B, class T>
+concept HasScaleColumns = requires(B b, T s, view<const T> x, view<T> y) {
+  scale_columns(b, x, x, x, s, y);
+  scale_columns_gradient(b, x, x, x, s, y);
+};
+
+/// Sums and copies along the middle of columns [outer, copies, inner]
+template <class B, class T>
+concept HasFold = requires(B b, index_t n, T s, view<const T> x, view<T> y) {
+  fold_columns(b, n, n, x, s, y);
+  spread_columns(b, n, n, x, s, y);
+};
+
+template <class B, class T>
+concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T beta, view<const T> x, view<T> y) {
+  expert_slots_forward(b, s, x, x, y);
+  expert_slots_backward(b, s, x, x, x, beta, y, beta, y);
+};
+
+/// Choices of experts: 0 or 1, and no gradient
+template <class B, class T>
+concept HasRouting = requires(B b, int k, const backend::capacity_shape& s, view<const T> x,
+                              view<const std::int32_t> instances, view<T> y) {
+  top_k_mask(b, k, x, instances, y);
+  capacity_mask(b, s, x, instances, y, y);
+};
+
+template <class B, class T>
+concept HasGroupMean = requires(B b, backend::token_group g, T s, view<const T> x, view<const std::int32_t> instances,
+                                view<T> y) {
+  group_mean(b, g, x, instances, s, y, y);
+};
+
+template <class B, class T>
+concept HasNormaliseSum = requires(B b, T s, view<const T> x, view<T> y) {
+  normalise_sum_forward(b, x, y);
+  normalise_sum_backward(b, x, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasExcess = requires(B b, T s, view<const T> x, view<T> y) {
+  excess_forward(b, x, x, y);
+  excess_backward(b, x, x, s, y, s, y);
+};
+
+template <class B, class T>
+concept HasLogSumExp = requires(B b, T s, view<const T> x, view<T> y) {
+  log_sum_exp_forward(b, x, y);
+  log_sum_exp_backward(b, x, x, x, s, y);
 };
 
 /// y = a b + beta y

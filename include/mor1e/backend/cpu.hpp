@@ -2,11 +2,15 @@
 #pragma once
 
 #include "mor1e/backend/cpu/attention.hpp"
+#include "mor1e/backend/cpu/dropout.hpp"
 #include "mor1e/backend/cpu/elementwise.hpp"
+#include "mor1e/backend/cpu/fold.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
 #include "mor1e/backend/cpu/loss.hpp"
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rank1_gates.hpp"
 #include "mor1e/backend/cpu/rotary.hpp"
+#include "mor1e/backend/cpu/routing.hpp"
+#include "mor1e/backend/cpu/row_norms.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"

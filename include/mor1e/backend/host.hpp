@@ -33,6 +33,23 @@ class host_frozen {
   std::shared_ptr<const void> keep_;
 };
 
+/// Copies a frozen weight to `to` [outputs, inputs] in host memory.
+template <class T>
+void read_frozen(const host_frozen<T>& w, view<T> to) {
+  for (index_t i = 0; i < w.rows(); ++i) std::memcpy(to.row(i), w.values().row(i), std::size_t(w.cols()) * sizeof(T));
+}
+
+/// The sum of the squares of each row of a frozen weight, added in double.
+template <class T>
+void row_squares(const host_frozen<T>& w, view<T> to) {
+  for (index_t i = 0; i < w.rows(); ++i) {
+    const T* row = w.values().row(i);
+    double sum = 0;
+    for (index_t j = 0; j < w.cols(); ++j) sum += double(row[j]) * double(row[j]);
+    to[i] = T(sum);
+  }
+}
+
 /// Memory of a back end whose device is the host.
 struct host_memory {
   template <class T>

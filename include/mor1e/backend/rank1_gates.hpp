@@ -13,10 +13,14 @@ struct rank1_gates_shape {
   bool router = true;        ///< off: the router's term is 0 ("intuition only")
   bool intuition = true;     ///< off: the intuition's term is 0 ("rank-1 only")
   bool learned_gates = false;
+  bool own_intuition = false;  ///< each part has its own columns of I, side by side
 
   /// First column of the products V^T x and of the router's logits of a part in the fused projection.
   int products(int part) const { return part * experts; }
   int logits(int part) const { return (parts + part) * experts; }
+  /// First column of a part in I, and how many I has.
+  int felt(int part) const { return own_intuition ? part * experts : 0; }
+  int felt_columns() const { return own_intuition ? parts * experts : experts; }
   int columns() const { return parts * experts * (router ? 2 : 1); }
 };
 

@@ -36,7 +36,7 @@ constexpr philox_block philox(std::uint64_t key, philox_block counter) {
 
 namespace detail {
 /// Blocks that make numbers and blocks that make keys never have a counter in common.
-enum class philox_use : std::uint32_t { draw = 0, derive = 1 };
+enum class philox_use : std::uint32_t { draw = 0, derive = 1, words = 2 };
 
 constexpr philox_block philox_at(std::uint64_t key, std::uint64_t position, philox_use use) {
   return philox(key, {{std::uint32_t(position), std::uint32_t(position >> 32), 0, std::uint32_t(use)}});
@@ -72,6 +72,11 @@ constexpr std::uint64_t stream_key(std::uint64_t seed, Ids... ids) {
 template <class T>
 constexpr T uniform(std::uint64_t key, std::uint64_t position) {
   return detail::unit_interval<T>(detail::low_bits(detail::philox_at(key, position, detail::philox_use::draw)));
+}
+
+/// Four words of 32 random bits at a place named by three indices.
+constexpr philox_block random_words(std::uint64_t key, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+  return philox(key, {{a, b, c, std::uint32_t(detail::philox_use::words)}});
 }
 
 /// A sequence of random numbers. Its whole state is two integers, so that a checkpoint stores it as plain numbers:

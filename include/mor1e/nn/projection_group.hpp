@@ -59,6 +59,13 @@ class projection_group {
   }
   adapter<B, T>* attached() const { return adapter_; }
 
+  /// Puts another frozen weight of the same size in the place of that of part p; returns what was there.
+  weight<B, T> exchange(std::size_t p, weight<B, T> w) {
+    require<shape_error>(w.rows() == parts_[p].w.rows() && w.cols() == parts_[p].w.cols(), parts_[p].name, ": a weight [", w.rows(), ", ", w.cols(),
+                         "] for one of [", parts_[p].w.rows(), ", ", parts_[p].w.cols(), "]");
+    return std::exchange(parts_[p].w, std::move(w));
+  }
+
   var<T> forward(tape<B>& t, var<T> x, step_context<B, T>& step) const {
     return adapter_ ? adapter_->forward(t, x, *this, step) : base(t, x);
   }
@@ -75,13 +82,22 @@ class projection_group {
   var<T> adapted(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
     return ops::adapted_linear<B, T>(t, x, frozen(t), biases(t), gates, ups, scale);
   }
-
- private:
+  /// The same without the bias, which `bias` gives: [1, sum of outputs], or empty.
+  var<T> adapted_without_bias(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
+    return ops::adapted_linear<B, T>(t, x, frozen(t), {}, gates, ups, scale);
+  }
+  var<T> bias(tape<B>& t) const {
+    const std::vector<var<T>> all = biases(t);
+    return all.empty() ? var<T>{} : all.size() == 1 ? all.front() : ops::concat_columns<B, T>(t, all);
+  }
+  /// The weights of the parts, which are frozen.
   std::vector<frozen_var> frozen(tape<B>& t) const {
     std::vector<frozen_var> out;
     for (const auto& p : parts_) out.push_back(t.frozen(p.w.values()));
     return out;
   }
+
+ private:
   std::vector<var<T>> biases(tape<B>& t) const {
     std::vector<var<T>> out;
     for (const auto& p : parts_)

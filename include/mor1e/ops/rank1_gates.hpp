@@ -9,7 +9,7 @@ namespace mor1e::ops {
 
 /// g_p = o_p w_p * h_p,  w_p = c_token t_p softmax(l_p) + c_intuition (1 - t_p) I,  t = sigmoid(100 a),  o = sigmoid(100 b)
 ///   x = [h_0 .. h_{P-1} | l_0 .. l_{P-1}] [T, 2 P N]: products V^T x of N experts of each of P linears, then logits R x;
-///   I [instances, N], instance of each token [T, 1] (-1: no intuition), a, b [1, P]          ->  g [T, P N]
+///   I [instances, N] (or [instances, P N], its own for each linear), instance of each token [T, 1] (-1: no intuition), a, b [1, P]          ->  g [T, P N]
 /// Without learned gates t, 1 - t and o are absent (preset `paper`). Saves nothing: the backward reads its inputs.
 /// Source: Intuition-MoR1E, Algorithm 2; constants and gates of its released code. The composed form is in
 /// peft/rank1_composed.hpp.
@@ -20,7 +20,7 @@ struct rank1_gates_op {
   static signature shape(const attributes& s, operands in) {
     check(in[0].cols == s.columns(), label, "columns are not 2 x linears x experts: ", describe("x", in[0], "tokens"), "; ", s.parts,
           " linears, ", s.experts, " experts", s.router ? " with logits" : "");
-    check(in[1].cols == s.experts || !s.intuition, label, "one cluster an expert: ", describe("intuition", in[1], "instances", "clusters"), "; ",
+    check(in[1].cols == s.felt_columns() || !s.intuition, label, "one cluster an expert: ", describe("intuition", in[1], "instances", "clusters"), "; ",
           s.experts, " experts");
     check(in[2].rows == in[0].rows, label, "one instance a token: ", describe("x", in[0], "tokens"), ", ", describe("instances", in[2], "tokens"));
     check(!s.learned_gates || (in[3].cols == s.parts && in[4].cols == s.parts), label, "one gate a linear: ", describe("a", in[3]), ", ",
@@ -67,6 +67,9 @@ struct rank1_gates_op {
             {.name = "intuition_only",
              .attributes = {.parts = 2, .experts = 3, .c_intuition = 4, .router = false, .learned_gates = true},
              .inputs = {{3, 6}, {1, 3}, tokens({0, 0, -1}), gate(2), gate(2)}},
+            {.name = "own_intuition",
+             .attributes = {.parts = 3, .experts = 4, .c_token = 4, .c_intuition = 4, .learned_gates = true, .own_intuition = true},
+             .inputs = {{5, 24}, {2, 12}, tokens({1, 0, 1, -1, 0}), gate(3), gate(3)}},
             {.name = "rank1_only",
              .attributes = {.parts = 2, .experts = 3, .c_token = 3, .intuition = false, .learned_gates = true},
              .inputs = {{3, 12}, {1, 1}, tokens({0, 0, 0}), gate(2), gate(2)}},

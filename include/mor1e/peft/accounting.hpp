@@ -1,6 +1,7 @@
 // What a method costs on a backbone: trainable parameters and floating point operations, from numbers alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mor1e/peft/adapter_spec.hpp"
@@ -25,9 +26,10 @@ struct method_cost {
 template <Method M>
 method_cost cost_on(const M& method, std::int64_t inputs, std::int64_t outputs) {
   method_cost c;
-  for (const extra_parameter& e : method.extra()) c.scalars += e.width;
   c.router_parameters = method.router_rows() * inputs;
-  c.parameters = method.slots() * (inputs + outputs) + c.router_parameters + c.scalars;
+  for (const extra_parameter& e : method.extra()) (e.rows ? c.router_parameters : c.scalars) += std::max(e.rows, 1) * e.width;
+  if (LearnsMagnitudes<M>) c.scalars += outputs;
+  c.parameters = down_rows(method) * inputs + method.slots() * outputs + c.router_parameters + c.scalars;
   return c;
 }
 inline method_cost cost_on(const adapter_spec& spec, std::int64_t inputs, std::int64_t outputs) {

@@ -94,10 +94,11 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   loaded_adapter<B, T> out;
   out.record = record_of(config, file.metadata(), config_path.string());
   // Before a parameter is allocated by what the configuration says.
-  const index_t slots = std::visit([](const auto& method) { return index_t(method.slots()); }, out.record.spec.method);
+  const index_t rows =
+      std::visit([](const auto& method) { return index_t(down_rows(method)); }, out.record.spec.method);
   for (const auto& entry : file.entries())
-    require<io_error>(!entry.name.ends_with(".lora_A.weight") || entry.extents[0] == slots, where, ": tensor '", entry.name, "' has shape ",
-                      entry.extents, ", the configuration asks for ", slots, " rows");
+    require<io_error>(!entry.name.ends_with(".lora_A.weight") || entry.extents[0] == rows, where, ": tensor '",
+                      entry.name, "' has shape ", entry.extents, ", the configuration asks for ", rows, " rows");
   try {
     out.set = attach(groups, out.record.spec);
   } catch (const value_error& e) {

@@ -11,13 +11,17 @@
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/core/tensor.hpp"
+#include "mor1e/peft/dora.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/mix_and_match.hpp"
+#include "mor1e/peft/mixture_fields.hpp"
 #include "mor1e/peft/mor1e.hpp"
 
 namespace mor1e::peft {
 
-/// The methods that programs know. One more is one more type here, one preset and its keys in adapter_spec.ipp.
-using any_method = std::variant<lora, mor1e>;
+/// The methods that programs know. One more is one more type here, one preset and its keys in adapter_spec.ipp (of a
+/// mixture of low-rank experts: in mixture_fields.hpp).
+using any_method = std::variant<lora, mor1e, dora, mix_and_match, molora, sira, loramoe, hydralora, adamole>;
 
 /// A method, where it goes and how it starts.
 struct adapter_spec {
@@ -30,10 +34,12 @@ struct adapter_spec {
 
 /// The names `preset` knows.
 MOR1E_INLINE std::vector<std::string> method_names();
-/// A method by name, with its own defaults: "lora", "mor1e" (the release's constants and gates), "mor1e-paper".
-/// Throws `value_error` listing the names.
+/// A method by name, with its own defaults and targets: "lora", "rslora", "dora", "mor1e" (the release's constants and
+/// gates), "mor1e-paper", "mix" (mix-and-match 4 x 8, with the release's), "mix-paper", "molora", "sira", these with
+/// "-release" (as the baselines of MoR1E's release were run), "loramoe", "hydralora", "adamole". Throws `value_error`
+/// listing the names.
 MOR1E_INLINE adapter_spec preset(const std::string& name);
-/// "lora", "mor1e": the family of the method, whatever its options.
+/// "lora", "dora", "mor1e", "mix", "molora", ...: the family of the method, whatever its options.
 MOR1E_INLINE std::string family(const adapter_spec& spec);
 /// Whether the method reads an intuition in every step.
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <concepts>
 #include <initializer_list>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -26,20 +27,30 @@ class config_reader {
     known_.push_back(key);
     const nlohmann::json& value = config_.at(key);
     bool fits = true;
-    if constexpr (std::is_same_v<Value, bool>) fits = value.is_boolean();
+    if constexpr (std::is_enum_v<Value>) {
+      constexpr auto names = names_of(Value{});
+      const auto at =
+          std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
+      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", value.dump());
+      to = Value(at - names.begin());
+      return;
+    } else if constexpr (std::is_same_v<Value, bool>)
+      fits = value.is_boolean();
     else if constexpr (std::is_unsigned_v<Value>) fits = value.is_number_unsigned();
     else if constexpr (std::is_integral_v<Value>) fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
     else if constexpr (std::is_arithmetic_v<Value>) fits = value.is_number();
     else if constexpr (std::is_same_v<Value, std::string>) fits = value.is_string();
     else fits = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
     require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
-    to = value.template get<Value>();
+    if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
   }
   template <class Value>
   void read_if(const char* key, Value& to) {
     if (config_.contains(key) && !config_.at(key).is_null()) read(key, to);
     known_.push_back(key);
   }
+  /// The value of `key`, which was read, is one that makes sense.
+  void check(const char* key, bool holds) const { require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : ""); }
   void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
   /// The key may be missing, off, or one of `values`.
   void expect(const char* key, std::initializer_list<nlohmann::json> values) {
@@ -98,26 +109,111 @@ void each_field(Method& m, F f) {
   f("gate_learning_rate_scale", m.gate_learning_rate_scale);
 }
 
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+void each_field(Method& m, F f) {
+  f("r1", m.r1);
+  f("r2", m.r2);
+  f("factorised", m.factorised);
+  f("c_token", m.c_token);
+  f("c_intuition", m.c_intuition);
+  f("learned_gates", m.learned_gates);
+  f("use_router", m.router);
+  f("use_intuition", m.intuition);
+  f("scale", m.update_scale);
+  f("gate_learning_rate_scale", m.gate_learning_rate_scale);
+  f("clusters", m.clusters);
+}
+
+// Fields that came later: an adapter that does not name them was trained without.
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mor1e>
+void each_later_field(Method& m, F f) {
+  f("clusters", m.clusters);
+  f("intuition_before", m.before);
+  f("low_rank_router", m.low_rank_router);
+}
+template <class Method, class F>
+  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+void each_later_field(Method&, F) {}
+
+/// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
+inline bool stored_as_lora(const any_method& method) { return std::holds_alternative<lora>(method) || std::holds_alternative<dora>(method); }
+inline lora lora_of(const any_method& method) {
+  const dora* with_magnitudes = std::get_if<dora>(&method);
+  return with_magnitudes ? with_magnitudes->update() : std::get<lora>(method);
+}
+/// No folder makes us allocate for more.
+inline constexpr int most_experts = 1 << 20;
+inline const char* type_of(const mor1e&) { return "MOR1E"; }
+inline const char* type_of(const mix_and_match&) { return "MIX_AND_MATCH"; }
+
+/// Writes the type and the fields of a mixture of low-rank experts; false if the method is none.
+template <class... Methods>
+bool write_mixture(const std::variant<Methods...>& from, nlohmann::json& out) {
+  return std::visit(
+      [&]<class M>(const M& method) {
+        if constexpr (Mixture<M>) {
+          out["peft_type"] = name_of<M>.type;
+          each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
+            if constexpr (std::is_enum_v<Value>)
+              out[key] = std::string(names_of(field).at(std::size_t(field)));
+            else
+              out[key] = field;
+          });
+        }
+        return Mixture<M>;
+      },
+      from);
+}
+/// Reads the fields of the mixture whose `peft_type` is `type`; false if no mixture is called so.
+template <class... Methods>
+bool read_mixture(const std::string& type, config_reader& from, const std::string& where,
+                  std::variant<Methods...>& to) {
+  const auto read = [&]<class M>(M method) {
+    if constexpr (Mixture<M>) {
+      if (type != name_of<M>.type) return false;
+      each_mixture_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+      require<io_error>(
+          method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ",
+          method.experts, " experts of rank ", method.rank);
+      if constexpr (requires { method.admit(0); }) {
+        try {
+          method.admit(0);
+        } catch (const value_error& e) {
+          throw io_error(text(where, ": ", e.what()));
+        }
+      }
+      to = method;
+      return true;
+    }
+    return false;
+  };
+  return (read(Methods{}) || ...);
+}
+
 // "all-linear" is what PEFT calls every linear but the head.
 inline nlohmann::json targets_of(const adapter_spec& spec) {
   return spec.targets.empty() ? nlohmann::json("all-linear") : nlohmann::json(spec.targets);
 }
 
 /// Every key of PEFT 0.21, those we do not set at its defaults.
-inline nlohmann::json lora_config(const lora& method) {
+inline nlohmann::json lora_config(const any_method& any) {
+  const lora method = lora_of(any);
   nlohmann::json c;
   for (const char* key : {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules", "kasa_config",
                           "layer_replication", "layers_pattern", "layers_to_transform", "lora_ga_config", "megatron_config", "modules_to_save",
                           "monteclora_config", "revision", "target_parameters", "trainable_token_indices", "use_bdlora", "velora_config"})
     c[key] = nullptr;
-  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora"}) c[key] = false;
+  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) c[key] = false;
+  c["use_dora"] = std::holds_alternative<dora>(any);
   for (const char* key : {"alpha_pattern", "loftq_config", "rank_pattern"}) c[key] = nlohmann::json::object();
   c["bias"] = "none";
   c["inference_mode"] = true;
   c["init_lora_weights"] = true;
   c["lora_alpha"] = method.alpha;
   if (method.alpha == double(std::int64_t(method.alpha))) c["lora_alpha"] = std::int64_t(method.alpha);
-  c["lora_dropout"] = 0.0;
+  c["lora_dropout"] = method.dropout;
   c["megatron_core"] = "megatron.core";
   c["peft_type"] = "LORA";
   c["peft_version"] = "0.21.2";
@@ -128,16 +224,21 @@ inline nlohmann::json lora_config(const lora& method) {
   return c;
 }
 
-inline lora read_lora(config_reader& from) {
+inline any_method read_lora(config_reader& from) {
   lora method;
+  bool magnitudes = false;
+  from.read_if("use_dora", magnitudes);
   from.read("r", method.rank);
   from.read("lora_alpha", method.alpha);
   from.read_if("use_rslora", method.rank_stabilised);
+  from.read_if("lora_dropout", method.dropout);
   from.expect("bias", {"none"});
   // The other ways to initialise take something out of the base weights.
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
-  from.ignore({"lora_dropout", "peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  from.ignore({"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  from.check("lora_dropout", method.dropout >= 0 && method.dropout < 1);
+  if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised, method.dropout};
   return method;
 }
 
@@ -159,32 +260,67 @@ inline void read_facts(const nlohmann::json& facts, adapter_record& record, cons
 
 }  // namespace detail
 
-MOR1E_INLINE std::vector<std::string> method_names() { return {"lora", "mor1e", "mor1e-paper"}; }
+MOR1E_INLINE std::vector<std::string> method_names() {
+  return {"lora",   "rslora",         "dora", "mor1e",        "mor1e-paper", "mix",       "mix-paper",
+          "molora", "molora-release", "sira", "sira-release", "loramoe",     "hydralora", "adamole"};
+}
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
   if (name == "lora") return {.method = lora{}};
+  if (name == "rslora") return {.method = lora{.rank_stabilised = true}};
+  if (name == "dora") return {.method = dora{}};
   if (name == "mor1e") return {.method = mor1e{}};
   if (name == "mor1e-paper") return {.method = mor1e::paper()};
+  if (name == "mix") return {.method = mix_and_match{}};
+  if (name == "mix-paper") return {.method = mix_and_match::paper()};
+  if (name == "molora") return {.method = molora{}};
+  if (name == "molora-release") return {.method = molora::release()};
+  if (name == "sira") return {.method = sira{}};
+  if (name == "sira-release") return {.method = sira::release()};
+  if (name == "loramoe") return {.method = loramoe{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
+  if (name == "hydralora") return {.method = hydralora{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
+  if (name == "adamole") return {.method = adamole{}, .targets = {"q_proj", "k_proj", "v_proj", "o_proj"}};
   std::string known;
   for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
   throw value_error(text("method '", name, "' is not known (", known, ")"));
 }
 
-MOR1E_INLINE std::string family(const adapter_spec& spec) { return std::holds_alternative<lora>(spec.method) ? "lora" : "mor1e"; }
+MOR1E_INLINE std::string family(const adapter_spec& spec) {
+  return std::visit(
+      []<class M>(const M&) -> std::string {
+        if constexpr (Mixture<M>) return name_of<M>.family;
+        if constexpr (std::is_same_v<M, lora>) return "lora";
+        if constexpr (std::is_same_v<M, dora>) return "dora";
+        return std::is_same_v<M, mor1e> ? "mor1e" : "mix";
+      },
+      spec.method);
+}
 
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
-  const mor1e* mixture = std::get_if<mor1e>(&spec.method);
-  return mixture && mixture->intuition;
+  return std::visit([](const auto& method) {
+    if constexpr (requires { method.intuition; }) return method.intuition;
+    else return false;
+  }, spec.method);
 }
 
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
-  if (const lora* method = std::get_if<lora>(&spec.method)) {
-    out = {{"peft_type", "LORA"}, {"r", method->rank}, {"lora_alpha", method->alpha}, {"use_rslora", method->rank_stabilised}};
+  if (detail::stored_as_lora(spec.method)) {
+    const lora method = detail::lora_of(spec.method);
+    out = {{"peft_type", "LORA"}, {"r", method.rank}, {"lora_alpha", method.alpha}, {"use_rslora", method.rank_stabilised}};
+    if (std::holds_alternative<dora>(spec.method)) out["use_dora"] = true;
+    if (method.dropout > 0) out["lora_dropout"] = method.dropout;
   } else {
-    out = {{"peft_type", "MOR1E"}, {"gate_sharpness", backend::gate_sharpness}};
-    detail::each_field(std::get<mor1e>(spec.method), [&](const char* key, const auto& field) { out[key] = field; });
+    detail::write_mixture(spec.method, out);
   }
+  std::visit([&](const auto& method) {
+    if constexpr (requires { detail::type_of(method); }) {
+      out = {{"peft_type", detail::type_of(method)}, {"gate_sharpness", backend::gate_sharpness}};
+      const auto write = [&](const char* key, const auto& field) { out[key] = field; };
+      detail::each_field(method, write);
+      detail::each_later_field(method, write);
+    }
+  }, spec.method);
   out["target_modules"] = detail::targets_of(spec);
   out["seed"] = spec.seed;
   return out;
@@ -200,14 +336,24 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
   from.ignore(detail::descriptive_keys);
   if (type == "LORA") {
     spec.method = detail::read_lora(from);
-  } else if (type == "MOR1E") {
-    mor1e method;
-    detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
-    spec.method = method;
-    from.expect("gate_sharpness", {backend::gate_sharpness});
-    from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
+  } else if (detail::read_mixture(type, from, where, spec.method)) {
+    from.ignore({"base_model_sha256", "intuition", "extras"});
   } else {
-    throw io_error(text(where, ": peft_type '", type, "' is not supported (LORA and MOR1E are)"));
+    const auto read_rank1 = [&](auto method) {
+      if (type != detail::type_of(method)) return false;
+      detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+      detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
+      require<io_error>(method.clusters >= 0 && method.clusters <= detail::most_experts, where, ": 'clusters' is ", method.clusters);
+      if constexpr (requires { method.r1; })
+        require<io_error>(method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where, ": ", method.r1, " x ",
+                          method.r2, " pairs");
+      spec.method = method;
+      from.expect("gate_sharpness", {backend::gate_sharpness});
+      from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
+      return true;
+    };
+    if (!read_rank1(mor1e{}) && !read_rank1(mix_and_match{}))
+      throw io_error(text(where, ": peft_type '", type, "' is not supported"));
   }
   from.finish();
   return spec;
@@ -215,8 +361,8 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
 
 MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
   nlohmann::json out;
-  if (const lora* method = std::get_if<lora>(&record.spec.method)) {
-    out = detail::lora_config(*method);
+  if (detail::stored_as_lora(record.spec.method)) {
+    out = detail::lora_config(record.spec.method);
     out["target_modules"] = detail::targets_of(record.spec);
   } else {
     out = to_json(record.spec);
@@ -232,7 +378,7 @@ MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
 
 MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record) {
   std::map<std::string, std::string> out{{"format", "pt"}};
-  if (std::holds_alternative<lora>(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
+  if (detail::stored_as_lora(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
   return out;
 }
 
@@ -241,7 +387,7 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   out.spec = spec_from_json(config, where);
   if (config.contains("base_model_name_or_path") && config.at("base_model_name_or_path").is_string())
     out.base_model = config.at("base_model_name_or_path").get<std::string>();
-  if (std::holds_alternative<lora>(out.spec.method)) {
+  if (detail::stored_as_lora(out.spec.method)) {
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
     const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);

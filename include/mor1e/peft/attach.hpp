@@ -1,6 +1,7 @@
 // Puts a method on a model.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -48,6 +49,11 @@ class adapter_set {
     return out;
   }
 
+  /// f(group, adapter) for each
+  template <class F>
+  void each(F f) {
+    for (std::size_t i = 0; i < groups_.size(); ++i) f(*groups_[i], *adapters_[i]);
+  }
   std::vector<param<B, T>*> parameters() {
     std::vector<param<B, T>*> out;
     for (auto& a : adapters_)
@@ -80,20 +86,22 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
                          const std::vector<std::string>& targets = {}) {
   adapter_set<B, T> set;
   std::vector<bool> met(targets.size(), false);
-  std::uint64_t position = 0;
-  for (auto* group : groups) {
-    std::vector<bool> targeted;
-    bool any = false;
+  std::vector<std::vector<bool>> targeted;
+  index_t inputs = 0;
+  for (const auto* group : groups) {
+    targeted.emplace_back();
     for (const auto& part : group->parts()) {
       bool hit = targets.empty();
       for (std::size_t i = 0; i < targets.size(); ++i)
         if (part.name == targets[i] || part.name.ends_with("." + targets[i])) hit = met[i] = true;
-      targeted.push_back(hit);
-      any |= hit;
+      targeted.back().push_back(hit);
+      if (hit) inputs += group->inputs();
     }
-    const std::uint64_t key = stream_key(seed, position++);
-    if (any) set.add(*group, std::make_unique<low_rank_adapter<B, T, M>>(*group, targeted, method, key));
   }
+  if constexpr (requires { method.admit(inputs); }) method.admit(inputs);
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    if (std::find(targeted[g].begin(), targeted[g].end(), true) != targeted[g].end())
+      set.add(*groups[g], std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g)));
   for (std::size_t i = 0; i < targets.size(); ++i)
     require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
   return set;

@@ -1,15 +1,22 @@
 // The adapter of every low-rank method: two skinny products around the method's gates.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
+#include "mor1e/ops/dropout.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/peft/initial_values.hpp"
 #include "mor1e/peft/method.hpp"
+#include "mor1e/peft/row_magnitudes.hpp"
 
 namespace mor1e::peft {
 
@@ -22,11 +29,27 @@ struct parameter_view {
   bool vector = false;  ///< stored with one axis
 };
 
-/// An adapter that can be stored.
+/// A linear of a group with its update folded in.
+template <class T>
+struct folded_linear {
+  std::size_t part;
+  tensor<T> weight;  ///< [out, in]
+};
+
+/// What an update is folded for.
+template <class T>
+struct fold_options {
+  view<const T> intuition = {};  ///< [1, clusters]; for a method that reads one
+  bool drop_router = false;      ///< without the router's term, which no fixed weight can hold
+};
+
+/// An adapter that can be stored and folded.
 template <class B, class T>
 class stored_adapter : public nn::adapter<B, T> {
  public:
   virtual std::vector<parameter_view<B, T>> views() = 0;
+  /// The weights that alone compute what base and adapter do. Throws `value_error` if none do.
+  virtual std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base, const fold_options<T>& options) = 0;
 };
 
 /// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
@@ -34,22 +57,31 @@ class stored_adapter : public nn::adapter<B, T> {
 template <class B, class T, Method M>
 class low_rank_adapter final : public stored_adapter<B, T> {
  public:
-  /// `targeted[p]`: linear p is adapted. `key` seeds V: uniform in +-1/sqrt(in); U, R and the extra parameters are zero.
-  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key) : method_(std::move(method)) {
-    const index_t slots = method_.slots(), in = base.inputs();
-    require<value_error>(slots >= 1, base.parts().front().name, ": an update of rank ", slots);
+  /// `targeted[p]`: linear p is adapted. `key` seeds V and R, which start as the method says; U and, unless they say
+  /// otherwise, the extra parameters are zero.
+  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key)
+      : method_(std::move(method)), site_(stream_key(key, -1)), magnitudes_(base, targeted) {
+    const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
+    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ", std::min(slots, downs));
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
       up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
-    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (slots + method_.router_rows()), in});
-    const double bound = 1 / std::sqrt(double(in));
-    for (index_t i = 0; i < linears * slots * in; ++i) down_->value[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+    down_ =
+        std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
+    start of_products = start::uniform, of_router = start::zero;
+    if constexpr (requires { method_.products_start(); }) of_products = method_.products_start();
+    if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
+    const view<T> down = down_->value.matrix();
+    fill_start(down.row_range(0, linears * downs), of_products, key);
+    fill_start(down.row_range(linears * downs, linears * method_.router_rows()), of_router, stream_key(key, 0));
     for (const extra_parameter& e : method_.extra()) {
-      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, shape{1, linears * e.width}));
+      const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
+      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, extents));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;
+      if (e.random) draw(extra_.back()->value.data(), extra_.back()->size(), stream_key(key, extra_.size()), e.width);
     }
   }
 
@@ -61,7 +93,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const std::span<const var<T>> extras(extra);
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    const var<T> projected = ops::linear(t, x, t.use(*down_), bias);
+    var<T> projected = ops::linear(t, dropped(t, x, step), t.use(*down_), bias);
+    if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
+      projected = method_.complete(t, projected, linears, extras, step);
     if constexpr (requires { method_.statistics(t, projected, linears, step); })
       if (step.routers)
         if (const var<T> values = method_.statistics(t, projected, linears, step)) {
@@ -69,7 +103,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
           step.routers->push_back({names_.front(), values});
         }
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
-    return base.adapted(t, x, gates, ups, method_.scale());
+    if constexpr (LearnsMagnitudes<M>)
+      return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_), ups, method_.scale());
+    else return base.adapted(t, x, gates, ups, method_.scale());
   }
 
   std::vector<param<B, T>*> parameters() override {
@@ -77,24 +113,57 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (auto& u : up_)
       if (u->size()) out.push_back(u.get());
     for (auto& e : extra_) out.push_back(e.get());
+    if constexpr (LearnsMagnitudes<M>)
+      for (std::size_t p = 0; p < up_.size(); ++p)
+        if (up_[p]->size()) out.push_back(&magnitudes_.of(p));
     return out;
   }
 
   std::vector<parameter_view<B, T>> views() override {
     std::vector<parameter_view<B, T>> out;
-    const index_t slots = method_.slots(), routers = method_.router_rows(), linears = index_t(names_.size());
+    const index_t downs = down_rows(method_), routers = method_.router_rows(), linears = index_t(names_.size());
     const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
     std::size_t part = 0;
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
-      param<B, T>& up = *up_[part++];
-      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * slots, slots)});
+      param<B, T>& up = *up_[part];
+      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
       out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
-      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * slots + p * routers, routers)});
-      for (auto& e : extra_) {
-        const index_t width = e->size() / linears;
-        out.push_back({names_[p] + e->name.substr(names_.front().size()), e.get(), {e->value.data() + p * width, 1, width}, true});
+      if constexpr (LearnsMagnitudes<M>) {
+        param<B, T>& m = magnitudes_.of(part);
+        out.push_back({m.name, &m, {m.value.data(), 1, m.size()}, true});
       }
+      ++part;
+      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
+      const std::vector<extra_parameter> kinds = method_.extra();
+      for (std::size_t k = 0; k < kinds.size(); ++k) {
+        param<B, T>& e = *extra_[k];
+        const index_t each = e.size() / linears, width = kinds[k].width;
+        out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, {e.value.data() + p * each, each / width, width}, kinds[k].rows == 0});
+      }
+    }
+    return out;
+  }
+
+  std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base, const fold_options<T>& options) override {
+    const index_t linears = index_t(names_.size()), downs = down_rows(method_), slots = method_.slots();
+    const tensor<T> gates = fixed_gates(device, options);
+    std::vector<folded_linear<T>> out;
+    index_t p = 0;
+    for (std::size_t part = 0; part < up_.size(); ++part) {
+      if (!up_[part]->size()) continue;
+      const auto& w = base.parts()[part].w.values();
+      const param<B, T>& up = *up_[part];
+      tensor<T> weight(shape{w.rows(), w.cols()}), rows(shape{slots, w.cols()});
+      read_frozen(w, weight.matrix());
+      // W + s U (G^T A)
+      const view<const T> g = view<const T>(gates.data(), downs, linears * slots).col_range(p * slots, slots);
+      const view<const T> a = view<const T>(down_->value.data(), linears * downs, w.cols()).row_range(p * downs, downs);
+      gemm(device, transpose::yes, transpose::no, T(1), g, a, T(0), rows.matrix());
+      gemm(device, transpose::no, transpose::no, T(method_.scale()), view<const T>(up.value.data(), w.rows(), slots), std::as_const(rows).matrix(), T(1), weight.matrix());
+      if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
+      out.push_back({part, std::move(weight)});
+      ++p;
     }
     return out;
   }
@@ -102,11 +171,58 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   const M& method() const { return method_; }
 
  private:
+  /// The gates of products that are unit vectors: what each product gives to each slot, [products, linears * slots].
+  tensor<T> fixed_gates(B& device, const fold_options<T>& options) const {
+    M method = method_;
+    if constexpr (requires { method.router = false; })
+      if (options.drop_router) method.router = false;
+    bool routed = method.router_rows() > 0, felt = false;
+    if constexpr (requires { method.router = false; }) routed |= method.router;
+    if constexpr (requires { method.intuition; }) felt = method.intuition;
+    require<value_error>(!routed, names_.front(), ": the router weighs the experts anew for every token, which no fixed weight does");
+    require<value_error>(!felt || !options.intuition.empty(), names_.front(), ": the experts are weighed by the intuition of a text; say of which");
+    // The parameters that are left without the router.
+    std::vector<var<T>> extra;
+    tape<B> t(device, recording::forward);
+    const std::vector<extra_parameter> stored = method_.extra();
+    for (const extra_parameter& e : method.extra())
+      for (std::size_t k = 0; k < stored.size(); ++k)
+        if (std::string_view(stored[k].name) == e.name) extra.push_back(t.use(*extra_[k]));
+    const std::span<const var<T>> extras(extra);
+    const index_t downs = down_rows(method_), linears = index_t(names_.size());
+    tensor<T> units(shape{downs, linears * downs}, T(0));
+    for (index_t i = 0; i < downs * linears; ++i) units[i % downs * linears * downs + i] = T(1);
+    const tensor<std::int32_t> one_text(shape{downs, 1}, 0);
+    nn::step_context<B, T> step;
+    step.instances = t.template input<std::int32_t>(one_text.matrix());
+    if (felt) step.intuition = t.template input<T>(options.intuition);
+    var<T> x = t.template input<T>(std::as_const(units).matrix());
+    if constexpr (requires { method.complete(t, x, int(linears), extras, step); }) x = method.complete(t, x, int(linears), extras, step);
+    return t.read(method.gates(t, x, int(linears), extras, step));
+  }
+
+  /// What the down projection reads: x, in training without a part of it.
+  var<T> dropped(tape<B>& t, var<T> x, const nn::step_context<B, T>& step) const {
+    if constexpr (requires { method_.dropout; }) {
+      require<value_error>(method_.dropout == 0 || !step.training || bool(step.draw), names_.front(), ": this step draws no random numbers for a dropout of ",
+                           method_.dropout);
+      if (method_.dropout > 0 && step.draw) return ops::dropout(t, x, method_.dropout, site_, step.examples, step.positions, step.draw);
+    }
+    return x;
+  }
+  /// Uniform in +-1/sqrt(inputs).
+  static void draw(T* to, index_t count, std::uint64_t key, index_t inputs) {
+    const double bound = 1 / std::sqrt(double(inputs));
+    for (index_t i = 0; i < count; ++i) to[i] = T((uniform<double>(key, std::uint64_t(i)) * 2 - 1) * bound);
+  }
+
   M method_;
+  std::uint64_t site_;
   std::vector<std::string> names_;  ///< of the targeted linears
   std::unique_ptr<param<B, T>> down_;
   std::vector<std::unique_ptr<param<B, T>>> up_;  ///< one a linear of the group; no columns where it is not targeted
   std::vector<std::unique_ptr<param<B, T>>> extra_;
+  [[no_unique_address]] std::conditional_t<LearnsMagnitudes<M>, row_magnitudes<B, T>, no_magnitudes> magnitudes_;
 };
 
 }  // namespace mor1e::peft

@@ -5,7 +5,12 @@
 #include <type_traits>
 #include <vector>
 
+#include "mor1e/ops/add.hpp"
+#include "mor1e/ops/block_linear.hpp"
+#include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
+#include "mor1e/ops/gather_rows.hpp"
+#include "mor1e/ops/linear.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/router_statistics.hpp"
 #include "mor1e/ops/scale.hpp"
@@ -22,6 +27,7 @@ namespace mor1e::peft {
 /// released code, which runs 32), c_intuition is 4.
 /// Paper preset: w = softmax(R x) + I.
 /// Ablations of Table 5: `router = false` (intuition only), `intuition = false` (rank-1 only).
+/// Options of ours: `clusters`, `before`, `low_rank_router`.
 template <class Router = softmax_router>
 struct basic_mor1e {
   int experts = 32;
@@ -33,40 +39,65 @@ struct basic_mor1e {
   double update_scale = 1;
   double gate_learning_rate_scale = 1;  ///< on a and b
   bool router_bias = false;         ///< softmax(R x + bias), the bias learned from 0: Algorithm 2 has one, the release none
+  int clusters = 0;                 ///< of I; not 0: weighs the experts through a learned map [experts, clusters], I' = M I
+  bool before = false;              ///< I inside the softmax, w = c_token t softmax(R x + I)
+  bool low_rank_router = false;     ///< the router reads V^T x in place of x: R is [experts, experts]
   Router route = {};
 
   friend bool operator==(const basic_mor1e&, const basic_mor1e&) = default;
   static basic_mor1e paper(int experts = 32) { return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
 
   int slots() const { return experts; }
-  int router_rows() const { return router ? experts : 0; }
+  int router_rows() const { return router && !low_rank_router ? experts : 0; }
   double scale() const { return update_scale; }
   std::vector<extra_parameter> extra() const {
     std::vector<extra_parameter> out;
     if (learned_gates) out = {{"gate_a", gate_learning_rate_scale}, {"gate_b", gate_learning_rate_scale}};
     if (router && router_bias) out.push_back({"router.bias", 1, experts});
+    if (maps()) out.push_back({"intuition_map.weight", 1, clusters, experts, true});
+    if (router && low_rank_router) out.push_back({"router.weight", 1, experts, experts});
     return out;
   }
   /// Nothing on the products, the routers' own on their logits.
   template <class B, class T>
   var<T> bias(tape<B>& t, std::span<const var<T>> extra) const {
     if (!router || !router_bias) return {};
-    const var<T> parts[] = {ops::scale(t, extra.back(), 0), extra.back()};  // as many products as logits
+    require<value_error>(!low_rank_router, "mor1e: a router on the products has no bias");
+    const var<T> own = extra[learned_gates ? 2 : 0];
+    const var<T> parts[] = {ops::scale(t, own, 0), own};  // as many products as logits
     return ops::concat_columns<B, T>(t, parts);
+  }
+
+  /// x with the logits of a router on the products, and with I in them if it comes before the softmax.
+  template <class B, class T>
+  var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
+    require<value_error>(!before || (router && intuition), "mor1e: an intuition before the softmax needs router and intuition");
+    require<value_error>(!intuition || bool(step.intuition), "mor1e: this step has no intuition; give one, or switch it off");
+    const auto beside = [&](var<T> a, var<T> b) {
+      const var<T> both[] = {a, b};
+      return ops::concat_columns<B, T>(t, both);
+    };
+    if (router && low_rank_router) x = beside(x, ops::block_linear(t, x, extra.back()));
+    if (!before) return x;
+    const index_t n = index_t(linears) * experts;
+    var<T> felt = ops::gather_rows(t, mapped(t, extra, step), step.instances);
+    if (!maps() && linears > 1) felt = ops::concat_columns<B, T>(t, std::vector<var<T>>(std::size_t(linears), felt));
+    return beside(ops::columns(t, x, 0, n), ops::add(t, ops::columns(t, x, n, n), felt));
   }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
     require<value_error>(router || intuition, "mor1e: router and intuition are both off");
-    require<value_error>(!intuition || bool(step.intuition), "mor1e: this step has no intuition; give one, or switch it off");
-    const backend::rank1_gates_shape s{linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, intuition, learned_gates};
+    const bool after = intuition && !before;
+    const backend::rank1_gates_shape s{linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
+    const var<T> felt = after ? mapped(t, extra, step) : var<T>{};
     if constexpr (std::is_same_v<Router, softmax_router>) {
       // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
       const var<T> none = t.template constant<T>({nullptr, 1, 1});
-      return ops::rank1_gates(t, s, x, intuition ? step.intuition : none, step.instances, learned_gates ? extra[0] : none,
+      return ops::rank1_gates(t, s, x, after ? felt : none, step.instances, learned_gates ? extra[0] : none,
                               learned_gates ? extra[1] : none);
     } else {
-      return composed_rank1_gates(t, s, x, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{}, route, step);
+      return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{}, route, step);
     }
   }
 
@@ -74,6 +105,15 @@ struct basic_mor1e {
   template <class B, class T>
   var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
     return router ? ops::router_statistics(t, {.parts = linears, .experts = experts}, x, step.instances) : var<T>{};
+  }
+
+  // Not private: that would make it no aggregate.
+  bool maps() const { return intuition && clusters > 0; }
+  /// I, or what each linear makes of it: [instances, experts] or [instances, linears * experts].
+  template <class B, class T>
+  var<T> mapped(tape<B>& t, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
+    if (!maps()) return step.intuition;
+    return ops::linear(t, step.intuition, extra[std::size_t((learned_gates ? 2 : 0) + (router && router_bias ? 1 : 0))]);
   }
 };
 

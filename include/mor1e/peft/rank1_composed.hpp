@@ -19,7 +19,7 @@ namespace mor1e::peft {
 
 /// What `ops::rank1_gates` computes, with `router(tape, logits, step)` in place of its softmax. Arguments as there.
 template <class B, class T, class Router>
-var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> a, var<T> b, const Router& router,
+var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> intuition, var<T> a, var<T> b, const Router& router,
                             nn::step_context<B, T>& step) {
   const auto gate = [&](var<T> all, int part, double sign) {
     return ops::sigmoid(t, ops::scale(t, ops::columns(t, all, part, 1), sign * backend::gate_sharpness));
@@ -32,7 +32,8 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
       terms.push_back(s.learned_gates ? ops::scale_by(t, p, gate(a, part, 1)) : p);
     }
     if (s.intuition) {
-      const var<T> felt = ops::scale(t, ops::gather_rows(t, step.intuition, step.instances), s.c_intuition);
+      const var<T> own = s.own_intuition ? ops::columns(t, intuition, s.felt(part), s.experts) : intuition;
+      const var<T> felt = ops::scale(t, ops::gather_rows(t, own, step.instances), s.c_intuition);
       terms.push_back(s.learned_gates ? ops::scale_by(t, felt, gate(a, part, -1)) : felt);
     }
     const var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "mor1e/autodiff/plan.hpp"
+#include "mor1e/core/rng.hpp"
 #include "mor1e/data/packing.hpp"
 #include "mor1e/models/language_model.hpp"
+#include "mor1e/nn/auxiliary_loss.hpp"
 
 namespace mor1e::train {
 
@@ -33,6 +35,8 @@ struct program_options {
   bool recompute = false;        ///< run each block again before its backward
   bool recompute_cheap = true;   ///< run row kernels again rather than keep their outputs
   bool statistics = false;       ///< collect router statistics
+  bool dropout = false;          ///< give the step random numbers; only in training
+  std::uint64_t seed = 0;        ///< of these
   index_t clusters = 0;          ///< columns of the intuition; 0: the method uses none
 };
 
@@ -48,12 +52,19 @@ class step_program {
     step_.answer_rows = t.template input<std::int32_t>(size.answers, 1);
     step_.targets = t.template input<std::int32_t>(size.answers, 1);
     step_.loss_scale = t.template input<T>(1, 1);
+    step_.token_scale = t.template input<T>(1, 1);
+    if (options.training && options.dropout) {
+      step_.examples = t.template input<std::int32_t>(size.rows, 1);
+      step_.draw = t.template input<std::int32_t>(1, 2);
+    }
     if (options.clusters) step_.intuition = t.template input<T>(size.sequences, options.clusters);
     step_.training = options.training;
     step_.recompute = options.recompute;
     if (options.statistics) step_.routers = &routers_;
     const ops::loss_and_nll<T> result = model.loss(t, step_);
-    loss_ = result.loss;
+    auxiliary_ = nn::auxiliary_loss(t, step_);
+    loss_ = auxiliary_ ? ops::add(t, result.loss, auxiliary_) : result.loss;
+    if (auxiliary_) t.keep(auxiliary_);
     token_losses_ = result.nll;
     t.keep(token_losses_);
     plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
@@ -66,7 +77,10 @@ class step_program {
   plan<B>& steps() { return *plan_; }
 
   /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances.
-  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
+  /// `loss_scale` and `token_scale`: 1 / number of targets, 1 / number of tokens of the whole step. `draw`: the key of the
+  /// step's random numbers.
+  void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale,
+            double token_scale, std::uint64_t draw = 0) {
     if (!plan_->bound_to(memory)) plan_->bind(memory);
     require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ", batch.answer_rows.size(), " answers and ",
                          batch.examples, " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ", size_.sequences);
@@ -77,6 +91,14 @@ class step_program {
     plan_->fill(step_.targets, column(batch.targets));
     const T scale = T(loss_scale);
     plan_->fill(step_.loss_scale, view<const T>(&scale, 1, 1));
+    const T share = T(token_scale);
+    plan_->fill(step_.token_scale, view<const T>(&share, 1, 1));
+
+    if (step_.draw) {
+      const std::int32_t halves[] = {std::int32_t(std::uint32_t(draw)), std::int32_t(std::uint32_t(draw >> 32))};
+      plan_->fill(step_.draw, view<const std::int32_t>(halves, 1, 2));
+      plan_->fill(step_.examples, column(batch.instances));
+    }
 
     sequence_of_.assign(std::size_t(size_.rows), -1);
     if (step_.intuition) felt_.assign(std::size_t(size_.sequences * step_.intuition.cols), T(0));
@@ -92,7 +114,7 @@ class step_program {
     if (step_.intuition) plan_->fill(step_.intuition, view<const T>(felt_.data(), size_.sequences, step_.intuition.cols));
   }
 
-  /// The scaled loss of the batch that was filled in; gradients are added to the parameters.
+  /// The scaled loss of the batch that was filled in, auxiliary losses included; gradients are added to the parameters.
   double run() {
     plan_->run();
     return loss();
@@ -101,6 +123,8 @@ class step_program {
     plan_->run(times);
     return loss();
   }
+  /// The part of the adapters' auxiliary losses in the loss of the last run.
+  double auxiliary_loss() { return auxiliary_ ? double(plan_->value(auxiliary_)[0]) : 0; }
   /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
   view<T> token_losses() { return plan_->value(token_losses_); }
   /// Router statistics of the last run: name of the first linear of the group, and [linears, 1 + experts].
@@ -116,7 +140,7 @@ class step_program {
   batch_size size_;
   nn::step_context<B, T> step_;
   std::vector<nn::router_statistics<T>> routers_;
-  var<T> loss_, token_losses_;
+  var<T> loss_, auxiliary_, token_losses_;
   std::optional<plan<B>> plan_;
   std::vector<std::int32_t> sequence_of_;
   std::vector<T> felt_;
@@ -129,10 +153,12 @@ class program_cache {
   program_cache(B& device, models::language_model<B, T>& model, program_options options)
       : device_(&device), model_(&model), options_(options), memory_(device) {}
 
-  /// The program for a batch, filled and ready to run.
-  step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale) {
+  /// The program for a batch, filled and ready to run. `token_scale` 0: the batch is the whole step.
+  step_program<B, T>& prepare(const data::packed_batch& batch, view<const T> intuition, double loss_scale,
+                              double token_scale = 0) {
     auto& program = of(size_of(batch));
-    program.fill(memory_.data(), batch, intuition, loss_scale);
+    program.fill(memory_.data(), batch, intuition, loss_scale,
+                 token_scale > 0 ? token_scale : 1.0 / double(std::max<index_t>(1, batch.live_rows)), draw_);
     return program;
   }
   step_program<B, T>& of(batch_size size) {
@@ -144,6 +170,8 @@ class program_cache {
     memory_.reserve(at->second->bytes());
     return *at->second;
   }
+  /// From here on the random numbers of optimiser step `step`.
+  void draw_for(std::int64_t step) { draw_ = stream_key(options_.seed, step); }
   const program_options& options() const { return options_; }
   std::size_t bytes() const { return memory_.size(); }
 
@@ -152,6 +180,7 @@ class program_cache {
   models::language_model<B, T>* model_;
   program_options options_;
   slab<B> memory_;
+  std::uint64_t draw_ = 0;
   std::vector<std::pair<batch_size, std::unique_ptr<step_program<B, T>>>> programs_;
 };
 

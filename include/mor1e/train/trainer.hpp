@@ -29,6 +29,7 @@ struct router_report {
 
 struct step_report {
   double loss = 0;             ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
+  double auxiliary = 0;        ///< the auxiliary losses alone
   double gradient_norm = 0;    ///< before clipping
   double rate_factor = 0;
   index_t targets = 0;
@@ -37,7 +38,8 @@ struct step_report {
 };
 
 /// Trains parameters of a model. The loss and the gradient are divided by the number of targets of the whole step, so
-/// how a step is cut into micro-batches does not change the result.
+/// how a step is cut into micro-batches does not change the result. (An auxiliary loss over the tokens of a whole batch
+/// sees those of its micro-batch.)
 template <class B, class T>
 class trainer {
  public:
@@ -55,9 +57,11 @@ class trainer {
     for (const auto& batch : micro_batches) report.targets += batch.live_targets, report.tokens += batch.live_rows;
     require<value_error>(report.targets > 0, "trainer: a step without a target token");
     for (auto* p : parameters_) p->clear_gradient();
+    programs_.draw_for(adam_.steps());
     for (const auto& batch : micro_batches) {
-      auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets));
+      auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       report.loss += times_ ? program.run(*times_) : program.run();
+      report.auxiliary += program.auxiliary_loss();
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
     const auto all = std::span<const optim::parameter_span<T>>(adam_.parameters());

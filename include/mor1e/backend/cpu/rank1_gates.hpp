@@ -66,7 +66,7 @@ void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> 
           for (index_t j = 0; j < n; ++j) to[j] = 0;
         }
         if (s.intuition && instances[i] >= 0) {
-          const T* felt = intuition.row(instances[i]);
+          const T* felt = intuition.row(instances[i]) + s.felt(part);
 #pragma omp simd
           for (index_t j = 0; j < n; ++j) to[j] += c.intuition * felt[j];
         }
@@ -91,7 +91,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
         for (index_t i = begin; i < end; ++i) {
           const T *products = x.row(i) + s.products(part), *d = dg.row(i) + s.products(part);
           const T* logits = x.row(i) + s.logits(part);
-          const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) : nullptr;
+          const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(part) : nullptr;
           T* dproducts = dx.row(i) + s.products(part);
           T* dlogits = dx.row(i) + s.logits(part);
           T largest = 0, sum = 0, dot = 0;
@@ -139,7 +139,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
       for (index_t i = 0; i < x.rows && scalars; ++i) {
         const T *products = x.row(i) + s.products(int(part)), *d = dg.row(i) + s.products(int(part));
         const T* logits = x.row(i) + s.logits(int(part));
-        const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) : nullptr;
+        const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(int(part)) : nullptr;
         T largest = 0, sum = 0, routed = 0, sensed = 0;
         if (s.router) {
           largest = logits[0];
@@ -170,7 +170,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
     for (index_t i = 0; i < x.rows; ++i) {
       if (instances[i] < 0) continue;
       const T *products = x.row(i) + s.products(part), *d = dg.row(i) + s.products(part);
-      T* to = dintuition.row(instances[i]);
+      T* to = dintuition.row(instances[i]) + s.felt(part);
 #pragma omp simd
       for (index_t j = 0; j < n; ++j) to[j] += d[j] * products[j] * c.output * c.intuition;
     }

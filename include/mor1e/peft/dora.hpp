@@ -1,0 +1,29 @@
+// DoRA.
+#pragma once
+
+#include "mor1e/peft/lora.hpp"
+
+namespace mor1e::peft {
+
+/// z = (m / n) (W + s B A) x, n the norms of the rows of W + s B A, constant in the backward; s as in LoRA.
+/// m starts as the norms of W, so an untrained adapter is the base. A bias is not scaled.
+/// Liu et al. 2024, section 4.3; PEFT's `use_dora`.
+struct dora {
+  int rank = 8;
+  double alpha = 8;
+  bool rank_stabilised = false;
+  double dropout = 0;  ///< in training, of the input of A alone: the scaling of the base is exact
+  static constexpr bool learns_magnitudes = true;  ///< see row_magnitudes
+
+  friend bool operator==(const dora&, const dora&) = default;
+  lora update() const { return {rank, alpha, rank_stabilised, dropout}; }
+  int slots() const { return rank; }
+  int router_rows() const { return 0; }
+  double scale() const { return update().scale(); }
+  std::vector<extra_parameter> extra() const { return {}; }
+
+  template <class B, class T>
+  var<T> gates(tape<B>&, var<T> products, int, std::span<const var<T>>, nn::step_context<B, T>&) const { return products; }
+};
+
+}  // namespace mor1e::peft

@@ -1,0 +1,39 @@
+// LoRAMoE: a dense mixture of LoRA experts in the feed-forward layers.
+#pragma once
+
+#include "mor1e/peft/initial_values.hpp"
+#include "mor1e/peft/method.hpp"
+#include "mor1e/peft/mixture.hpp"
+
+namespace mor1e::peft {
+
+/// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Dou et al. 2023: 8 experts of rank 4, alpha 32, on
+/// gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero.
+/// Its own loss of balance weighs the experts' mass by the kind of the task, which a step does not know:
+/// `losses.variation` is that loss for tasks of one kind. The script that was released trains without it, and so does
+/// the default.
+struct loramoe {
+  int experts = 8;
+  int rank = 4;
+  double alpha = 32;  ///< 0: no factor alpha / rank
+  router_losses losses = {};
+
+  friend bool operator==(const loramoe&, const loramoe&) = default;
+  int slots() const { return experts * rank; }
+  int router_rows() const { return experts; }
+  double scale() const { return mixture_scale(alpha, rank); }
+  std::vector<extra_parameter> extra() const { return {}; }
+  start router_start() const { return start::uniform; }
+
+  template <class B, class T>
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts,
+                         [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
+  }
+  template <class B, class T>
+  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
+    return mixture_statistics(t, x, linears, experts, experts, step);
+  }
+};
+
+}  // namespace mor1e::peft

@@ -1,0 +1,51 @@
+// MoLoRA: a dense mixture of LoRA experts.
+#pragma once
+
+#include "mor1e/peft/initial_values.hpp"
+#include "mor1e/peft/method.hpp"
+#include "mor1e/peft/mixture.hpp"
+
+namespace mor1e::peft {
+
+/// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Zadouri et al. 2023: 10 experts of rank 4,
+/// alpha 16. A and R are drawn from N(0, 0.02), B is zero.
+struct molora {
+  int experts = 10;
+  int rank = 4;
+  double alpha = 16;  ///< 0: no factor alpha / rank
+  slot_order order = slot_order::block;
+  start products = start::normal;
+  start router = start::normal;
+  router_losses losses = {};
+
+  friend bool operator==(const molora&, const molora&) = default;
+  /// As the baseline of Intuition-MoR1E was run: 8 experts of rank 4, no alpha, LoRA's start of A and a router of
+  /// zeros.
+  static molora release() {
+    return {.experts = 8,
+            .rank = 4,
+            .alpha = 0,
+            .order = slot_order::tiled,
+            .products = start::uniform,
+            .router = start::zero};
+  }
+
+  int slots() const { return experts * rank; }
+  int router_rows() const { return experts; }
+  double scale() const { return mixture_scale(alpha, rank); }
+  std::vector<extra_parameter> extra() const { return {}; }
+  start products_start() const { return products; }
+  start router_start() const { return router; }
+
+  template <class B, class T>
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+    return mixture_gates(t, {experts, rank, order}, x, linears, experts,
+                         [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
+  }
+  template <class B, class T>
+  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
+    return mixture_statistics(t, x, linears, experts, experts, step);
+  }
+};
+
+}  // namespace mor1e::peft

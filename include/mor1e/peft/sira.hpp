@@ -1,0 +1,97 @@
+// SiRA: a sparse mixture of LoRA experts.
+#pragma once
+
+#include "mor1e/ops/capacity_mask.hpp"
+#include "mor1e/ops/multiply.hpp"
+#include "mor1e/ops/normalise_sum.hpp"
+#include "mor1e/ops/softmax.hpp"
+#include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/initial_values.hpp"
+#include "mor1e/peft/method.hpp"
+#include "mor1e/peft/mixture.hpp"
+
+namespace mor1e::peft {
+
+/// What the weights of a token's experts are divided by.
+enum class renormalise : std::uint8_t {
+  none,
+  topk,           ///< their sum over the k chosen experts
+  after_capacity  ///< their sum over those that took the token; one that all have refused gets no update
+};
+constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none", "topk", "after_capacity"}; }
+
+/// z = W x + (alpha / rank) sum_e w_e B_e A_e x, w the k largest of p = softmax(R x).  Zhu et al. 2023.
+///
+/// While training an expert takes C = ceil(capacity k S / E) of the S tokens of a group, in their order, whatever the
+/// rank of the choice; the others lose it. Dead rows compete for nothing and get no update. At inference there is no
+/// limit: an answer must not depend on what is scored beside it. The paper has no code: experts, k, alpha, capacity, the
+/// weight of the loss and how weights are renormalised are our choices. Its dropout of gates is not built.
+struct sira {
+  int experts = 16;
+  int rank = 4;
+  int k = 4;
+  double alpha = 16;       ///< 0: no factor alpha / rank
+  double capacity = 1.25;  ///< 0: no limit
+  renormalise renorm = renormalise::topk;
+  token_group group = token_group::instance;  ///< whose tokens compete for places: an instance's, or the batch's
+  slot_order order = slot_order::block;
+  double gate_dropout = 0;  ///< must be 0
+  start products = start::uniform;
+  start router = start::normal;
+  router_losses losses = {.gshard = 0.01};
+
+  friend bool operator==(const sira&, const sira&) = default;
+  /// As the baseline of Intuition-MoR1E was run: the 6 largest of 8 as they are, and nothing else.
+  static sira release() {
+    return {.experts = 8,
+            .rank = 4,
+            .k = 6,
+            .alpha = 0,
+            .capacity = 0,
+            .renorm = renormalise::none,
+            .order = slot_order::tiled,
+            .router = start::zero,
+            .losses = {}};
+  }
+
+  int slots() const { return experts * rank; }
+  int router_rows() const { return experts; }
+  double scale() const { return mixture_scale(alpha, rank); }
+  std::vector<extra_parameter> extra() const { return {}; }
+  start products_start() const { return products; }
+  start router_start() const { return router; }
+
+  /// Throws `value_error` for options that mean nothing, or are not built.
+  void admit(index_t) const {
+    require<value_error>(k >= 1 && k <= experts, "sira: ", k, " of ", experts, " experts");
+    require<value_error>(capacity >= 0, "sira: a capacity factor of ", capacity);
+    require<value_error>(group != token_group::token, "sira: tokens compete in an instance or in the batch");
+    require<value_error>(gate_dropout == 0, "sira: gate_dropout ", gate_dropout, " is not supported, only 0");
+  }
+  /// The weights of the experts: logits [T, E] -> [T, E].
+  template <class B, class T>
+  var<T> weights(tape<B>& t, var<T> logits, nn::step_context<B, T>& step) const {
+    const var<T> p = ops::softmax(t, logits), chosen = ops::top_k_mask(t, p, step.instances, k);
+    add_router_losses(t, losses, logits, p, chosen, group, step);
+    const bool limited = step.training && capacity > 0;
+    const var<T> taken = limited ? ops::capacity_mask(t, {k, capacity, group}, chosen, step.instances) : chosen;
+    if (renorm == renormalise::topk) {
+      const var<T> w = ops::normalise_sum(t, ops::multiply(t, p, chosen));
+      return limited ? ops::multiply(t, w, taken) : w;
+    }
+    const var<T> w = ops::multiply(t, p, taken);
+    return renorm == renormalise::none ? w : ops::normalise_sum(t, w);
+  }
+  template <class B, class T>
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+    admit(x.cols);
+    return mixture_gates(t, {experts, rank, order}, x, linears, experts,
+                         [&](var<T> logits) { return weights(t, logits, step); });
+  }
+  template <class B, class T>
+  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
+    return mixture_statistics(t, x, linears, experts, experts, step);
+  }
+};
+
+}  // namespace mor1e::peft

@@ -1,0 +1,191 @@
+// Methods against others that they equal: a router on the products, maps of the intuition, factorised pairs, DoRA.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/peft/adapter_spec.hpp"
+#include "mor1e/peft/attach.hpp"
+#include "mor1e/testing/golden.hpp"
+#include "mor1e/testing/random.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+using group = nn::projection_group<reference, double>;
+using adapters = peft::adapter_set<reference, double>;
+
+constexpr index_t rows = 6, inputs = 5;
+
+/// Linears of 4 and 3 outputs, with biases.
+group two_linears() {
+  std::vector<nn::projection<reference, double>> parts(2);
+  for (std::size_t p = 0; p < 2; ++p) {
+    const index_t outputs = 4 - index_t(p);
+    parts[p].name = text("linear", p);
+    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs, inputs}, 10 + p)));
+    auto bias = std::make_unique<param<reference, double>>("bias", shape{1, outputs});
+    const tensor<double> values = testing::random(shape{1, outputs}, 20 + p);
+    std::copy(values.begin(), values.end(), bias->value.begin());
+    parts[p].b = nn::vector_weight<reference, double>(std::move(bias), false);
+  }
+  return group(std::move(parts));
+}
+
+void randomise(adapters& set) {
+  std::uint64_t key = 30;
+  for (auto& v : set.views()) {
+    const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 1;
+    const tensor<double> values = testing::random(shape{v.values.rows, v.values.cols}, ++key, -size, size);
+    std::copy(values.begin(), values.end(), v.values.data);
+  }
+}
+
+view<double> values_of(adapters& set, const std::string& name) {
+  for (auto& v : set.views())
+    if (v.name == name) return v.values;
+  FAIL(name);
+  return {};
+}
+
+/// Copies what has the same name and size.
+void copy_shared(adapters& from, adapters& to) {
+  for (auto& v : to.views())
+    for (auto& other : from.views())
+      if (v.name == other.name && v.values.size() == other.values.size()) std::copy_n(other.values.data, v.values.size(), v.values.data);
+}
+
+tensor<double> output(const group& g, const tensor<double>& intuition) {
+  reference device;
+  tape<reference> t(device, recording::forward);
+  nn::step_context<reference, double> step;
+  const std::vector<std::int32_t> of{0, 0, 1, -1, 1, 0};
+  step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), rows, 1));
+  if (!intuition.empty()) step.intuition = t.input<double>(intuition.matrix());
+  const tensor<double> x = testing::random(shape{rows, inputs}, 1);
+  return t.read(g.forward(t, t.input<double>(x.matrix()), step));
+}
+
+std::string difference(const tensor<double>& a, const tensor<double>& b) {
+  return testing::violation(a.data(), b.data(), b.size(), {.atol = 1e-12});
+}
+
+/// to = a b
+void product(view<const double> a, view<const double> b, view<double> to) {
+  reference device;
+  gemm(device, transpose::no, transpose::no, 1.0, a, b, 0.0, to);
+}
+
+}  // namespace
+
+TEST_CASE("a router on the products is a router R V^T on the input") {
+  const tensor<double> intuition = testing::random(shape{2, 6}, 2);
+  for (const bool before : {false, true}) {
+    group low = two_linears(), full = two_linears();
+    auto ours = peft::attach(std::vector{&low}, peft::mor1e{.experts = 6, .before = before, .low_rank_router = true});
+    auto expected = peft::attach(std::vector{&full}, peft::mor1e{.experts = 6, .before = before});
+    randomise(ours);
+    copy_shared(ours, expected);
+    for (const std::string linear : {"linear0", "linear1"}) {
+      REQUIRE(values_of(ours, linear + ".router.weight").cols == 6);
+      product(values_of(ours, linear + ".router.weight"), values_of(ours, linear + ".lora_A.weight"), values_of(expected, linear + ".router.weight"));
+    }
+    CHECK(difference(output(low, intuition), output(full, intuition)) == "");
+    std::fill_n(values_of(ours, "linear1.router.weight").data, 36, 0.0);
+    CHECK(difference(output(low, intuition), output(full, intuition)) != "");
+  }
+}
+
+TEST_CASE("each linear has a map of the intuition of its own") {
+  const tensor<double> clusters = testing::random(shape{2, 3}, 2);
+  for (const bool before : {false, true}) {
+    group mapped = two_linears();
+    auto ours = peft::attach(std::vector{&mapped}, peft::mor1e{.experts = 6, .clusters = 3, .before = before});
+    randomise(ours);
+    const tensor<double> y = output(mapped, clusters);
+    for (index_t p = 0; p < 2; ++p) {
+      // With the intuition that this map makes the linear is as without a map.
+      const std::string linear = text("linear", p);
+      const view<const double> map = values_of(ours, linear + ".intuition_map.weight");
+      REQUIRE(map.rows == 6);
+      tensor<double> made(shape{2, 6}, 0.0);
+      for (index_t i = 0; i < 2; ++i)
+        for (index_t j = 0; j < 6; ++j)
+          for (index_t k = 0; k < 3; ++k) made[i * 6 + j] += map(j, k) * clusters[i * 3 + k];
+      group plain = two_linears();
+      auto other = peft::attach(std::vector{&plain}, peft::mor1e{.experts = 6, .before = before});
+      copy_shared(ours, other);
+      const tensor<double> expected = output(plain, made);
+      for (index_t i = 0; i < rows; ++i)
+        for (index_t j = p * 4; j < 4 + p * 3; ++j) CHECK(y[i * 7 + j] == doctest::Approx(expected[i * 7 + j]).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("factorised pairs are pairs whose logits are sums") {
+  const tensor<double> intuition = testing::random(shape{2, 6}, 2);
+  group sums = two_linears(), full = two_linears();
+  auto ours = peft::attach(std::vector{&sums}, peft::mix_and_match{.r1 = 2, .r2 = 3, .factorised = true});
+  auto expected = peft::attach(std::vector{&full}, peft::mix_and_match{.r1 = 2, .r2 = 3});
+  randomise(ours);
+  copy_shared(ours, expected);
+  for (const std::string linear : {"linear0", "linear1"}) {
+    const view<const double> from = values_of(ours, linear + ".router.weight");
+    const view<double> to = values_of(expected, linear + ".router.weight");
+    REQUIRE(from.rows == 5);
+    REQUIRE(to.rows == 6);
+    for (index_t i = 0; i < 2; ++i)
+      for (index_t j = 0; j < 3; ++j)
+        for (index_t k = 0; k < inputs; ++k) to(i * 3 + j, k) = from(i, k) + from(2 + j, k);
+  }
+  CHECK(difference(output(sums, intuition), output(full, intuition)) == "");
+  values_of(expected, "linear1.router.weight")(4, 1) += 0.5;
+  CHECK(difference(output(sums, intuition), output(full, intuition)) != "");
+}
+
+TEST_CASE("a mix with a router that outgrows the model is refused with its size") {
+  group g = two_linears();
+  CHECK_THROWS_WITH_AS(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 32}),
+                       "mix: 32 x 32 pairs need routers of 10240 parameters; factorise them, or take fewer", value_error);
+  CHECK(g.attached() == nullptr);
+  CHECK(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 32, .factorised = true}).parameter_count() > 0);
+  CHECK(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 31}).parameter_count() > 0);
+}
+
+TEST_CASE("DoRA leaves linears alone that are not targeted, and starts with the norms of the base") {
+  group g = two_linears();
+  const tensor<double> base = output(g, {});
+  auto set = peft::attach(std::vector{&g}, peft::dora{.rank = 2, .alpha = 3}, 5, {"linear1"});
+  REQUIRE(set.views().size() == 3);
+  REQUIRE(set.parameters().size() == 3);
+  const view<double> magnitude = values_of(set, "linear1.lora_magnitude_vector");
+  REQUIRE(magnitude.size() == 3);
+  const view<const double> w = g.parts()[1].w.values().values();
+  for (index_t i = 0; i < 3; ++i) {
+    double sum = 0;
+    for (index_t j = 0; j < inputs; ++j) sum += w(i, j) * w(i, j);
+    CHECK(magnitude[i] == doctest::Approx(std::sqrt(sum)).epsilon(1e-15));
+  }
+  randomise(set);
+  const tensor<double> changed = output(g, {});
+  for (index_t i = 0; i < rows; ++i)
+    for (index_t j = 0; j < 7; ++j) CHECK((changed[i * 7 + j] == base[i * 7 + j]) == (j < 4));
+}
+
+TEST_CASE("options that contradict each other") {
+  group g = two_linears();
+  const tensor<double> intuition = testing::random(shape{2, 4}, 2);
+  {
+    auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .intuition = false, .before = true});
+    CHECK_THROWS_WITH_AS(output(g, {}), "mor1e: an intuition before the softmax needs router and intuition", value_error);
+  }
+  {
+    auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .router_bias = true, .low_rank_router = true});
+    CHECK_THROWS_WITH_AS(output(g, intuition), "mor1e: a router on the products has no bias", value_error);
+  }
+}
