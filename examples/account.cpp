@@ -26,7 +26,8 @@ struct account_options {
 
 nlohmann::json config_of(const std::string& model) {
   if (model.ends_with(".json")) return io::read_json(model);
-  if (std::filesystem::exists(std::filesystem::path(model) / "config.json")) return io::read_json(std::filesystem::path(model) / "config.json");
+  if (std::filesystem::exists(std::filesystem::path(model) / "config.json"))
+    return io::read_json(std::filesystem::path(model) / "config.json");
   return models::open(model).config;
 }
 
@@ -41,7 +42,8 @@ void account(const CLI::App& app, const account_options& o) {
         }
         if constexpr (requires { method.experts; })
           if (app.count("--experts")) method.experts = o.experts;
-        if constexpr (requires { method.factorised; }) method.r1 = o.r1, method.r2 = o.r2, method.factorised = o.factorised;
+        if constexpr (requires { method.factorised; })
+          method.r1 = o.r1, method.r2 = o.r2, method.factorised = o.factorised;
       },
       spec.method);
 
@@ -56,13 +58,23 @@ void account(const CLI::App& app, const account_options& o) {
   }
   require<value_error>(linears > 0, "--targets: no linear of ", base.model_type, " is called so");
 
-  program::say(o.common, "{}: {} parameters, {} adapted linears (inputs {}, inputs + outputs {})\n", base.model_type, base.parameters, linears, base.sum_inputs(), base.sum_both());
-  program::say(o.common, "{}: {} trainable parameters ({:.2f} % of the base), of which routers {}, scalars {}\n", o.method, cost.parameters,
-               100 * double(cost.parameters) / double(base.parameters), cost.router_parameters, cost.scalars);
-  program::say(o.common, "forward, one token: {} FLOPs for the update, {} for the routers, {} for the base's linears\n", cost.flops(), cost.router_flops(), 2 * base.sum_products());
-  program::write_results(o.common, {{"model_type", base.model_type}, {"method", o.method}, {"linears", linears}, {"base_parameters", base.parameters},
-                                    {"parameters", cost.parameters}, {"router_parameters", cost.router_parameters}, {"scalars", cost.scalars},
-                                    {"flops", cost.flops()}, {"router_flops", cost.router_flops()}, {"base_flops", 2 * base.sum_products()}});
+  program::say(o.common, "{}: {} parameters, {} adapted linears (inputs {}, inputs + outputs {})\n", base.model_type,
+               base.parameters, linears, base.sum_inputs(), base.sum_both());
+  program::say(o.common, "{}: {} trainable parameters ({:.2f} % of the base), of which routers {}, scalars {}\n",
+               o.method, cost.parameters, 100 * double(cost.parameters) / double(base.parameters),
+               cost.router_parameters, cost.scalars);
+  program::say(o.common, "forward, one token: {} FLOPs for the update, {} for the routers, {} for the base's linears\n",
+               cost.flops(), cost.router_flops(), 2 * base.sum_products());
+  program::write_results(o.common, {{"model_type", base.model_type},
+                                    {"method", o.method},
+                                    {"linears", linears},
+                                    {"base_parameters", base.parameters},
+                                    {"parameters", cost.parameters},
+                                    {"router_parameters", cost.router_parameters},
+                                    {"scalars", cost.scalars},
+                                    {"flops", cost.flops()},
+                                    {"router_flops", cost.router_flops()},
+                                    {"base_flops", 2 * base.sum_products()}});
 }
 
 }  // namespace
@@ -70,7 +82,8 @@ void account(const CLI::App& app, const account_options& o) {
 int main(int argc, char** argv) {
   account_options options;
   const CLI::App* parsed = nullptr;
-  return program::run(argc, argv, "account", "Trainable parameters and FLOPs of a method on a backbone", options.common,
+  return program::run(
+      argc, argv, "account", "Trainable parameters and FLOPs of a method on a backbone", options.common,
       [&](CLI::App& app) {
         parsed = &app;
         app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();

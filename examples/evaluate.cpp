@@ -39,14 +39,19 @@ void add_options(CLI::App& app, evaluate_options& o) {
   app.add_option("--adapter", o.adapter, "adapter folder");
   app.add_option("--data", o.data, "data folder (<task>/eval.jsonl), or suite: the generated tasks")->required();
   app.add_option("--tasks", o.tasks, "some of the tasks: a,b");
-  app.add_option("--scoring", o.scoring, "letter, loglik, both; rows: both, but loglik alone where answers are texts")->capture_default_str();
+  app.add_option("--scoring", o.scoring, "letter, loglik, both; rows: both, but loglik alone where answers are texts")
+      ->capture_default_str();
   app.add_option("--template", o.wording, "plain, release or bare; what the rows or the adapter say unless given");
   app.add_option("--limit", o.limit, "the first N items of each task")->check(CLI::Range(index_t(1), index_t(1) << 40));
-  app.add_option("--intuition", o.intuition, "as-trained; permuted over the items, compared with as-trained; none: zeros")->capture_default_str();
+  app.add_option("--intuition", o.intuition,
+                 "as-trained; permuted over the items, compared with as-trained; none: zeros")
+      ->capture_default_str();
   app.add_option("--embedder", o.embedder, "where the embedder of the adapter's intuition lies, if not where it was");
   app.add_flag("--against-base", o.against_base, "score the base alone too, and compare");
   app.add_option("--eval-seed", o.eval_seed, "of the items of --data suite")->capture_default_str();
-  app.add_option("--batch-tokens", o.batch_tokens, "of one forward pass")->check(CLI::Range(index_t(1), index_t(1) << 30))->capture_default_str();
+  app.add_option("--batch-tokens", o.batch_tokens, "of one forward pass")
+      ->check(CLI::Range(index_t(1), index_t(1) << 30))
+      ->capture_default_str();
 }
 
 /// The evaluation items of all tasks, one after the other.
@@ -56,19 +61,25 @@ std::vector<data::example> load_items(const evaluate_options& o) {
     const auto tokenizer = models::open_tokenizer(o.model);
     // A tokenizer of bytes has no word of one token: any word will do there.
     const bool bytes = tokenizer.vocabulary_size() < 1000;
-    const auto one_token = [&](std::string_view word) { return bytes || tokenizer.encode(text(" ", word), false).size() == 1; };
+    const auto one_token = [&](std::string_view word) {
+      return bytes || tokenizer.encode(text(" ", word), false).size() == 1;
+    };
     std::vector<std::string> names;
     for (const auto& family : data::suite_families()) names.emplace_back(family.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))
       for (const auto& family : data::suite_families())
         if (family.name == name)
-          tasks.push_back({name, {}, data::suite_examples(family, data::suite_split::eval, data::suite_options{}.eval_items, o.eval_seed, one_token)});
+          tasks.push_back({name,
+                           {},
+                           data::suite_examples(family, data::suite_split::eval, data::suite_options{}.eval_items,
+                                                o.eval_seed, one_token)});
   } else {
     tasks = data::read_data_folder(o.data, o.tasks, data::splits::eval);
   }
   std::vector<data::example> items;
   for (data::task_data& task : tasks) {
-    const index_t count = o.limit > 0 ? std::min<index_t>(o.limit, index_t(task.eval.size())) : index_t(task.eval.size());
+    const index_t count =
+        o.limit > 0 ? std::min<index_t>(o.limit, index_t(task.eval.size())) : index_t(task.eval.size());
     for (index_t i = 0; i < count; ++i) {
       items.push_back(std::move(task.eval[std::size_t(i)]));
       items.back().task = task.name;
@@ -79,17 +90,21 @@ std::vector<data::example> load_items(const evaluate_options& o) {
 
 /// What the adapter was trained with stands in for what was not given.
 eval::scoring_options scoring_of(const evaluate_options& o, const program::adapted_model& base) {
-  eval::scoring_options out{.how = eval::scoring_named(o.scoring), .template_name = o.wording, .pass = {.tokens = o.batch_tokens}};
+  eval::scoring_options out{
+      .how = eval::scoring_named(o.scoring), .template_name = o.wording, .pass = {.tokens = o.batch_tokens}};
   if (!base.adapter || !base.adapter->record.extras.is_object()) return out;
   const nlohmann::json& said = base.adapter->record.extras;
-  const auto field = [&](const char* name) { return said.contains(name) && said[name].is_string() ? said[name].get<std::string>() : std::string(); };
+  const auto field = [&](const char* name) {
+    return said.contains(name) && said[name].is_string() ? said[name].get<std::string>() : std::string();
+  };
   if (out.template_name.empty()) out.template_name = field("template");
   if (out.how == eval::scoring::rows && field("answer") == "text") out.how = eval::scoring::loglik;
   return out;
 }
 
 /// The intuition of the items as the adapter was trained with it.
-tensor<float> trained_intuition(cpu& device, const evaluate_options& o, const peft::adapter_record& record, const std::vector<data::example>& items) {
+tensor<float> trained_intuition(cpu& device, const evaluate_options& o, const peft::adapter_record& record,
+                                const std::vector<data::example>& items) {
   const auto recipe = train::recipe_from_json(record.intuition, record.centroids.clone(), o.adapter);
   std::unique_ptr<models::sentence_embedder> embedder;
   if (recipe.embeds()) {
@@ -97,16 +112,18 @@ tensor<float> trained_intuition(cpu& device, const evaluate_options& o, const pe
     train::check_embedder(recipe.source, *embedder, o.adapter);
   }
   train::progress progress("embedding", std::int64_t(items.size()), o.common.quiet);
-  return train::intuition_rows(device, recipe, embedder.get(), items, [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
+  return train::intuition_rows(device, recipe, embedder.get(), items,
+                               [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
 }
 
 void check_options(const evaluate_options& o) {
   eval::scoring_named(o.scoring);
   if (!o.wording.empty()) texts::find_template(o.wording);
-  require<value_error>(o.intuition == "as-trained" || o.intuition == "permuted" || o.intuition == "none", "--intuition ", o.intuition,
-                       " is none of as-trained, permuted, none");
+  require<value_error>(o.intuition == "as-trained" || o.intuition == "permuted" || o.intuition == "none",
+                       "--intuition ", o.intuition, " is none of as-trained, permuted, none");
   const bool needs_adapter = o.against_base || o.intuition != "as-trained" || !o.embedder.empty();
-  require<value_error>(!needs_adapter || !o.adapter.empty(), "--against-base, --intuition and --embedder need an --adapter");
+  require<value_error>(!needs_adapter || !o.adapter.empty(),
+                       "--against-base, --intuition and --embedder need an --adapter");
 }
 
 void evaluate(const evaluate_options& o) {
@@ -114,8 +131,8 @@ void evaluate(const evaluate_options& o) {
   const std::vector<data::example> items = load_items(o);
   cpu device(o.common.threads);
   auto base = program::load_adapted(device, o.model, o.adapter);
-  require<value_error>(base.reads_intuition() || o.intuition == "as-trained", "--intuition ", o.intuition, ": the adapter ", o.adapter,
-                       " reads no intuition");
+  require<value_error>(base.reads_intuition() || o.intuition == "as-trained", "--intuition ", o.intuition,
+                       ": the adapter ", o.adapter, " reads no intuition");
   tensor<float> felt;
   if (base.reads_intuition()) felt = trained_intuition(device, o, base.adapter->record, items);
   if (o.intuition == "none") felt.fill(0);
@@ -125,7 +142,9 @@ void evaluate(const evaluate_options& o) {
   double seconds = 0;
   const auto score = [&](const char* what, view<const float> intuition) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    const auto elapsed = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
     train::progress progress("evaluating", std::int64_t(items.size()), o.common.quiet);
     std::int64_t done = 0;
     const auto scores = scorer.score(items, intuition, [&](const eval::item_score& item) {
@@ -139,8 +158,10 @@ void evaluate(const evaluate_options& o) {
     return scores;
   };
 
-  nlohmann::json results = {{"model", o.model}, {"adapter", o.adapter}, {"data", o.data}, {"scoring", o.scoring}, {"intuition", o.intuition}};
-  const auto compare = [&](const char* name, const std::vector<eval::item_score>& before, const std::vector<eval::item_score>& after) {
+  nlohmann::json results = {
+      {"model", o.model}, {"adapter", o.adapter}, {"data", o.data}, {"scoring", o.scoring}, {"intuition", o.intuition}};
+  const auto compare = [&](const char* name, const std::vector<eval::item_score>& before,
+                           const std::vector<eval::item_score>& after) {
     for (const eval::metric by : eval::headlines(before)) {
       const eval::comparison pairs = eval::compare(before, after, by);
       program::say(o.common, "\n{}: {}", name, eval::table(pairs));
@@ -183,6 +204,7 @@ void evaluate(const evaluate_options& o) {
 
 int main(int argc, char** argv) {
   evaluate_options options;
-  return program::run(argc, argv, "evaluate", "Scores the items of tasks with a language model", options.common,
-                      [&](CLI::App& app) { add_options(app, options); }, [&] { evaluate(options); });
+  return program::run(
+      argc, argv, "evaluate", "Scores the items of tasks with a language model", options.common,
+      [&](CLI::App& app) { add_options(app, options); }, [&] { evaluate(options); });
 }

@@ -3,8 +3,8 @@
 //     finetune --model smollm2 --data suite --method mor1e --preset suite --out run
 //     finetune --resume run                               # goes on where it was stopped, bit for bit
 //
-// OUT holds adapter/ (a PEFT folder), checkpoint/ (to resume), log.jsonl (one object a step), result.json, and data/ when
-// the data was generated.
+// OUT holds adapter/ (a PEFT folder), checkpoint/ (to resume), log.jsonl (one object a step), result.json, and data/
+// when the data was generated.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -37,12 +37,14 @@ namespace {
 
 struct finetune_options {
   program::common_options common;
-  std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition, wording, answer, order, memory, prefix;
+  std::string model, data, method = "mor1e", out, resume, tasks, preset = "quick", targets, intuition, wording, answer,
+                           order, memory, prefix;
   train::schedule_settings schedule;
   index_t max_length = 2048, micro_batch = 0, train_limit = 0, checkpoint_every = 20, eval_limit = 100, eval_every = 0;
   int rank = 32, experts = 32, clusters = 0, r1 = 4, r2 = 8;
   double alpha = 16, gate_rate = 0, dropout = 0;
-  bool truncate = false, recompute = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false, factorised = false;
+  bool truncate = false, recompute = false, no_router = false, no_intuition = false, intuition_before = false,
+       low_rank_router = false, factorised = false;
 };
 
 void add_options(CLI::App& app, finetune_options& o) {
@@ -52,7 +54,8 @@ void add_options(CLI::App& app, finetune_options& o) {
     return [zero](const std::string& written) -> std::string {
       char* end = nullptr;
       const double value = std::strtod(written.c_str(), &end);
-      const bool good = end != written.c_str() && *end == 0 && std::isfinite(value) && (value > 0 || (zero && value == 0));
+      const bool good =
+          end != written.c_str() && *end == 0 && std::isfinite(value) && (value > 0 || (zero && value == 0));
       return good ? "" : "'" + written + "' is not a number " + (zero ? "from 0 on" : "above 0");
     };
   };
@@ -60,7 +63,8 @@ void add_options(CLI::App& app, finetune_options& o) {
   const auto rate = [](const std::string& written) -> std::string {
     char* end = nullptr;
     const double value = std::strtod(written.c_str(), &end);
-    return end != written.c_str() && *end == 0 && value >= 0 && value < 1 ? "" : "'" + written + "' is no rate in [0, 1)";
+    return end != written.c_str() && *end == 0 && value >= 0 && value < 1 ? ""
+                                                                          : "'" + written + "' is no rate in [0, 1)";
   };
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy");
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one");
@@ -68,27 +72,41 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--out", o.out, "folder of the run");
   app.add_option("--resume", o.resume, "folder of a run to go on with; an empty one starts from the beginning");
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
-  app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")->capture_default_str();
-  app.add_option("--rank", o.rank, "of lora and dora; of each expert of molora, sira, ...")->check(count)->capture_default_str();
+  app.add_option("--preset", o.preset, "paper, release, quick or suite: batch, rate, warm-up, clip, epochs")
+      ->capture_default_str();
+  app.add_option("--rank", o.rank, "of lora and dora; of each expert of molora, sira, ...")
+      ->check(count)
+      ->capture_default_str();
   app.add_option("--alpha", o.alpha, "of lora, dora, molora, ...: the update is multiplied by alpha / rank")
       ->check(positive)
       ->capture_default_str();
-  app.add_option("--dropout", o.dropout, "of lora and dora: part of the adapters' input that is dropped in training")->check(rate)->capture_default_str();
+  app.add_option("--dropout", o.dropout, "of lora and dora: part of the adapters' input that is dropped in training")
+      ->check(rate)
+      ->capture_default_str();
   app.add_option("--experts", o.experts, "of a mixture")->check(count)->capture_default_str();
   app.add_option("--r1", o.r1, "of mix: input vectors")->check(count)->capture_default_str();
   app.add_option("--r2", o.r2, "of mix: output vectors")->check(count)->capture_default_str();
   app.add_flag("--factorised", o.factorised, "mix with routers of r1 + r2 rows instead of r1 r2");
-  app.add_option("--clusters", o.clusters, "of the intuition; the number of experts (pairs of a mix) unless given. Another number weighs the experts through a learned map")->check(count);
+  app.add_option("--clusters", o.clusters,
+                 "of the intuition; the number of experts (pairs of a mix) unless given. Another number weighs the "
+                 "experts through a learned map")
+      ->check(count);
   app.add_option("--targets", o.targets, "q_proj,v_proj,...: only these linears; all but the head unless given");
-  app.add_option("--intuition", o.intuition, "embedder: minilm (the default), a BERT folder, toy (the default of the toy model); or random, category, none");
+  app.add_option(
+      "--intuition", o.intuition,
+      "embedder: minilm (the default), a BERT folder, toy (the default of the toy model); or random, category, none");
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
   app.add_flag("--no-router", o.no_router, "mor1e with the intuition alone; so mix");
   app.add_flag("--no-intuition", o.no_intuition, "mor1e with the router alone");
   app.add_flag("--intuition-before", o.intuition_before, "mor1e with the intuition inside the router's softmax");
-  app.add_flag("--low-rank-router", o.low_rank_router, "mor1e with a router that reads the experts' products instead of the input");
+  app.add_flag("--low-rank-router", o.low_rank_router,
+               "mor1e with a router that reads the experts' products instead of the input");
   app.add_option("--gate-rate", o.gate_rate, "learning rate of mor1e's gates (release: 5e-5)")->check(not_negative);
   app.add_option("--batch", o.schedule.batch, "examples of a step")->check(count);
-  app.add_option("--micro-batch", o.micro_batch, "tokens of one pass, at least those of the longest example; does not change the result")->check(count)->default_str("2048 or longest");
+  app.add_option("--micro-batch", o.micro_batch,
+                 "tokens of one pass, at least those of the longest example; does not change the result")
+      ->check(count)
+      ->default_str("2048 or longest");
   app.add_option("--lr", o.schedule.learning_rate, "highest learning rate")->check(positive);
   app.add_option("--warmup", o.schedule.warmup, "steps")->check(CLI::NonNegativeNumber);
   app.add_option("--clip", o.schedule.clip, "largest gradient norm; 0: none")->check(not_negative);
@@ -101,9 +119,12 @@ void add_options(CLI::App& app, finetune_options& o) {
   app.add_option("--train-limit", o.train_limit, "rows of each task")->check(count);
   app.add_option("--template", o.wording, "plain, release or bare; the rows' own unless given");
   app.add_option("--answer", o.answer, "letter or text; the rows' own unless given");
-  app.add_flag("--recompute", o.recompute, "run blocks again in the backward: a third of the memory, a third more time");
+  app.add_flag("--recompute", o.recompute,
+               "run blocks again in the backward: a third of the memory, a third more time");
   app.add_option("--memory", o.memory, "900MB, 2.4GB: fit the step into this, or refuse");
-  app.add_option("--eval-limit", o.eval_limit, "rows of each task's eval.jsonl scored before and after; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--eval-limit", o.eval_limit, "rows of each task's eval.jsonl scored before and after; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--eval-every", o.eval_every, "steps; also score while training, into the log")->check(count);
   app.add_option("--checkpoint-every", o.checkpoint_every, "steps")->check(count)->capture_default_str();
 }
@@ -169,25 +190,31 @@ struct run_data {
   std::vector<data::task_data> tasks;  ///< those chosen
 };
 
-run_data load_data(const finetune_options& o, const texts::tokenizer& tokenizer, const train::schedule_settings& schedule) {
+run_data load_data(const finetune_options& o, const texts::tokenizer& tokenizer,
+                   const train::schedule_settings& schedule) {
   run_data out;
   if (o.data == "suite") {
     // A byte tokenizer has no one-token words: any will do there.
     const bool bytes = tokenizer.vocabulary_size() < 1000;
-    const auto one_token = [&](std::string_view word) { return bytes || tokenizer.encode(text(" ", word), false).size() == 1; };
+    const auto one_token = [&](std::string_view word) {
+      return bytes || tokenizer.encode(text(" ", word), false).size() == 1;
+    };
     data::suite_options suite{.eval_items = 60, .train_seed = o.common.seed, .eval_seed = 2026};
     const index_t families = index_t(data::suite_families().size());
     // New items for every step; a long run meets them again, as no family gives more than a few thousand.
-    if (schedule.steps > 0) suite.train_items = std::min<index_t>(2000, (schedule.steps * schedule.batch + families - 1) / families);
+    if (schedule.steps > 0)
+      suite.train_items = std::min<index_t>(2000, (schedule.steps * schedule.batch + families - 1) / families);
     out.made = data::make_suite(one_token, suite);
     std::vector<std::string> names;
     for (const auto& task : out.made) names.push_back(task.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))
-      out.tasks.push_back(*std::find_if(out.made.begin(), out.made.end(), [&](const auto& task) { return task.name == name; }));
+      out.tasks.push_back(
+          *std::find_if(out.made.begin(), out.made.end(), [&](const auto& task) { return task.name == name; }));
   } else {
     out.tasks = data::read_data_folder(o.data, o.tasks, data::splits::train);
     for (data::task_data& task : out.tasks)
-      if (const fs::path file = fs::path(o.data) / task.name / "eval.jsonl"; o.eval_limit > 0 && fs::exists(file)) task.eval = data::read_task_file(file);
+      if (const fs::path file = fs::path(o.data) / task.name / "eval.jsonl"; o.eval_limit > 0 && fs::exists(file))
+        task.eval = data::read_task_file(file);
   }
   // A task is its folder, whatever its rows call it.
   for (data::task_data& task : out.tasks)
@@ -205,24 +232,29 @@ void keep_data(const std::vector<data::task_data>& tasks, const fs::path& folder
       std::string lines;
       for (const data::example& row : *rows) lines += data::to_line(row) + '\n';
       const fs::path path = folder / task.name / file;
-      require<value_error>(fs::exists(path) && io::read_text(path) == lines, path.string(), " is not what this run generates; give another --out");
+      require<value_error>(fs::exists(path) && io::read_text(path) == lines, path.string(),
+                           " is not what this run generates; give another --out");
     }
 }
 
 /// The intuition of the training, with all that needs no work yet.
-train::training_intuition describe_intuition(cpu& device, const finetune_options& o, const train::training_set& set, const texts::prompt_options& wording) {
+train::training_intuition describe_intuition(cpu& device, const finetune_options& o, const train::training_set& set,
+                                             const texts::prompt_options& wording) {
   if (o.intuition == "category") return train::category_intuition(set.task_names, o.clusters, wording);
   const bool random = o.intuition == "random";
   const std::string embedder = random ? (o.model == models::toy_name ? models::toy_name : "minilm") : o.intuition;
-  return train::embedded_intuition(models::load_sentence_embedder(device, embedder), set.rows, random ? train::intuition_kind::random : train::intuition_kind::clusters,
-                                   o.clusters, wording, o.prefix, o.common.seed);
+  return train::embedded_intuition(models::load_sentence_embedder(device, embedder), set.rows,
+                                   random ? train::intuition_kind::random : train::intuition_kind::clusters, o.clusters,
+                                   wording, o.prefix, o.common.seed);
 }
 
 /// How many tokens a micro-batch has: what was given, or enough. Throws `value_error` for less than an example has.
 index_t micro_batch(const finetune_options& o, const train::training_set& set) {
-  const auto longest = std::max_element(set.examples.begin(), set.examples.end(), [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
+  const auto longest = std::max_element(set.examples.begin(), set.examples.end(),
+                                        [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
   const index_t length = index_t(longest->ids.size());
-  require<value_error>(o.micro_batch == 0 || o.micro_batch >= length, "--micro-batch ", o.micro_batch, " is too small for ", longest->id, " of ", length, " tokens");
+  require<value_error>(o.micro_batch == 0 || o.micro_batch >= length, "--micro-batch ", o.micro_batch,
+                       " is too small for ", longest->id, " of ", length, " tokens");
   return o.micro_batch ? o.micro_batch : std::max<index_t>(2048, length);
 }
 
@@ -231,26 +263,38 @@ void settle(finetune_options& o) {
   if (o.out.empty()) o.out = o.resume;
   require<value_error>(!o.out.empty(), "--out or --resume is needed");
   const auto plain = [](const std::string& folder) { return fs::weakly_canonical(fs::absolute(folder) / "."); };
-  require<value_error>(o.resume.empty() || plain(o.resume) == plain(o.out), "--resume ", o.resume, " and --out ", o.out, " differ; a run goes on in its own folder");
+  require<value_error>(o.resume.empty() || plain(o.resume) == plain(o.out), "--resume ", o.resume, " and --out ", o.out,
+                       " differ; a run goes on in its own folder");
   require<value_error>(!o.model.empty() && !o.data.empty(), "--model and --data are needed");
-  require<value_error>(o.answer.empty() || o.answer == "letter" || o.answer == "text", "--answer ", o.answer, " is neither letter nor text");
+  require<value_error>(o.answer.empty() || o.answer == "letter" || o.answer == "text", "--answer ", o.answer,
+                       " is neither letter nor text");
   const std::string family = peft::family(peft::preset(o.method));
-  require<value_error>(o.dropout == 0 || family == "lora" || family == "dora", "--dropout is of lora and dora, not of ", o.method);
+  require<value_error>(o.dropout == 0 || family == "lora" || family == "dora", "--dropout is of lora and dora, not of ",
+                       o.method);
   if (!o.wording.empty()) texts::find_template(o.wording);
   if (o.order.empty()) o.order = o.data == "suite" ? "round-robin" : "shuffled";
   if (o.intuition.empty()) o.intuition = o.model == models::toy_name ? models::toy_name : "minilm";
-  require<value_error>(!o.no_router || !(o.no_intuition || o.intuition == "none"), "--no-router and no intuition: nothing weighs the experts");
+  require<value_error>(!o.no_router || !(o.no_intuition || o.intuition == "none"),
+                       "--no-router and no intuition: nothing weighs the experts");
   if (o.clusters == 0) o.clusters = o.method.starts_with("mix") ? o.r1 * o.r2 : o.experts;
   const bool begun = train::has_checkpoint(o.out);
   std::error_code none;
-  require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out, " holds an adapter and no checkpoint to go on from; give another --out");
-  require<value_error>(!begun || !o.resume.empty(), o.out, " holds a run; --resume ", o.out, " goes on with it, or give another --out");
+  require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out,
+                       " holds an adapter and no checkpoint to go on from; give another --out");
+  require<value_error>(!begun || !o.resume.empty(), o.out, " holds a run; --resume ", o.out,
+                       " goes on with it, or give another --out");
 }
 
 /// One line of the log.
-nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds, std::span<const std::vector<double>> gates) {
-  nlohmann::json line = {{"step", step}, {"loss", report.loss}, {"lr", rate}, {"gradient_norm", report.gradient_norm},
-                         {"targets", report.targets}, {"tokens", report.tokens}, {"tokens_per_second", double(report.tokens) / seconds},
+nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds,
+                        std::span<const std::vector<double>> gates) {
+  nlohmann::json line = {{"step", step},
+                         {"loss", report.loss},
+                         {"lr", rate},
+                         {"gradient_norm", report.gradient_norm},
+                         {"targets", report.targets},
+                         {"tokens", report.tokens},
+                         {"tokens_per_second", double(report.tokens) / seconds},
                          {"peak_memory", train::peak_memory()}};
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
@@ -281,7 +325,8 @@ void finetune(const CLI::App& app, finetune_options o) {
   const run_data source = load_data(o, tokenizer, schedule);
   texts::prompt_options wording{o.wording, {}};
   if (!o.answer.empty()) wording.style = o.answer == "letter" ? data::answer_style::letter : data::answer_style::text;
-  const train::training_set set = train::encode(source.tasks, tokenizer, wording, std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit);
+  const train::training_set set = train::encode(
+      source.tasks, tokenizer, wording, std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit);
   const index_t steps = train::total_steps(schedule, index_t(set.examples.size()));
   data::sampler sampler(set.task_sizes, order, o.common.seed);
   data::packing_options packing{.tokens = micro_batch(o, set)};
@@ -293,7 +338,11 @@ void finetune(const CLI::App& app, finetune_options o) {
   options.adam.learning_rate = schedule.learning_rate;
   options.adam.weight_decay = schedule.weight_decay;
   options.clip = schedule.clip;
-  options.program = {.recompute = o.recompute, .statistics = peft::family(spec) != "lora" && peft::family(spec) != "dora", .dropout = o.dropout > 0, .seed = o.common.seed, .clusters = intuitive ? o.clusters : 0};
+  options.program = {.recompute = o.recompute,
+                     .statistics = peft::family(spec) != "lora" && peft::family(spec) != "dora",
+                     .dropout = o.dropout > 0,
+                     .seed = o.common.seed,
+                     .clusters = intuitive ? o.clusters : 0};
   if (limit) {
     if (saved) {  // what fitted is kept, so that the resumed run is the same
       const nlohmann::json advice = saved->settings.value("advice", nlohmann::json::object());
@@ -301,19 +350,36 @@ void finetune(const CLI::App& app, finetune_options o) {
       options.program.recompute |= advice.value("recompute", false);
     }
     // Gradients, two moments, and what code and buffers the training is the first to touch.
-    const std::uint64_t base = train::peak_memory() + std::uint64_t(adapters.parameter_count()) * 3 * sizeof(float) + (2u << 20);
-    const auto plan = train::fit_into(device, *model, set.examples, schedule.batch, packing.tokens, options.program, base, *limit);
+    const std::uint64_t base =
+        train::peak_memory() + std::uint64_t(adapters.parameter_count()) * 3 * sizeof(float) + (2u << 20);
+    const auto plan =
+        train::fit_into(device, *model, set.examples, schedule.batch, packing.tokens, options.program, base, *limit);
     packing.tokens = plan.tokens, options.program.recompute = plan.recompute;
-    program::say(o.common, "memory: {:.0f} MB for micro-batches of {} tokens{}\n", double(plan.bytes) / 1e6, plan.tokens, plan.recompute ? ", with recomputation" : "");
+    program::say(o.common, "memory: {:.0f} MB for micro-batches of {} tokens{}\n", double(plan.bytes) / 1e6,
+                 plan.tokens, plan.recompute ? ", with recomputation" : "");
   }
   packing.context = packing.tokens;
 
   train::run_state state;
-  state.settings = {{"model", base_hash}, {"data", set.hash}, {"template", o.wording}, {"answer", o.answer}, {"method", peft::to_json(spec)},
-                    {"steps", steps}, {"batch", schedule.batch}, {"lr", schedule.learning_rate}, {"warmup", schedule.warmup}, {"clip", schedule.clip},
-                    {"weight_decay", schedule.weight_decay}, {"seed", o.common.seed}, {"order", o.order},
+  state.settings = {{"model", base_hash},
+                    {"data", set.hash},
+                    {"template", o.wording},
+                    {"answer", o.answer},
+                    {"method", peft::to_json(spec)},
+                    {"steps", steps},
+                    {"batch", schedule.batch},
+                    {"lr", schedule.learning_rate},
+                    {"warmup", schedule.warmup},
+                    {"clip", schedule.clip},
+                    {"weight_decay", schedule.weight_decay},
+                    {"seed", o.common.seed},
+                    {"order", o.order},
                     {"intuition", intuitive ? intuition.settings() : nlohmann::json()},
-                    {"advice", {{"threads", device.threads().size()}, {"micro_batch", packing.tokens}, {"recompute", options.program.recompute}, {"gemm", "eigen"}}}};
+                    {"advice",
+                     {{"threads", device.threads().size()},
+                      {"micro_batch", packing.tokens},
+                      {"recompute", options.program.recompute},
+                      {"gemm", "eigen"}}}};
   if (saved) {
     const std::string advice = train::check_settings(saved->settings, state.settings, out.string());
     if (!advice.empty()) fmt::print(stderr, "finetune: {}: the resumed run is not bit for bit the same\n", advice);
@@ -328,8 +394,9 @@ void finetune(const CLI::App& app, finetune_options o) {
   if (intuitive) {
     const double inertia = intuition.compute(device, set.rows, out / "embeddings.safetensors", o.common.quiet);
     if (intuition.embedder)
-      program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", intuition.prompts.size(), intuition.embedder->id(), o.clusters,
-                   inertia, intuition.recipe.kind == train::intuition_kind::random ? ", replaced by random directions" : "");
+      program::say(o.common, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", intuition.prompts.size(),
+                   intuition.embedder->id(), o.clusters, inertia,
+                   intuition.recipe.kind == train::intuition_kind::random ? ", replaced by random directions" : "");
     scored.feel(device, intuition.recipe, intuition.embedder.get());
     intuition.embedder.reset();
   }
@@ -342,8 +409,8 @@ void finetune(const CLI::App& app, finetune_options o) {
     program::say(o.common, "resumed at step {} of {}\n", state.step, steps);
   }
   train::json_log log(o.common.log.empty() ? out / "log.jsonl" : fs::path(o.common.log), state.log_bytes);
-  program::say(o.common, "{} on {}: {} trainable parameters, {} examples of {} tasks, {} steps of {}\n", o.method, o.model, adapters.parameter_count(),
-               set.examples.size(), source.tasks.size(), steps, schedule.batch);
+  program::say(o.common, "{} on {}: {} trainable parameters, {} examples of {} tasks, {} steps of {}\n", o.method,
+               o.model, adapters.parameter_count(), set.examples.size(), source.tasks.size(), steps, schedule.batch);
 
   train::progress progress("training", steps, o.common.quiet);
   bool warned = false;
@@ -356,14 +423,19 @@ void finetune(const CLI::App& app, finetune_options o) {
     if (step == 0) state.totals.first_loss = report.loss;
     state.totals.last_loss = report.loss, state.totals.tokens += report.tokens, state.totals.seconds += seconds;
 
-    const std::vector<double> gates[] = {train::gate_values(trainer.parameters(), ".gate_a"), train::gate_values(trainer.parameters(), ".gate_b")};
+    const std::vector<double> gates[] = {train::gate_values(trainer.parameters(), ".gate_a"),
+                                         train::gate_values(trainer.parameters(), ".gate_b")};
     nlohmann::json line = log_line(report, step + 1, schedule.learning_rate * factor, seconds, gates);
     std::size_t saturated = 0;
-    for (const auto& values : gates) saturated += std::size_t(std::count_if(values.begin(), values.end(), [](double g) { return g < 0.02 || g > 0.98; }));
+    for (const auto& values : gates)
+      saturated +=
+          std::size_t(std::count_if(values.begin(), values.end(), [](double g) { return g < 0.02 || g > 0.98; }));
     if (saturated && !std::exchange(warned, true))
-      fmt::print(stderr, "finetune: step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more\n", step + 1, saturated,
-                 gates[0].size() + gates[1].size());
-    if (o.eval_every && (step + 1) % o.eval_every == 0 && !scored.empty()) line["evaluation"] = eval::to_json(eval::summarise(scored.score("scoring")));
+      fmt::print(stderr,
+                 "finetune: step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more\n",
+                 step + 1, saturated, gates[0].size() + gates[1].size());
+    if (o.eval_every && (step + 1) % o.eval_every == 0 && !scored.empty())
+      line["evaluation"] = eval::to_json(eval::summarise(scored.score("scoring")));
     log.write(line);
     progress.show(step + 1, fmt::format("loss {:.4f}  {:.0f} tokens/s", report.loss, double(report.tokens) / seconds));
     if ((step + 1) % o.checkpoint_every == 0 || step + 1 == steps) {
@@ -384,13 +456,21 @@ void finetune(const CLI::App& app, finetune_options o) {
   record.extras = {{"template", o.wording}, {"answer", o.answer}, {"tasks", set.task_names}, {"steps", steps}};
   peft::save_adapter(out / "adapter", adapters, record);
   const train::run_totals& totals = state.totals;
-  program::say(o.common, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n", totals.first_loss, totals.last_loss,
-               totals.seconds, double(totals.tokens) / std::max(totals.seconds, 1e-9), double(train::peak_memory()) / 1e9, (out / "adapter").string());
-  nlohmann::json result = {{"method", o.method}, {"steps", steps}, {"first_loss", totals.first_loss}, {"last_loss", totals.last_loss},
-                           {"seconds", totals.seconds}, {"tokens", totals.tokens}, {"parameters", adapters.parameter_count()},
+  program::say(o.common, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n",
+               totals.first_loss, totals.last_loss, totals.seconds,
+               double(totals.tokens) / std::max(totals.seconds, 1e-9), double(train::peak_memory()) / 1e9,
+               (out / "adapter").string());
+  nlohmann::json result = {{"method", o.method},
+                           {"steps", steps},
+                           {"first_loss", totals.first_loss},
+                           {"last_loss", totals.last_loss},
+                           {"seconds", totals.seconds},
+                           {"tokens", totals.tokens},
+                           {"parameters", adapters.parameter_count()},
                            {"peak_memory", train::peak_memory()}};
   if (!scored.empty())
-    result["evaluation"] = program::before_and_after(scored, adapters, intuitive && intuition.recipe.kind == train::intuition_kind::clusters, o.common);
+    result["evaluation"] = program::before_and_after(
+        scored, adapters, intuitive && intuition.recipe.kind == train::intuition_kind::clusters, o.common);
   io::write_json(out / "result.json", result);
   program::write_results(o.common, result);
 }
@@ -400,7 +480,7 @@ void finetune(const CLI::App& app, finetune_options o) {
 int main(int argc, char** argv) {
   finetune_options options;
   const CLI::App* parsed = nullptr;
-  return program::run(argc, argv, "finetune", "Fine-tunes a frozen language model with low-rank adapters", options.common,
-      [&](CLI::App& app) { parsed = &app, add_options(app, options); },
-      [&] { finetune(*parsed, options); });
+  return program::run(
+      argc, argv, "finetune", "Fine-tunes a frozen language model with low-rank adapters", options.common,
+      [&](CLI::App& app) { parsed = &app, add_options(app, options); }, [&] { finetune(*parsed, options); });
 }

@@ -5,16 +5,17 @@
 //
 // Exact for LoRA and DoRA. A mixture weighs its experts anew for every token, so it has no merged weights; with
 // --intuition-of it is folded for one text and without its router, and what that changes is printed.
+#include "mor1e/peft/merge.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "adapted_model.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/mor1e.hpp"
-#include "mor1e/peft/merge.hpp"
-#include "adapted_model.hpp"
 #include "program.hpp"
 
 using namespace mor1e;
@@ -30,7 +31,8 @@ struct merge_options {
 void merge(const merge_options& o) {
   cpu device(o.common.threads);
   const io::checkpoint base = models::open(o.model);
-  require<value_error>(fs::weakly_canonical(o.out) != fs::weakly_canonical(base.path), "--out ", o.out, " is the base itself");
+  require<value_error>(fs::weakly_canonical(o.out) != fs::weakly_canonical(base.path), "--out ", o.out,
+                       " is the base itself");
   require<value_error>(!fs::exists(o.out) || fs::is_empty(o.out), o.out, " is there already; give another --out");
   auto adapted = program::load_adapted(device, o.model, o.adapter);
   auto& [set, record] = *adapted.adapter;
@@ -41,33 +43,41 @@ void merge(const merge_options& o) {
   tensor<float> intuition;
   models::padded_batch probe;
   tensor<float> before;
-  const auto logits = [&] { return models::outputs_of<cpu, float>(device, *adapted.model, probe, std::as_const(intuition).matrix()).logits; };
+  const auto logits = [&] {
+    return models::outputs_of<cpu, float>(device, *adapted.model, probe, std::as_const(intuition).matrix()).logits;
+  };
   if (!o.text.empty()) {
     require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", family, " reads no intuition");
     intuition = program::intuition_of(device, record, o.adapter, o.text);
     options.intuition = std::as_const(intuition).matrix();
     const auto ids = models::open_tokenizer(o.model).encode(o.text);
-    require<value_error>(!ids.empty() && index_t(ids.size()) <= adapted.model->context(), "--intuition-of: ", ids.size(), " tokens, the context has ", adapted.model->context());
+    require<value_error>(!ids.empty() && index_t(ids.size()) <= adapted.model->context(),
+                         "--intuition-of: ", ids.size(), " tokens, the context has ", adapted.model->context());
     probe.input_ids = tensor<std::int32_t>(shape{1, index_t(ids.size())});
     std::copy(ids.begin(), ids.end(), probe.input_ids.begin());
     probe.lengths = {index_t(ids.size())};
     before = logits();
   } else {
-    require<value_error>(!adapted.reads_intuition(), o.adapter, ": a ", family, " weighs its experts for each text; --intuition-of TEXT folds it for one");
+    require<value_error>(!adapted.reads_intuition(), o.adapter, ": a ", family,
+                         " weighs its experts for each text; --intuition-of TEXT folds it for one");
   }
 
   const peft::merged_adapters<cpu, float> merged(device, set, options);
-  nlohmann::json result = {{"model", o.model}, {"adapter", o.adapter}, {"method", family}, {"linears", merged.weights().size()}};
+  nlohmann::json result = {
+      {"model", o.model}, {"adapter", o.adapter}, {"method", family}, {"linears", merged.weights().size()}};
   if (!before.empty()) {
     const tensor<float> after = logits();
     double largest = 0;
     for (index_t i = 0; i < after.size(); ++i) largest = std::max(largest, double(std::abs(after[i] - before[i])));
     result["largest_difference"] = largest;
-    program::say(o.common, "folded for one text without the router: its logits differ from the adapter's by at most {:.4g}\n", largest);
+    program::say(o.common,
+                 "folded for one text without the router: its logits differ from the adapter's by at most {:.4g}\n",
+                 largest);
   }
   peft::save_merged(o.out, base, merged);
   program::say(o.common, "{}: {} linears of {} merged in {}\n", family, merged.weights().size(), o.model, o.out);
-  if (!fs::exists(fs::path(o.out) / "tokenizer.json") && !fs::exists(fs::path(o.out) / "tokenizer.model") && !fs::exists(fs::path(o.out) / "vocab.txt"))
+  if (!fs::exists(fs::path(o.out) / "tokenizer.json") && !fs::exists(fs::path(o.out) / "tokenizer.model") &&
+      !fs::exists(fs::path(o.out) / "vocab.txt"))
     program::say(o.common, "no tokenizer was copied: {} is no folder that has one\n", o.model);
   program::write_results(o.common, result);
 }
@@ -76,7 +86,8 @@ void merge(const merge_options& o) {
 
 int main(int argc, char** argv) {
   merge_options options;
-  return program::run(argc, argv, "merge", "Folds an adapter into its base", options.common,
+  return program::run(
+      argc, argv, "merge", "Folds an adapter into its base", options.common,
       [&](CLI::App& app) {
         app.add_option("--model", options.model, "the base: folder, .gguf file, short name or toy")->required();
         app.add_option("--adapter", options.adapter, "folder of the adapter")->required();

@@ -32,10 +32,14 @@ struct common_options {
 
 inline void add_common_options(CLI::App& app, common_options& options) {
   const auto known = [](const std::string& name) -> std::string {
-    return name == "cpu" ? "" : name == "cuda" ? "this build has no CUDA back end" : "'" + name + "' is neither cpu nor cuda";
+    return name == "cpu"    ? ""
+           : name == "cuda" ? "this build has no CUDA back end"
+                            : "'" + name + "' is neither cpu nor cuda";
   };
   app.add_option("--backend", options.backend, "cpu or cuda")->check(known)->capture_default_str();
-  app.add_option("--threads", options.threads, "0: one for each processor")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_option("--threads", options.threads, "0: one for each processor")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   // CLI11 2.1 reads -1 as 2^64 - 1, and so it does with anything larger.
   const auto whole = [](const std::string& number) -> std::string {
     std::uint64_t value;
@@ -66,14 +70,16 @@ int guarded(const char* name, F&& f) {
   } catch (const std::bad_alloc&) {
     return fail(name, "not enough memory", failure);
   } catch (const std::exception& e) {
-    const bool asked_wrongly = dynamic_cast<const CLI::ParseError*>(&e) || dynamic_cast<const value_error*>(&e) || dynamic_cast<const shape_error*>(&e);
+    const bool asked_wrongly = dynamic_cast<const CLI::ParseError*>(&e) || dynamic_cast<const value_error*>(&e) ||
+                               dynamic_cast<const shape_error*>(&e);
     return fail(name, e.what(), asked_wrongly ? bad_use : failure);
   }
 }
 
 /// A whole program: `setup(app)` adds its own options, `body()` runs when all are right. See cluster.cpp for its use.
 template <class Setup, class Body>
-int run(int argc, char** argv, const char* name, const char* description, common_options& common, Setup&& setup, Body&& body) {
+int run(int argc, char** argv, const char* name, const char* description, common_options& common, Setup&& setup,
+        Body&& body) {
   return guarded(name, [&] {
     CLI::App app(description, name);
     std::forward<Setup>(setup)(app);
@@ -111,6 +117,7 @@ class log_file {
     fmt::print(file_.get(), "{}\n", line.dump());
     if (std::fflush(file_.get()) != 0) io::detail::throw_errno(path_, "write");
   }
+
  private:
   std::string path_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;

@@ -22,17 +22,20 @@ namespace mor1e::program {
 class evaluation {
  public:
   /// Throws `value_error` for a row that cannot be scored: before the training, not behind it.
-  evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer, const std::vector<data::task_data>& tasks,
-             const texts::prompt_options& wording, index_t limit, const common_options& common)
+  evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer,
+             const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, index_t limit,
+             const common_options& common)
       : scorer_(device, model, tokenizer, {.template_name = wording.template_name}), quiet_(common.quiet) {
     const eval::item_encoder encoder(tokenizer, {.template_name = wording.template_name});
     for (const data::task_data& task : tasks)
-      for (data::example row : std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
+      for (data::example row :
+           std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
         if (wording.style) row.style = wording.style;
         for (const eval::branching& asked : encoder.encode(row, 0))
           for (const auto& branch : asked.branches)
-            require<value_error>(index_t(asked.prompt.size() + branch.size()) - 1 <= model.context(), "evaluation: ", row.id, " has ",
-                                 asked.prompt.size() + branch.size() - 1, " tokens, the context of the model is ", model.context());
+            require<value_error>(index_t(asked.prompt.size() + branch.size()) - 1 <= model.context(),
+                                 "evaluation: ", row.id, " has ", asked.prompt.size() + branch.size() - 1,
+                                 " tokens, the context of the model is ", model.context());
         items_.push_back(std::move(row));
       }
   }
@@ -43,7 +46,9 @@ class evaluation {
   }
   std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
   /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
-  std::vector<eval::item_score> score_permuted(std::uint64_t seed) { return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed)); }
+  std::vector<eval::item_score> score_permuted(std::uint64_t seed) {
+    return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed));
+  }
 
  private:
   std::vector<eval::item_score> score(const char* label, const tensor<float>& intuition) {
@@ -59,7 +64,8 @@ class evaluation {
 };
 
 /// Accuracy of the base and of the trained model on the same items, and of the trained one with permuted intuition.
-inline nlohmann::json before_and_after(evaluation& scored, peft::adapter_set<cpu, float>& adapters, bool permute, const common_options& common) {
+inline nlohmann::json before_and_after(evaluation& scored, peft::adapter_set<cpu, float>& adapters, bool permute,
+                                       const common_options& common) {
   adapters.detach();
   const auto before = scored.score("scoring the base");
   adapters.attach();
@@ -76,7 +82,8 @@ inline nlohmann::json before_and_after(evaluation& scored, peft::adapter_set<cpu
     if (!permute) continue;
     const auto permuted = eval::compare(dealt, after, by);
     out["permuted"].push_back(eval::to_json(permuted));
-    say(common, "\nIntuition permuted over the items against each item's own, both after training\n{}", eval::table(permuted));
+    say(common, "\nIntuition permuted over the items against each item's own, both after training\n{}",
+        eval::table(permuted));
   }
   return out;
 }

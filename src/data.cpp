@@ -1,5 +1,4 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/data/data_folder.ipp"
 #include "mor1e/data/packing.ipp"
 #include "mor1e/data/sampling.ipp"

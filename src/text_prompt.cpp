@@ -1,3 +1,2 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/text/prompt.ipp"

@@ -1,5 +1,4 @@
 #include "mor1e/core/config.hpp"
-
 #include "mor1e/train/checkpoint.ipp"
 #include "mor1e/train/examples.ipp"
 #include "mor1e/train/intuition.ipp"

@@ -1,10 +1,11 @@
 // A transformer block by composition, with parts of one's own choice.
+#include "mor1e/nn/block.hpp"
+
 #include <cstdio>
 #include <memory>
 
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/nn/attention.hpp"
-#include "mor1e/nn/block.hpp"
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
 #include "mor1e/ops/gelu_tanh.hpp"
@@ -12,12 +13,16 @@
 using namespace mor1e;
 
 // Llama's block with a GELU instead of SiLU.
-using block = nn::pre_norm_block<cpu, float, nn::rms_norm<cpu, float>, nn::attention<cpu, float>, nn::gated_mlp<cpu, float, ops::gelu_tanh_op>>;
+using block = nn::pre_norm_block<cpu, float, nn::rms_norm<cpu, float>, nn::attention<cpu, float>,
+                                 nn::gated_mlp<cpu, float, ops::gelu_tanh_op>>;
 
 int main() {
   cpu device;
   const index_t hidden = 64, inner = 192, tokens = 10;
-  const auto linear = [](index_t out, index_t in) { return nn::projection<cpu, float>{"linear", nn::weight<cpu, float>(cpu::frozen<float>(tensor<float>({out, in}, 0.01f))), {}}; };
+  const auto linear = [](index_t out, index_t in) {
+    return nn::projection<cpu, float>{
+        "linear", nn::weight<cpu, float>(cpu::frozen<float>(tensor<float>({out, in}, 0.01f))), {}};
+  };
   const auto group = [&](index_t in, auto... outs) {
     std::vector<nn::projection<cpu, float>> parts;
     (parts.push_back(linear(outs, in)), ...);
@@ -28,7 +33,10 @@ int main() {
     w->value.fill(1);
     return nn::rms_norm<cpu, float>{{std::move(w), true}, 1e-5};
   };
-  const block layer{norm(), {group(hidden, hidden, hidden / 2, hidden / 2), group(hidden, hidden), 4, 2, 16, 0.25}, norm(), {group(hidden, inner, inner), group(inner, hidden)}};
+  const block layer{norm(),
+                    {group(hidden, hidden, hidden / 2, hidden / 2), group(hidden, hidden), 4, 2, 16, 0.25},
+                    norm(),
+                    {group(hidden, inner, inner), group(inner, hidden)}};
 
   tape t(device);
   const segment whole{0, tokens, 0, 0, 0};

@@ -12,9 +12,13 @@ using namespace mor1e;
 struct squared_silu : ops::elementwise<squared_silu> {
   static constexpr const char* label = "squared_silu";
   template <class T>
-  static T f(T x) { return x * x * math::sigmoid(x); }
+  static T f(T x) {
+    return x * x * math::sigmoid(x);
+  }
   template <class T>
-  static T df(T x, T y) { return x * math::sigmoid(x) * T(2) + y * (T(1) - math::sigmoid(x)); }
+  static T df(T x, T y) {
+    return x * math::sigmoid(x) * T(2) + y * (T(1) - math::sigmoid(x));
+  }
 };
 
 int main() {

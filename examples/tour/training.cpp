@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
   const auto intuition = cluster::intuition<float>(device, embeddings.matrix(), clusters.centroids.matrix());
 
   auto adapters = peft::attach(*model, peft::mor1e{.experts = 32});
-  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(), {.adam = {.learning_rate = 5e-3}, .program = {.clusters = 32}});
+  train::trainer<cpu, float> trainer(device, *model, adapters.parameters(),
+                                     {.adam = {.learning_rate = 5e-3}, .program = {.clusters = 32}});
   double first = 0, last = 0;
   for (const auto& batch : data::pack(set.examples, {.tokens = 2048})) {
     last = trainer.step({&batch, 1}, intuition.matrix(), 1).loss;

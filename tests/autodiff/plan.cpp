@@ -1,9 +1,9 @@
 // A plan does what the tape does, bit for bit, in memory known beforehand.
 #include "mor1e/autodiff/plan.hpp"
 
-#include <doctest/doctest.h>
-
 #include <deque>
+
+#include <doctest/doctest.h>
 
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/ops/add.hpp"
@@ -60,15 +60,19 @@ using outcome = std::vector<tensor<T>>;
 
 template <class T>
 struct batch {
-  tensor<T> x = testing::random<T>({network<T>::rows, network<T>::width}, 100), scale = tensor<T>(shape{1, 1}, T(0.125));
+  tensor<T> x = testing::random<T>({network<T>::rows, network<T>::width}, 100),
+            scale = tensor<T>(shape{1, 1}, T(0.125));
   tensor<std::int32_t> targets{shape{network<T>::rows, 1}};
   batch() {
-    for (index_t i = 0; i < targets.size(); ++i) targets[i] = std::int32_t(i % 9) - 2 < 0 ? -1 : std::int32_t(i % 9) - 2;
+    for (index_t i = 0; i < targets.size(); ++i)
+      targets[i] = std::int32_t(i % 9) - 2 < 0 ? -1 : std::int32_t(i % 9) - 2;
   }
 };
 
 template <class T>
-view<const T> constant(const tensor<T>& t) { return t.matrix(); }
+view<const T> constant(const tensor<T>& t) {
+  return t.matrix();
+}
 
 template <class T>
 outcome<T> collect(network<T>& net, tensor<T> loss, tensor<T> dx) {
@@ -134,7 +138,8 @@ template <class T>
 bool same_bits(const outcome<T>& a, const outcome<T>& b) {
   bool same = a.size() == b.size();
   for (std::size_t k = 0; same && k < a.size(); ++k)
-    same = a[k].extents() == b[k].extents() && std::memcmp(a[k].data(), b[k].data(), std::size_t(a[k].size()) * sizeof(T)) == 0;
+    same = a[k].extents() == b[k].extents() &&
+           std::memcmp(a[k].data(), b[k].data(), std::size_t(a[k].size()) * sizeof(T)) == 0;
   return same;
 }
 
@@ -164,7 +169,9 @@ TEST_CASE_TEMPLATE("eager, planned and recomputed gradients have the same bits",
 TEST_CASE("recomputation saves memory") {
   device_type device(1);
   network<float> net;
-  const auto bytes = [&](bool stretches, bool cheap) { return planned<float>(device, net, stretches, cheap).program.bytes(); };
+  const auto bytes = [&](bool stretches, bool cheap) {
+    return planned<float>(device, net, stretches, cheap).program.bytes();
+  };
   const std::size_t all = bytes(false, false), cheap = bytes(false, true), stretched = bytes(true, false);
   CAPTURE(all);
   CAPTURE(cheap);
@@ -206,6 +213,7 @@ TEST_CASE("an output takes the place of an input that nobody reads any more, and
     return std::pair(p.bytes(), p.value(root)[0]);
   };
   const std::size_t matrix = 64 * 64 * sizeof(float);
-  CHECK(sum_of_product(false) == std::pair(2 * matrix + 64, 64 * 64 * 6.0f));  // x, then x * x which y takes over, the sum
-  CHECK(sum_of_product(true) == std::pair(3 * matrix, 64 * 64 * 12.0f));       // y + y has its own, the sum takes y's
+  CHECK(sum_of_product(false) ==
+        std::pair(2 * matrix + 64, 64 * 64 * 6.0f));                      // x, then x * x which y takes over, the sum
+  CHECK(sum_of_product(true) == std::pair(3 * matrix, 64 * 64 * 12.0f));  // y + y has its own, the sum takes y's
 }

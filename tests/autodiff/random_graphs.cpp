@@ -1,9 +1,9 @@
 // Random graphs: however a plan places, overwrites, drops and recomputes values, its gradients have the bits of the
 // plainest tape.
-#include <doctest/doctest.h>
-
 #include <cstring>
 #include <deque>
+
+#include <doctest/doctest.h>
 
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/backend/reference.hpp"

@@ -38,7 +38,9 @@ struct failing_op {
     return {.outputs = {{in[0].rows, in[0].cols}}, .saved = {{in[0].rows, 1}}, .forward_scratch = {{7, 7}}};
   }
   template <class B, class T>
-  static void forward(call<B, T>, const attributes&) { throw value_error("failing: as asked"); }
+  static void forward(call<B, T>, const attributes&) {
+    throw value_error("failing: as asked");
+  }
   template <class B, class T>
   static void backward(call<B, T>, const attributes&) {}
   static cost work(const attributes&, operands, bool) { return {}; }
@@ -49,11 +51,12 @@ struct failing_op {
 TEST_CASE("a value with several consumers gets the sum of their gradients") {
   const auto x = testing::random({3, 4}, 1);
   SUBCASE("two ops") {
-    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, ops::scale(t, x, 3), ops::scale(t, x, -1)); }), x,
-                [](double) { return 2.0; });
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, ops::scale(t, x, 3), ops::scale(t, x, -1)); }),
+                x, [](double) { return 2.0; });
   }
   SUBCASE("one op twice: product") {
-    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::multiply(t, x, x); }), x, [](double v) { return 2 * v; });
+    check_equal(gradient_of(x, [](auto& t, auto x) { return ops::multiply(t, x, x); }), x,
+                [](double v) { return 2 * v; });
   }
   SUBCASE("one op twice: sum") {
     check_equal(gradient_of(x, [](auto& t, auto x) { return ops::add(t, x, x); }), x, [](double) { return 2.0; });
@@ -117,7 +120,8 @@ TEST_CASE("a throw in mid-forward leaks nothing") {
       const auto x = t.input<double>(values.matrix(), true);
       const auto y = ops::softmax(t, x);
       CHECK_THROWS_AS((t.apply<failing_op, double>({}, {y})), value_error);
-      CHECK_THROWS_AS(t.stretch(true, [&] { return t.apply<failing_op, double>({}, {ops::softmax(t, y)}); }), value_error);
+      CHECK_THROWS_AS(t.stretch(true, [&] { return t.apply<failing_op, double>({}, {ops::softmax(t, y)}); }),
+                      value_error);
       CHECK_THROWS_AS(ops::add(t, y, t.input<double>(1, 1)), shape_error);
       CHECK(device.live > 0);
       // The tape is as good as before.

@@ -1,4 +1,6 @@
 // Lloyd's iteration and similarities against what scikit-learn computed.
+#include "mor1e/testing/golden.hpp"
+
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -10,7 +12,6 @@
 #include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
-#include "mor1e/testing/golden.hpp"
 
 using namespace mor1e;
 
@@ -45,7 +46,8 @@ void check_lloyd(auto& device, const io::safetensors_file& file, const std::stri
 
 void check_similarity(auto& device, const io::safetensors_file& file, const std::string&) {
   const auto points = file.read<double>("points"), centroids = file.read<double>("centroids");
-  for (const auto& [name, kind] : {std::pair("cosine", cluster::similarity::cosine), std::pair("dot", cluster::similarity::dot)}) {
+  for (const auto& [name, kind] :
+       {std::pair("cosine", cluster::similarity::cosine), std::pair("dot", cluster::similarity::dot)}) {
     CAPTURE(name);
     const auto ours = cluster::intuition<double>(device, points, centroids, kind);
     const auto theirs = file.read<double>(name);

@@ -30,14 +30,19 @@ std::string message(auto&& call) {
 bool contains(const std::string& in, const std::string& what) { return in.find(what) != std::string::npos; }
 
 intuition_source example() {
-  intuition_source source{"minilm", {"hash of \"weights\"", "clustering: ", "hash of data"}, 1ull << 63, similarity::dot, tensor<float>({2, 3})};
+  intuition_source source{"minilm",
+                          {"hash of \"weights\"", "clustering: ", "hash of data"},
+                          1ull << 63,
+                          similarity::dot,
+                          tensor<float>({2, 3})};
   for (index_t i = 0; i < 6; ++i) source.centroids[i] = 0.1f * float(i);
   return source;
 }
 
 double length(const tensor<float>& x, index_t row) {
   double square = 0;
-  for (index_t j = 0; j < x.extents()[1]; ++j) square += double(x[row * x.extents()[1] + j]) * x[row * x.extents()[1] + j];
+  for (index_t j = 0; j < x.extents()[1]; ++j)
+    square += double(x[row * x.extents()[1] + j]) * x[row * x.extents()[1] + j];
   return std::sqrt(square);
 }
 
@@ -57,16 +62,18 @@ TEST_CASE_TEMPLATE("zero vectors are similar to nothing, tiny ones to their dire
   CHECK(dot[6] == -8);
   x[0] = NAN;
   CHECK(std::isnan(intuition<float>(device, x, c)[0]));
-  CHECK(message([&] { intuition<float>(device, x, tensor<float>({4, 5}, 0.f)); }) ==
-        "intuition: widths differ: embeddings [3, 2], centroids [4, 5]");
+  CHECK(message([&] {
+          intuition<float>(device, x, tensor<float>({4, 5}, 0.f));
+        }) == "intuition: widths differ: embeddings [3, 2], centroids [4, 5]");
 }
 
 TEST_CASE("an intuition source survives JSON and its file") {
   const auto source = example();
   const testing::temporary_folder folder;
   write_intuition(folder / "i.safetensors", source);
-  for (const auto& back : {intuition_from_json(nlohmann::json::parse(to_json(source).dump()), source.centroids.clone(), "here"),
-                           read_intuition(folder / "i.safetensors")}) {
+  for (const auto& back :
+       {intuition_from_json(nlohmann::json::parse(to_json(source).dump()), source.centroids.clone(), "here"),
+        read_intuition(folder / "i.safetensors")}) {
     CHECK(back.embedder == source.embedder);
     CHECK(back.origin == source.origin);
     CHECK(back.seed == source.seed);
@@ -83,19 +90,27 @@ TEST_CASE("a damaged intuition is refused by field") {
     CAPTURE(name);
     auto lacking = good, wrong = good;
     lacking.erase(name);
-    CHECK(message([&] { intuition_from_json(lacking, source.centroids.clone(), "f"); }) == "f: field '" + name + "' is missing");
+    CHECK(message([&] { intuition_from_json(lacking, source.centroids.clone(), "f"); }) ==
+          "f: field '" + name + "' is missing");
     wrong[name] = nullptr;
-    CHECK(message([&] { intuition_from_json(wrong, source.centroids.clone(), "f"); }).starts_with("f: field '" + name + "' is not a "));
+    CHECK(message([&] {
+            intuition_from_json(wrong, source.centroids.clone(), "f");
+          }).starts_with("f: field '" + name + "' is not a "));
   }
   auto other = source.centroids.clone();
   other[0] += 1;
   CHECK(message([&] { intuition_from_json(good, other.clone(), "f"); }).starts_with("f: field 'centroids_hash' is "));
-  CHECK(message([&] { intuition_from_json(good, tensor<float>({3, 2}, 0.f), "f"); }) == "f: field 'clusters' is 2, the centroids have 3");
-  CHECK(message([&] { intuition_from_json(good, tensor<float>({2, 4}, 0.f), "f"); }) == "f: field 'width' is 3, the centroids have 4");
+  CHECK(message([&] {
+          intuition_from_json(good, tensor<float>({3, 2}, 0.f), "f");
+        }) == "f: field 'clusters' is 2, the centroids have 3");
+  CHECK(message([&] {
+          intuition_from_json(good, tensor<float>({2, 4}, 0.f), "f");
+        }) == "f: field 'width' is 3, the centroids have 4");
   CHECK(contains(message([&] { intuition_from_json(good, tensor<float>({6}, 0.f), "f"); }), "not a matrix"));
   auto euclid = good;
   euclid["similarity"] = "euclid";
-  CHECK(message([&] { intuition_from_json(euclid, source.centroids.clone(), "f"); }) == "f: similarity 'euclid' is neither 'cosine' nor 'dot'");
+  CHECK(message([&] { intuition_from_json(euclid, source.centroids.clone(), "f"); }) ==
+        "f: similarity 'euclid' is neither 'cosine' nor 'dot'");
 
   const testing::temporary_folder folder;
   const std::vector<io::stored_tensor> tensors{io::stored("centroids", source.centroids)};
@@ -115,9 +130,15 @@ TEST_CASE("a cache of embeddings is bound to embedder, prefix and data") {
   REQUIRE(back.extents() == embeddings.extents());
   CHECK(std::equal(back.begin(), back.end(), embeddings.begin()));
 
-  CHECK(message([&] { read_embeddings(path, {"x", "", "d"}); }) == path.string() + ": made with another embedder_hash: 'e', now 'x'");
-  CHECK(message([&] { read_embeddings(path, {"e", "p", "d"}); }) == path.string() + ": made with another prefix: '', now 'p'");
-  CHECK(message([&] { read_embeddings(path, {"e", "", "x"}); }) == path.string() + ": made with another data_hash: 'd', now 'x'");
+  CHECK(message([&] {
+          read_embeddings(path, {"x", "", "d"});
+        }) == path.string() + ": made with another embedder_hash: 'e', now 'x'");
+  CHECK(message([&] {
+          read_embeddings(path, {"e", "p", "d"});
+        }) == path.string() + ": made with another prefix: '', now 'p'");
+  CHECK(message([&] {
+          read_embeddings(path, {"e", "", "x"});
+        }) == path.string() + ": made with another data_hash: 'd', now 'x'");
   CHECK_THROWS_AS(read_embeddings(path, {"x", "", "d"}), value_error);
   CHECK_THROWS_AS(read_embeddings(folder / "none", origin), io_error);
   io::write_safetensors(path, std::vector{io::stored("embeddings", embeddings)}, {{"prefix", ""}});
@@ -148,7 +169,8 @@ TEST_CASE("random intuition belongs to the id and the seed, and has the length i
   const double lengths[] = {2, 3, std::sqrt(2.0), 0};
   for (index_t i = 0; i < 4; ++i) CHECK(length(random, i) == doctest::Approx(lengths[i]).epsilon(1e-6));
 
-  const auto unit = random_intuition(ids, 8, 5), turned = random_intuition(reversed, 8, 5), other = random_intuition(ids, 8, 6);
+  const auto unit = random_intuition(ids, 8, 5), turned = random_intuition(reversed, 8, 5),
+             other = random_intuition(ids, 8, 6);
   for (index_t i = 0; i < 4; ++i) {
     CHECK(length(unit, i) == doctest::Approx(1).epsilon(1e-6));
     CHECK(std::equal(unit.data() + 8 * i, unit.data() + 8 * (i + 1), turned.data() + 8 * (3 - i)));
@@ -165,7 +187,8 @@ TEST_CASE("random directions have no preferred one") {
   const auto random = random_intuition(ids, 16, 7);
   for (index_t j = 0; j < 16; ++j) {
     double mean = 0, square = 0;
-    for (index_t i = 0; i < 4000; ++i) mean += random[16 * i + j] / 4000, square += double(random[16 * i + j]) * random[16 * i + j] / 4000;
+    for (index_t i = 0; i < 4000; ++i)
+      mean += random[16 * i + j] / 4000, square += double(random[16 * i + j]) * random[16 * i + j] / 4000;
     CHECK(std::abs(mean) < 0.25 / std::sqrt(4000.0) * 5);  // each coordinate has standard deviation 1/4
     CHECK(square == doctest::Approx(1.0 / 16).epsilon(0.12));
   }

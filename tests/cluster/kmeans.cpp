@@ -29,7 +29,8 @@ tensor<T> blobs(index_t centers, index_t count, index_t d, double spread, std::u
 template <class T>
 tensor<T> rows_of(std::vector<std::vector<T>> rows) {
   tensor<T> out({index_t(rows.size()), index_t(rows[0].size())});
-  for (std::size_t i = 0; i < rows.size(); ++i) std::copy(rows[i].begin(), rows[i].end(), out.data() + i * rows[0].size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::copy(rows[i].begin(), rows[i].end(), out.data() + i * rows[0].size());
   return out;
 }
 
@@ -177,7 +178,8 @@ TEST_CASE_TEMPLATE("ties go to the lowest cluster, wherever equal centroids stan
   const auto points = blobs<T>(3, 40, 13, 1.0, 9);
   for (const index_t k : {2, 5, 17, 33, 50}) {
     tensor<T> centroids({k, 13});
-    for (index_t i = 0; i < centroids.size(); ++i) centroids[i] = points[i % 26];  // two different rows, again and again
+    for (index_t i = 0; i < centroids.size(); ++i)
+      centroids[i] = points[i % 26];  // two different rows, again and again
     tensor<std::int64_t> labels({120}, -1);
     point_set<T, cpu>(device, points.matrix()).assign(std::as_const(centroids), labels.data());
     for (const auto label : labels) CHECK(label < 2);
@@ -273,8 +275,9 @@ TEST_CASE("bad arguments are refused by number") {
   CHECK(cluster({.clusters = 2, .max_iterations = 0}) == "kmeans: 0 iterations; there must be one at least");
   CHECK_THROWS_AS(lloyd<float>(device, points, tensor<float>({2, 4}, 0.f)), shape_error);
   CHECK_THROWS_AS(lloyd<float>(device, points, tensor<float>({11, 3}, 0.f)), value_error);
-  CHECK(message([&] { lloyd<float>(device, points, rows_of<float>({{0, 0, 0}, {0, NAN, 0}})); })
-            .starts_with("kmeans: centroid of row 1 holds a NaN"));
+  CHECK(message([&] {
+          lloyd<float>(device, points, rows_of<float>({{0, 0, 0}, {0, NAN, 0}}));
+        }).starts_with("kmeans: centroid of row 1 holds a NaN"));
   points[3 * 7 + 1] = NAN;
   CHECK(cluster({.clusters = 2}).starts_with("kmeans: point of row 7 holds a NaN or an infinity"));
   points[3 * 7 + 1] = -INFINITY;

@@ -1,6 +1,6 @@
-#include <doctest/doctest.h>
-
 #include "mor1e/core/tensor.hpp"
+
+#include <doctest/doctest.h>
 
 using namespace mor1e;
 

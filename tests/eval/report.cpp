@@ -1,4 +1,6 @@
 // Reports: what is counted, and how two scorings of the same items are compared.
+#include "mor1e/eval/report.hpp"
+
 #include <cmath>
 #include <string>
 #include <vector>
@@ -6,15 +8,14 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "mor1e/eval/report.hpp"
-
 using namespace mor1e;
 using namespace mor1e::eval;
 
 namespace {
 
 /// An item of four choices scored by text: picks `sum` and `mean`; right is `answer`.
-item_score item(const std::string& task, int number, int answer, int sum, int mean, bool exact = false, double log_probability = -1) {
+item_score item(const std::string& task, int number, int answer, int sum, int mean, bool exact = false,
+                double log_probability = -1) {
   item_score out;
   out.id = task + "-" + std::to_string(number);
   out.task = task;
@@ -31,7 +32,8 @@ item_score item(const std::string& task, int number, int answer, int sum, int me
 }  // namespace
 
 TEST_CASE("accuracies, chance and majority of each task and of all") {
-  std::vector<item_score> items{item("b", 0, 1, 1, 2, true, -2), item("b", 1, 1, 1, 1, false, -4), item("a", 0, 3, 0, 3), item("b", 2, 0, 1, 0)};
+  std::vector<item_score> items{item("b", 0, 1, 1, 2, true, -2), item("b", 1, 1, 1, 1, false, -4),
+                                item("a", 0, 3, 0, 3), item("b", 2, 0, 1, 0)};
   items[2].answers = {3, 2};  // either is right
   items[0].letter.emplace();
   items[0].letter->pick = 1;
@@ -130,7 +132,8 @@ TEST_CASE("paired: won, lost, the test, and what did not move") {
   CHECK(compare(before, after, metric::sum).tasks[0].items == 9);
   CHECK(headlines(before) == std::vector{metric::sum});
   after[3].id = "another";
-  CHECK_THROWS_WITH_AS(compare(before, after, metric::sum), doctest::Contains("item 3 is up-3 of up before and another"), value_error);
+  CHECK_THROWS_WITH_AS(compare(before, after, metric::sum),
+                       doctest::Contains("item 3 is up-3 of up before and another"), value_error);
   after.pop_back();
   CHECK_THROWS_WITH_AS(compare(before, after, metric::sum), doctest::Contains("17 items against 16"), value_error);
 }

@@ -1,4 +1,6 @@
 // Scoring: against reference scores of a real model, and against the plain way of computing the same.
+#include "mor1e/eval/scoring.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -13,7 +15,6 @@
 #include "mor1e/core/rng.hpp"
 #include "mor1e/data/suite.hpp"
 #include "mor1e/eval/report.hpp"
-#include "mor1e/eval/scoring.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/peft/adapter_file.hpp"
@@ -49,13 +50,15 @@ struct toy {
   std::unique_ptr<models::language_model<cpu, float>> model = models::load<cpu, float>(device, "toy");
   texts::tokenizer tokenizer = models::open_tokenizer("toy");
 
-  scores score(std::span<const data::example> items, eval::scoring_options options = {}, view<const float> intuition = {}) {
+  scores score(std::span<const data::example> items, eval::scoring_options options = {},
+               view<const float> intuition = {}) {
     return eval::scorer<cpu, float>(device, *model, tokenizer, options).score(items, intuition);
   }
 };
 
 /// Sum of log-probabilities of `tail` after `prompt`, as one sequence, from all logits.
-std::vector<double> alone(toy& t, std::vector<std::int32_t> prompt, const std::vector<std::int32_t>& tail, bool& greedy) {
+std::vector<double> alone(toy& t, std::vector<std::int32_t> prompt, const std::vector<std::int32_t>& tail,
+                          bool& greedy) {
   const std::size_t begin = prompt.size();
   prompt.insert(prompt.end(), tail.begin(), tail.end());
   models::padded_batch batch;
@@ -160,7 +163,10 @@ TEST_CASE("SmolLM2: log-probabilities, letters, picks and accuracies of the refe
   std::cout << ours.size() << " items, largest difference of a log-probability " << worst << '\n';
 
   const eval::report report = eval::summarise(ours);
-  const std::map<std::string, metric> named{{"sum", metric::sum}, {"mean", metric::mean}, {"per_byte", metric::per_byte}, {"letter", metric::letter},
+  const std::map<std::string, metric> named{{"sum", metric::sum},
+                                            {"mean", metric::mean},
+                                            {"per_byte", metric::per_byte},
+                                            {"letter", metric::letter},
                                             {"greedy_letter", metric::greedy}};
   std::vector<eval::task_report> tasks = report.tasks;
   tasks.push_back(report.all);
@@ -184,9 +190,11 @@ TEST_CASE("a choice scores the same behind a shared prompt as in a sequence of i
       const auto prompt = t.tokenizer.encode(texts::render_prompt(items[i], as_text));
       for (std::size_t c = 0; c < items[i].choices.size(); ++c) {
         bool greedy = false;
-        const auto reference = alone(t, prompt, t.tokenizer.encode(texts::render_choice(items[i], int(c), as_text), false), greedy);
+        const auto reference =
+            alone(t, prompt, t.tokenizer.encode(texts::render_choice(items[i], int(c), as_text), false), greedy);
         const auto& found = shared[i].loglik->choices[c];
-        CHECK(testing::violation(found.log_probabilities.data(), reference.data(), index_t(reference.size()), {.atol = 1e-5}) == "");
+        CHECK(testing::violation(found.log_probabilities.data(), reference.data(), index_t(reference.size()),
+                                 {.atol = 1e-5}) == "");
         CHECK(found.greedy == greedy);
         double sum = 0;
         for (const double p : reference) sum += p;
@@ -204,10 +212,14 @@ TEST_CASE("packing items together changes nothing, whatever the size of a pass o
   const auto items = toy_items();
   const scores together = t.score(items, {.how = eval::scoring::both});
   scores one_by_one;
-  for (const auto& item : items) one_by_one.push_back(std::move(t.score({&item, 1}, {.how = eval::scoring::both}).front()));
+  for (const auto& item : items)
+    one_by_one.push_back(std::move(t.score({&item, 1}, {.how = eval::scoring::both}).front()));
   check_same(together, one_by_one, 1e-5);
   check_same(together, t.score(items, {.how = eval::scoring::both, .pass = {.tokens = 1}}), 1e-5);
-  check_same(together, t.score(items, {.how = eval::scoring::both, .pass = {.tokens = 150, .logit_bytes = 3 * 257 * sizeof(float)}}), 1e-5);
+  check_same(
+      together,
+      t.score(items, {.how = eval::scoring::both, .pass = {.tokens = 150, .logit_bytes = 3 * 257 * sizeof(float)}}),
+      1e-5);
 }
 
 TEST_CASE("exact: what generation would write is recognised, and nothing else") {
@@ -231,7 +243,8 @@ TEST_CASE("exact: what generation would write is recognised, and nothing else") 
   scorer.score({&asked, 1}, {}, [&](std::size_t, eval::branching_score&& score) {
     ++calls;
     const auto all_largest = [&](std::size_t c) {
-      return std::all_of(score.branches[c].begin(), score.branches[c].end(), [](const auto& token) { return token.largest; });
+      return std::all_of(score.branches[c].begin(), score.branches[c].end(),
+                         [](const auto& token) { return token.largest; });
     };
     CHECK(score.greedy == said[0]);
     CHECK(all_largest(0));
@@ -318,7 +331,8 @@ TEST_CASE("each item reads its own row of intuition") {
   const eval::scoring_options options{.how = eval::scoring::both};
   const scores right = t.score(items, options, felt);
   tensor<float> reversed(felt.extents());
-  for (index_t i = 0; i < felt.extents().rows(); ++i) std::copy_n(felt.data() + (felt.extents().rows() - 1 - i) * 4, 4, reversed.data() + i * 4);
+  for (index_t i = 0; i < felt.extents().rows(); ++i)
+    std::copy_n(felt.data() + (felt.extents().rows() - 1 - i) * 4, 4, reversed.data() + i * 4);
   const scores permuted = t.score(items, options, reversed);
   for (std::size_t i = 0; i < items.size(); ++i) {
     CHECK(std::fabs(right[i].loglik->choices[0].sum - permuted[i].loglik->choices[0].sum) > 1e-4);
@@ -327,10 +341,12 @@ TEST_CASE("each item reads its own row of intuition") {
   // An item alone with its row: the same as among the others.
   scores one_by_one;
   for (std::size_t i = 0; i < items.size(); ++i)
-    one_by_one.push_back(std::move(t.score({&items[i], 1}, options, std::as_const(felt).matrix().row_range(index_t(i), 1)).front()));
+    one_by_one.push_back(
+        std::move(t.score({&items[i], 1}, options, std::as_const(felt).matrix().row_range(index_t(i), 1)).front()));
   check_same(right, one_by_one, 1e-5);
   CHECK_THROWS_WITH_AS(t.score(items, options), doctest::Contains("this step has no intuition"), value_error);
-  CHECK_THROWS_WITH_AS(t.score(items, options, std::as_const(felt).matrix().row_range(0, 2)), doctest::Contains("4 items, 2 rows"), value_error);
+  CHECK_THROWS_WITH_AS(t.score(items, options, std::as_const(felt).matrix().row_range(0, 2)),
+                       doctest::Contains("4 items, 2 rows"), value_error);
 }
 
 TEST_CASE("what cannot be scored is refused by name") {
@@ -343,7 +359,8 @@ TEST_CASE("what cannot be scored is refused by name") {
   const auto context = std::size_t(t.model->context());
   items[1].question = std::string(context, 'x');
   CHECK_THROWS_WITH_AS(t.score(items), doctest::Contains(("toy-2 has a sequence of ")), value_error);
-  CHECK_THROWS_WITH_AS(t.score(items), doctest::Contains(("context of the model is " + std::to_string(context)).c_str()), value_error);
+  CHECK_THROWS_WITH_AS(t.score(items),
+                       doctest::Contains(("context of the model is " + std::to_string(context)).c_str()), value_error);
   // Exactly the context is enough: the last token of a choice is not read. "Question: ", "\nAnswer:", " a".
   items.resize(1);
   items[0].choices = {"ab"};
@@ -355,7 +372,8 @@ TEST_CASE("what cannot be scored is refused by name") {
   CHECK_THROWS_AS(t.score(items, {.how = eval::scoring::loglik}), value_error);
   eval::branch_scorer<cpu, float> scorer(t.device, *t.model);
   const auto refuse = [&](const eval::branching& b, const char* why) {
-    CHECK_THROWS_WITH_AS(scorer.score({&b, 1}, {}, [](std::size_t, eval::branching_score&&) {}), doctest::Contains(why), value_error);
+    CHECK_THROWS_WITH_AS(scorer.score({&b, 1}, {}, [](std::size_t, eval::branching_score&&) {}), doctest::Contains(why),
+                         value_error);
   };
   refuse({"no prompt", {}, {{1}}, 0}, "no prompt");
   refuse({"nothing", {1}, {}, 0}, "nothing");

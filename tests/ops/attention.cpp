@@ -18,7 +18,9 @@ namespace {
 
 using fields = std::vector<std::int32_t>;
 
-view<const std::int32_t> matrix_of(const fields& f) { return {f.data(), index_t(f.size()) / segment_fields, segment_fields}; }
+view<const std::int32_t> matrix_of(const fields& f) {
+  return {f.data(), index_t(f.size()) / segment_fields, segment_fields};
+}
 
 template <class T>
 tensor<T> uniform_matrix(index_t rows, index_t cols, std::uint64_t key) {
@@ -27,22 +29,27 @@ tensor<T> uniform_matrix(index_t rows, index_t cols, std::uint64_t key) {
   return out;
 }
 
-/// Output and gradient of one attention; the gradient is added to ones. Row i has row `first` + i of one large cotangent.
+/// Output and gradient of one attention; the gradient is added to ones. Row i has row `first` + i of one large
+/// cotangent.
 template <class T>
 struct both_ways {
   tensor<T> out, lse, gradient;
 
   template <class B>
-  both_ways(B& device, const ops::attention_attributes& a, const tensor<T>& qkv, const fields& segments, index_t first = 0)
-      : out(shape{qkv.extents().rows(), index_t(a.heads) * a.head_dim}), lse(shape{qkv.extents().rows(), a.heads}), gradient(qkv.extents(), T(1)) {
+  both_ways(B& device, const ops::attention_attributes& a, const tensor<T>& qkv, const fields& segments,
+            index_t first = 0)
+      : out(shape{qkv.extents().rows(), index_t(a.heads) * a.head_dim}),
+        lse(shape{qkv.extents().rows(), a.heads}),
+        gradient(qkv.extents(), T(1)) {
     const view<const T> x = qkv.matrix();
     const tensor<T> cotangent = uniform_matrix<T>(first + x.rows, out.extents().cols(), 9);
     tensor<T> delta(lse.extents());
     const view<T> d = gradient.matrix();
     const auto rows = matrix_of(segments);
     attention_forward(device, a.shape(), a.q(x), a.k(x), a.v(x), rows, out.matrix(), lse.matrix());
-    attention_backward(device, a.shape(), a.q(x), a.k(x), a.v(x), rows, view<const T>(out.matrix()), view<const T>(lse.matrix()),
-                       cotangent.matrix().row_range(first, x.rows), T(1), a.q(d), a.k(d), a.v(d), delta.matrix());
+    attention_backward(device, a.shape(), a.q(x), a.k(x), a.v(x), rows, view<const T>(out.matrix()),
+                       view<const T>(lse.matrix()), cotangent.matrix().row_range(first, x.rows), T(1), a.q(d), a.k(d),
+                       a.v(d), delta.matrix());
   }
 };
 
@@ -90,7 +97,8 @@ TEST_CASE("attention: packed sequences do not see each other") {
   std::copy_n(qkv.data() + 50 * 400, second.size(), second.data());
   const both_ways<float> alone(device, grouped, second, {0, 40, 0, 0, 0}, 50);
   CHECK(testing::violation(packed.out.data() + 50 * 240, alone.out.data(), alone.out.size(), {.mtol = 1e-6}) == "");
-  CHECK(testing::violation(packed.gradient.data() + 50 * 400, alone.gradient.data(), alone.gradient.size(), {.mtol = 1e-5}) == "");
+  CHECK(testing::violation(packed.gradient.data() + 50 * 400, alone.gradient.data(), alone.gradient.size(),
+                           {.mtol = 1e-5}) == "");
 }
 
 TEST_CASE("attention: a shared prefix equals repeating it") {
@@ -103,7 +111,8 @@ TEST_CASE("attention: a shared prefix equals repeating it") {
     std::copy_n(qkv.data(), 30 * 400, repeated.data());
     std::copy_n(qkv.data() + (30 + 12 * branch) * 400, 12 * 400, repeated.data() + 30 * 400);
     const both_ways<double> alone(device, grouped, repeated, {0, 42, 0, 0, 0});
-    CHECK(testing::violation(shared.out.data() + (30 + 12 * branch) * 240, alone.out.data() + 30 * 240, 12 * 240, {.mtol = 1e-13}) == "");
+    CHECK(testing::violation(shared.out.data() + (30 + 12 * branch) * 240, alone.out.data() + 30 * 240, 12 * 240,
+                             {.mtol = 1e-13}) == "");
   }
 }
 
@@ -114,11 +123,13 @@ TEST_CASE("attention: large scores neither overflow nor lose the sum") {
   for (float& x : qkv) x *= 20;
   const ops::attention_attributes a{.head_dim = 16, .scale = 1};
   const both_ways<float> ours(device, a, qkv, {0, 100, 0, 0, 0});
-  const both_ways<double> theirs(oracle, a, [&] {
-    tensor<double> wide(qkv.extents());
-    std::copy(qkv.begin(), qkv.end(), wide.begin());
-    return wide;
-  }(), {0, 100, 0, 0, 0});
+  const both_ways<double> theirs(oracle, a,
+                                 [&] {
+                                   tensor<double> wide(qkv.extents());
+                                   std::copy(qkv.begin(), qkv.end(), wide.begin());
+                                   return wide;
+                                 }(),
+                                 {0, 100, 0, 0, 0});
   // Scores of some thousands carry an error of 1e-7 of themselves into the exponent.
   CHECK(testing::violation(ours.out.data(), theirs.out.data(), ours.out.size(), {.mtol = 1e-3}) == "");
   for (float x : ours.gradient) REQUIRE(std::isfinite(x));
@@ -154,7 +165,8 @@ TEST_CASE("attention_cached: token by token equals all at once") {
       const fields segments{0, end - begin, 3 + begin, 3, 3 + begin};
       const auto x = t.input<float>(std::as_const(qkv).matrix().row_range(begin, end - begin));
       const auto constant = [&](const tensor<float>& m) { return t.constant<float>(m.matrix()); };
-      const auto out = t.read(ops::attention_cached(t, x, constant(keys), constant(values), t.input<std::int32_t>(matrix_of(segments)), a));
+      const auto out = t.read(
+          ops::attention_cached(t, x, constant(keys), constant(values), t.input<std::int32_t>(matrix_of(segments)), a));
       const index_t of_out = out.extents().cols();
       CHECK(testing::violation(out.data(), whole.out.data() + begin * of_out, out.size(), {.mtol = 1e-6}) == "");
     }

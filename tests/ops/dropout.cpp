@@ -1,4 +1,6 @@
 // Dropout: how often, and by what.
+#include "mor1e/ops/dropout.hpp"
+
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -6,20 +8,21 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/backend/cpu.hpp"
-#include "mor1e/ops/dropout.hpp"
 
 using namespace mor1e;
 
 namespace {
 
 /// y of ones: one row for each (example, position).
-tensor<float> drop_ones(double rate, std::uint64_t site, const std::vector<std::int32_t>& examples, const std::vector<std::int32_t>& positions,
-                        std::vector<std::int32_t> draw, index_t cols) {
+tensor<float> drop_ones(double rate, std::uint64_t site, const std::vector<std::int32_t>& examples,
+                        const std::vector<std::int32_t>& positions, std::vector<std::int32_t> draw, index_t cols) {
   cpu device(2);
   tape<cpu> t(device, recording::forward);
   const index_t rows = index_t(examples.size());
   const tensor<float> x(shape{rows, cols}, 1.f);
-  const auto column = [&](const std::vector<std::int32_t>& v) { return t.input<std::int32_t>(view<const std::int32_t>(v.data(), rows, 1)); };
+  const auto column = [&](const std::vector<std::int32_t>& v) {
+    return t.input<std::int32_t>(view<const std::int32_t>(v.data(), rows, 1));
+  };
   const auto key = t.input<std::int32_t>(view<const std::int32_t>(draw.data(), 1, 2));
   return t.read(ops::dropout(t, t.input<float>(x.matrix()), rate, site, column(examples), column(positions), key));
 }

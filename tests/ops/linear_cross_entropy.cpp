@@ -28,7 +28,8 @@ result run(Head head) {
   for (index_t i = 0; i < answers; ++i) targets[i] = i % 7 == 0 ? -1 : std::int32_t(i * 11 % classes);
   tape<cpu> t(device);
   const auto in = t.input<double>(x.matrix(), true);
-  const auto out = head(t, in, t.frozen(w), t.input<std::int32_t>(std::as_const(targets).matrix()), t.input<double>(scale.matrix()));
+  const auto out =
+      head(t, in, t.frozen(w), t.input<std::int32_t>(std::as_const(targets).matrix()), t.input<double>(scale.matrix()));
   t.keep(out.nll);
   t.backward(out.loss, three.matrix());
   return {t.read(out.loss), t.read(out.nll), t.gradient(in)};
@@ -37,7 +38,9 @@ result run(Head head) {
 }  // namespace
 
 TEST_CASE("linear_cross_entropy is linear, then cross_entropy") {
-  const result fused = run([](auto& t, auto x, auto w, auto targets, auto scale) { return ops::linear_cross_entropy(t, x, w, targets, scale); });
+  const result fused = run([](auto& t, auto x, auto w, auto targets, auto scale) {
+    return ops::linear_cross_entropy(t, x, w, targets, scale);
+  });
   const result composed = run([](auto& t, auto x, auto w, auto targets, auto scale) {
     return ops::cross_entropy(t, ops::frozen_linear(t, x, std::span<const frozen_var>(&w, 1)), targets, scale);
   });
@@ -65,7 +68,7 @@ TEST_CASE("a target past the last class is refused") {
   const reference::frozen<double> w(tensor<double>(shape{3, 2}, 1.0));
   const tensor<std::int32_t> target(shape{1, 1}, 3);
   tape t(device);
-  CHECK_THROWS_WITH_AS(ops::linear_cross_entropy(t, t.input<double>(x.matrix()), t.frozen(w), t.input<std::int32_t>(target.matrix()),
-                                                 t.input<double>(one.matrix())),
+  CHECK_THROWS_WITH_AS(ops::linear_cross_entropy(t, t.input<double>(x.matrix()), t.frozen(w),
+                                                 t.input<std::int32_t>(target.matrix()), t.input<double>(one.matrix())),
                        "cross_entropy: index 3 at 0 of a table of 3 rows", value_error);
 }

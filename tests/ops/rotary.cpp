@@ -12,10 +12,12 @@ using namespace mor1e;
 
 namespace {
 
-tensor<float> turned(cpu& device, const tensor<float>& x, const std::vector<std::int32_t>& positions, int heads, int head_dim) {
+tensor<float> turned(cpu& device, const tensor<float>& x, const std::vector<std::int32_t>& positions, int heads,
+                     int head_dim) {
   tape t(device, recording::forward);
   const auto at = t.input<std::int32_t>({positions.data(), index_t(positions.size()), 1});
-  return t.read(ops::rotary(t, t.input<float>(x.matrix()), ops::rotary_table<float>(t, at, 1e4, head_dim), heads, head_dim));
+  return t.read(
+      ops::rotary(t, t.input<float>(x.matrix()), ops::rotary_table<float>(t, at, 1e4, head_dim), heads, head_dim));
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Adapter folders: round trips, PEFT's layout, and everything that has to be refused.
+#include "mor1e/peft/adapter_file.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -10,7 +12,6 @@
 
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/models/registry.hpp"
-#include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
@@ -37,14 +38,20 @@ bool same_values(peft::adapter_set<cpu, float>& a, peft::adapter_set<cpu, float>
   const auto p = a.parameters(), q = b.parameters();
   if (p.size() != q.size()) return false;
   for (std::size_t i = 0; i < p.size(); ++i)
-    if (p[i]->extents() != q[i]->extents() || std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
+    if (p[i]->extents() != q[i]->extents() ||
+        std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
       return false;
   return true;
 }
 
 peft::adapter_record full_record() {
   peft::adapter_record record;
-  record.spec = {.method = peft::mor1e{.experts = 6, .c_token = 5, .c_intuition = 2.5, .update_scale = 0.75, .gate_learning_rate_scale = 0.5, .router_bias = true},
+  record.spec = {.method = peft::mor1e{.experts = 6,
+                                       .c_token = 5,
+                                       .c_intuition = 2.5,
+                                       .update_scale = 0.75,
+                                       .gate_learning_rate_scale = 0.5,
+                                       .router_bias = true},
                  .targets = {"q_proj", "k_proj", "down_proj"},
                  .seed = 0xfedcba9876543210u};
   record.base_model = "base";
@@ -61,8 +68,8 @@ void write_changed(const std::filesystem::path& to, const std::function<void(jso
   json config = io::read_json(golden / "lora" / "adapter_before" / "adapter_config.json");
   change(config);
   io::write_json(to / "adapter_config.json", config);
-  std::filesystem::copy_file(golden / "lora" / "adapter_before" / "adapter_model.safetensors", to / "adapter_model.safetensors",
-                             std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(golden / "lora" / "adapter_before" / "adapter_model.safetensors",
+                             to / "adapter_model.safetensors", std::filesystem::copy_options::overwrite_existing);
 }
 
 /// Loading fails with a message that holds every one of `parts`, and leaves the model as it was.
@@ -126,8 +133,14 @@ TEST_CASE("every preset survives the way through JSON") {
     CHECK(name.find(peft::family(spec)) != std::string::npos);
   }
   // Every field away from its default; the ablations exclude each other, so one at a time.
-  for (const peft::mor1e& method : {peft::mor1e{.experts = 3, .c_token = 5, .c_intuition = 6, .learned_gates = false, .router = false, .update_scale = 2,
-                                                .gate_learning_rate_scale = 3, .router_bias = true},
+  for (const peft::mor1e& method : {peft::mor1e{.experts = 3,
+                                   .c_token = 5,
+                                   .c_intuition = 6,
+                                   .learned_gates = false,
+                                   .router = false,
+                                   .update_scale = 2,
+                                   .gate_learning_rate_scale = 3,
+                                   .router_bias = true},
                                     peft::mor1e{.intuition = false}}) {
     const peft::adapter_spec spec{.method = method, .targets = {"a"}, .seed = 9};
     CHECK(peft::spec_from_json(peft::to_json(spec), "there") == spec);
@@ -252,11 +265,20 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
           c.erase("velora_config");
         }) == doctest::Approx(2));
 
-  const std::vector<std::pair<const char*, json>> refused = {
-      {"bias", "all"}, {"lora_bias", true}, {"fan_in_fan_out", true}, {"rank_pattern", {{"q_proj", 8}}},
-      {"alpha_pattern", {{"q_proj", 8}}}, {"modules_to_save", {"lm_head"}}, {"init_lora_weights", "pissa"}, {"layers_to_transform", {0}},
-      {"exclude_modules", {"o_proj"}}, {"layer_replication", {{0, 1}}}, {"trainable_token_indices", {1}}, {"target_parameters", {"a"}},
-      {"use_qalora", true}, {"a_key_of_the_future", 1}};
+  const std::vector<std::pair<const char*, json>> refused = {{"bias", "all"},
+                                                             {"lora_bias", true},
+                                                             {"fan_in_fan_out", true},
+                                                             {"rank_pattern", {{"q_proj", 8}}},
+                                                             {"alpha_pattern", {{"q_proj", 8}}},
+                                                             {"modules_to_save", {"lm_head"}},
+                                                             {"init_lora_weights", "pissa"},
+                                                             {"layers_to_transform", {0}},
+                                                             {"exclude_modules", {"o_proj"}},
+                                                             {"layer_replication", {{0, 1}}},
+                                                             {"trainable_token_indices", {1}},
+                                                             {"target_parameters", {"a"}},
+                                                             {"use_qalora", true},
+                                                             {"a_key_of_the_future", 1}};
   for (const auto& option : refused) {
     CAPTURE(option.first);
     write_changed(folder, [&](json& c) { c[option.first] = option.second; });
@@ -364,10 +386,17 @@ TEST_CASE("a mixture without its intuition is refused") {
 
 TEST_CASE("mixes, DoRA and the options of MoR1E come back, and sizes that make no sense are refused") {
   const testing::temporary_folder scratch;
-  const std::vector<peft::any_method> methods{
-      peft::lora{2, 3, true, 0.25}, peft::dora{2, 3, true, 0.25},
-      peft::mor1e{.experts = 4, .clusters = 6, .before = true}, peft::mor1e{.experts = 6, .low_rank_router = true},
-      peft::mix_and_match{.r1 = 2, .r2 = 3, .factorised = true, .c_token = 2, .c_intuition = 3, .learned_gates = false, .update_scale = 0.5, .clusters = 4}};
+  const std::vector<peft::any_method> methods{peft::lora{2, 3, true, 0.25}, peft::dora{2, 3, true, 0.25},
+                                              peft::mor1e{.experts = 4, .clusters = 6, .before = true},
+                                              peft::mor1e{.experts = 6, .low_rank_router = true},
+                                              peft::mix_and_match{.r1 = 2,
+                                                                  .r2 = 3,
+                                                                  .factorised = true,
+                                                                  .c_token = 2,
+                                                                  .c_intuition = 3,
+                                                                  .learned_gates = false,
+                                                                  .update_scale = 0.5,
+                                                                  .clusters = 4}};
   int number = 0;
   for (const peft::any_method& method : methods) {
     const auto model = load_base(), other = load_base();
@@ -383,7 +412,8 @@ TEST_CASE("mixes, DoRA and the options of MoR1E come back, and sizes that make n
     CHECK(same_values(set, loaded.set));
     CHECK(loaded.record.spec == record.spec);
     const json config = io::read_json(folder / "adapter_config.json");
-    for (const auto& [key, value] : std::vector<std::pair<const char*, json>>{{"clusters", -1}, {"clusters", 2'000'000'000}, {"r1", 0}, {"r2", 2'000'000'000}}) {
+    for (const auto& [key, value] : std::vector<std::pair<const char*, json>>{
+             {"clusters", -1}, {"clusters", 2'000'000'000}, {"r1", 0}, {"r2", 2'000'000'000}}) {
       if (!config.contains(key)) continue;
       json changed = config;
       changed[key] = value;

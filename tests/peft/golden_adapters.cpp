@@ -87,7 +87,8 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   // Every parameter of the fixture has found its place.
   for (const auto& entry : file.entries())
     if (entry.name.starts_with("grad.") && entry.name != "grad.x" && entry.name != "grad.intuition")
-      CHECK_MESSAGE(std::find(parameters.begin(), parameters.end(), entry.name.substr(5)) != parameters.end(), entry.name);
+      CHECK_MESSAGE(std::find(parameters.begin(), parameters.end(), entry.name.substr(5)) != parameters.end(),
+                    entry.name);
 
   const tensor<T> x = read("x"), dy = read("dy");
   const index_t instances = x.extents()[0], length = x.extents()[1];
@@ -109,7 +110,8 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   if (step.intuition) close(t.gradient(step.intuition).matrix(), "grad.intuition");
   for (const auto& v : set.views()) {
     // The gradient lies in its parameter as the values do.
-    const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols);
+    const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows,
+                                 v.values.cols);
     close(gradient, "grad." + fixture_name(v.name));
   }
 
@@ -118,8 +120,10 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     if (file.find("slot_weights")) {
       // Of a mix the pairs are the experts.
       peft::mor1e bare;
-      if constexpr (requires { method.pairs(); }) bare = method.pairs();
-      else bare = method;
+      if constexpr (requires { method.pairs(); })
+        bare = method.pairs();
+      else
+        bare = method;
       const auto& p = set.parameters();
       const index_t n = bare.experts;
       tape<B> again(device, recording::forward);
@@ -132,7 +136,8 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
         if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
       var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
       const std::span<const var<T>> extras(extra);
-      const var<T> projected = method.complete(again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
+      const var<T> projected = method.complete(
+          again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
       const view<T> values = again.value(projected);
       for (index_t i = 0; i < values.rows; ++i) std::fill_n(values.row(i), n, T(1));
       tensor<T> weights = again.read(bare.gates(again, projected, 1, std::span<const var<T>>(extra), context));

@@ -1,4 +1,6 @@
 // Adapters folded into their base: the same model, PEFT's own numbers, and back.
+#include "mor1e/peft/merge.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -12,7 +14,6 @@
 #include "mor1e/models/outputs.hpp"
 #include "mor1e/models/registry.hpp"
 #include "mor1e/peft/adapter_file.hpp"
-#include "mor1e/peft/merge.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
@@ -106,7 +107,8 @@ TEST_CASE("merged weights and logits are PEFT's, and survive the way to disk") {
 TEST_CASE("a mixture is folded for one intuition, if it has no router") {
   cpu device(2);
   const tensor<float> one = testing::random<float>(shape{1, clusters}, 3, 0, 1), rows = intuition_rows(one);
-  const peft::fold_options<float> options{.intuition = one.matrix()}, without{.intuition = one.matrix(), .drop_router = true};
+  const peft::fold_options<float> options{.intuition = one.matrix()},
+      without{.intuition = one.matrix(), .drop_router = true};
   const auto check = [&](const auto& method) {
     const auto model = load_base(device);
     auto set = peft::attach(*model, method, 5);
@@ -125,8 +127,10 @@ TEST_CASE("a mixture is folded for one intuition, if it has no router") {
       const peft::merged_adapters<cpu, float> merged(device, other_set, options);
       CHECK(difference(logits_of(device, *other), expected, 2e-4) == "");
     }
-    CHECK_THROWS_WITH_AS((peft::merged_adapters<cpu, float>(device, other_set)), doctest::Contains("say of which"), value_error);
-    CHECK_THROWS_WITH_AS((peft::merged_adapters<cpu, float>(device, set, options)), doctest::Contains("the router weighs the experts anew"), value_error);
+    CHECK_THROWS_WITH_AS((peft::merged_adapters<cpu, float>(device, other_set)), doctest::Contains("say of which"),
+                         value_error);
+    CHECK_THROWS_WITH_AS((peft::merged_adapters<cpu, float>(device, set, options)),
+                         doctest::Contains("the router weighs the experts anew"), value_error);
     CHECK(same_bits(logits_of(device, *model, rows), adapted));
     const peft::merged_adapters<cpu, float> merged(device, set, without);
     CHECK(difference(logits_of(device, *model), expected, 2e-4) == "");
@@ -146,6 +150,7 @@ TEST_CASE("linears that are not targeted are not in the merged ones") {
   const tensor<float> adapted = logits_of(device, *model);
   const peft::merged_adapters<cpu, float> merged(device, set);
   CHECK(merged.weights().size() == 4);
-  for (const auto& [name, weight] : merged.weights()) CHECK_MESSAGE((name.ends_with("k_proj.weight") || name.ends_with("up_proj.weight")), name);
+  for (const auto& [name, weight] : merged.weights())
+    CHECK_MESSAGE((name.ends_with("k_proj.weight") || name.ends_with("up_proj.weight")), name);
   CHECK(difference(logits_of(device, *model), adapted, 2e-4) == "");
 }

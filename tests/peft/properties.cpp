@@ -28,7 +28,8 @@ group linear(std::vector<index_t> outputs, index_t inputs) {
   std::vector<nn::projection<reference, double>> parts(outputs.size());
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", p);
-    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + p)));
+    parts[p].w = nn::weight<reference, double>(
+        backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + p)));
   }
   return group(std::move(parts));
 }
@@ -43,7 +44,8 @@ void randomise(peft::adapter_set<reference, double>& set, double gate = 0.01) {
 }
 
 /// y, then the gradients of all parameters.
-std::vector<tensor<double>> run(const group& g, peft::adapter_set<reference, double>* set, const tensor<double>& x, const tensor<double>& intuition) {
+std::vector<tensor<double>> run(const group& g, peft::adapter_set<reference, double>* set, const tensor<double>& x,
+                                const tensor<double>& intuition) {
   reference device;
   tape<reference> t(device);
   nn::step_context<reference, double> step;
@@ -67,19 +69,22 @@ tensor<double> output(const group& g, const tensor<double>& x, const tensor<doub
 }
 
 /// The gates of products that are all one.
-tensor<double> gates_of(const peft::mor1e& method, int linears, const tensor<double>& logits, const tensor<double>& intuition) {
+tensor<double> gates_of(const peft::mor1e& method, int linears, const tensor<double>& logits,
+                        const tensor<double>& intuition) {
   reference device;
   tape<reference> t(device, recording::forward);
   const index_t rows = logits.extents()[0], n = linears * method.experts;
   tensor<double> x(shape{rows, n + logits.extents()[1]}, 1.0);
-  for (index_t i = 0; i < rows; ++i) std::copy_n(logits.data() + i * logits.extents()[1], logits.extents()[1], x.data() + i * x.extents()[1] + n);
+  for (index_t i = 0; i < rows; ++i)
+    std::copy_n(logits.data() + i * logits.extents()[1], logits.extents()[1], x.data() + i * x.extents()[1] + n);
   nn::step_context<reference, double> step;
   const tensor<std::int32_t> of(shape{rows, 1}, 0);
   step.instances = t.input<std::int32_t>(of.matrix());
   if (!intuition.empty()) step.intuition = t.input<double>(intuition.matrix());
   const tensor<double> zero(shape{1, linears}, 0.0);
   const std::vector<var<double>> extra(2, t.input<double>(zero.matrix()));
-  return t.read(method.gates(t, t.input<double>(std::as_const(x).matrix()), linears, std::span<const var<double>>(extra), step));
+  return t.read(
+      method.gates(t, t.input<double>(std::as_const(x).matrix()), linears, std::span<const var<double>>(extra), step));
 }
 
 template <class T>
@@ -101,14 +106,13 @@ TEST_CASE("an adapter that was not trained is the base model bit for bit") {
   const tensor<float> intuition = testing::random<float>(shape{3, 8}, 1);
   const auto logits = [&] { return models::outputs_of<cpu, float>(device, *model, batch, intuition.matrix()).logits; };
   const tensor<float> base = logits();
-  for (const peft::any_method& method : {peft::any_method(peft::lora{.rank = 4}), peft::any_method(peft::mor1e{.experts = 8}),
-                                         peft::any_method(peft::mor1e::paper(8)),
-                                         peft::any_method(peft::mor1e{.experts = 5, .clusters = 8}),
-                                         peft::any_method(peft::mor1e{.experts = 8, .before = true}),
-                                         peft::any_method(peft::mor1e{.experts = 8, .low_rank_router = true}),
-                                         peft::any_method(peft::dora{.rank = 4}),
-                                         peft::any_method(peft::mix_and_match{.r1 = 2, .r2 = 4}),
-                                         peft::any_method(peft::mix_and_match{.r1 = 4, .r2 = 2, .factorised = true})}) {
+  for (const peft::any_method& method :
+       {peft::any_method(peft::lora{.rank = 4}), peft::any_method(peft::mor1e{.experts = 8}),
+        peft::any_method(peft::mor1e::paper(8)), peft::any_method(peft::mor1e{.experts = 5, .clusters = 8}),
+        peft::any_method(peft::mor1e{.experts = 8, .before = true}),
+        peft::any_method(peft::mor1e{.experts = 8, .low_rank_router = true}), peft::any_method(peft::dora{.rank = 4}),
+        peft::any_method(peft::mix_and_match{.r1 = 2, .r2 = 4}),
+        peft::any_method(peft::mix_and_match{.r1 = 4, .r2 = 2, .factorised = true})}) {
     auto set = peft::attach<cpu, float>(model->groups(), peft::adapter_spec{.method = method});
     CHECK(same_bits(logits(), base));
     // Not because it is not there: up projections that are not zero change the answer, and taking it off restores it.
@@ -133,7 +137,8 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
     for (index_t j = 0; j < n; ++j) moved_intuition[i * n + j] = intuition[i * n + order[std::size_t(j)]];
 
   group g = linear({outputs}, inputs), moved_g = linear({outputs}, inputs);
-  auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = n}), moved = peft::attach(std::vector{&moved_g}, peft::mor1e{.experts = n});
+  auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = n}),
+       moved = peft::attach(std::vector{&moved_g}, peft::mor1e{.experts = n});
   randomise(set);
   const auto from = set.views(), to = moved.views();
   for (std::size_t k = 0; k < from.size(); ++k)
@@ -141,7 +146,8 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
       for (index_t j = 0; j < from[k].values.cols; ++j) {
         const bool rows_move = from[k].name.ends_with("lora_A.weight") || from[k].name.ends_with("router.weight");
         const bool cols_move = from[k].name.ends_with("lora_B.weight");
-        to[k].values(i, j) = from[k].values(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
+        to[k].values(i, j) =
+            from[k].values(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
       }
   const tensor<double> y = output(g, x, intuition), moved_y = output(moved_g, x, moved_intuition);
   CHECK(testing::violation(moved_y.data(), y.data(), y.size(), {.atol = 1e-13}) == "");
@@ -153,9 +159,11 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
   for (index_t i = 0; i < rows; ++i)
     for (index_t j = 0; j < n; ++j) moved_logits[i * n + j] = logits[i * n + order[std::size_t(j)]];
   const peft::mor1e method{.experts = n};
-  const tensor<double> gates = gates_of(method, 1, logits, intuition), moved_gates = gates_of(method, 1, moved_logits, moved_intuition);
+  const tensor<double> gates = gates_of(method, 1, logits, intuition),
+                       moved_gates = gates_of(method, 1, moved_logits, moved_intuition);
   for (index_t i = 0; i < rows; ++i)
-    for (index_t j = 0; j < n; ++j) CHECK(moved_gates[i * n + j] == doctest::Approx(gates[i * n + order[std::size_t(j)]]).epsilon(1e-14));
+    for (index_t j = 0; j < n; ++j)
+      CHECK(moved_gates[i * n + j] == doctest::Approx(gates[i * n + order[std::size_t(j)]]).epsilon(1e-14));
 }
 
 TEST_CASE("one expert with a constant gate is LoRA of rank 1") {
@@ -165,8 +173,9 @@ TEST_CASE("one expert with a constant gate is LoRA of rank 1") {
   randomise(lora);
   const auto expected = run(plain, &lora, x, nothing);
   // The softmax of one logit is 1. With gates at 0: 4 * 1/2 * 1/2.
-  for (const peft::mor1e& method : {peft::mor1e{.experts = 1, .c_token = 1, .learned_gates = false, .intuition = false, .update_scale = 0.5},
-                                    peft::mor1e{.experts = 1, .c_token = 4, .intuition = false, .update_scale = 0.5}}) {
+  for (const peft::mor1e& method :
+       {peft::mor1e{.experts = 1, .c_token = 1, .learned_gates = false, .intuition = false, .update_scale = 0.5},
+        peft::mor1e{.experts = 1, .c_token = 4, .intuition = false, .update_scale = 0.5}}) {
     group g = linear({3, 2}, 4);
     auto set = peft::attach(std::vector{&g}, method);
     for (auto& v : set.views())
@@ -175,7 +184,8 @@ TEST_CASE("one expert with a constant gate is LoRA of rank 1") {
     const auto ours = run(g, &set, x, nothing);
     CHECK(testing::violation(ours[0].data(), expected[0].data(), expected[0].size(), {.atol = 1e-14}) == "");
     // The gradients of A (the first rows of the fused projection), and of both B.
-    for (std::size_t k : {1, 2, 3}) CHECK(testing::violation(ours[k].data(), expected[k].data(), expected[k].size(), {.atol = 1e-14}) == "");
+    for (std::size_t k : {1, 2, 3})
+      CHECK(testing::violation(ours[k].data(), expected[k].data(), expected[k].size(), {.atol = 1e-14}) == "");
     // One logit decides nothing: the router gets no gradient.
     for (index_t i = expected[1].size(); i < ours[1].size(); ++i) CHECK(ours[1][i] == 0);
   }
@@ -200,8 +210,9 @@ TEST_CASE("targets: those alone are adapted") {
   const auto model = models::load<cpu, float>(device, (testing::golden_folder() / "train" / "base").string());
   {
     auto set = peft::attach(*model, peft::lora{.rank = 2}, 1, {"q_proj", "v_proj"});
-    CHECK(set.linears() == std::vector<std::string>{"model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj",
-                                                    "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"});
+    CHECK(set.linears() ==
+          std::vector<std::string>{"model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj",
+                                   "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"});
     CHECK(set.views().size() == 8);
     index_t attached = 0;
     for (auto* g : model->groups()) attached += g->attached() != nullptr;
@@ -229,12 +240,15 @@ TEST_CASE("targets: those alone are adapted") {
       if (p->name.find("layers.0") != std::string::npos)
         CHECK_MESSAGE(std::any_of(p->gradient.begin(), p->gradient.end(), [](float v) { return v != 0; }), p->name);
   }
-  CHECK_THROWS_WITH_AS(peft::attach(*model, peft::lora{}, 1, {"q_proj", "q"}), "targets: no linear of the model is called 'q'", value_error);
+  CHECK_THROWS_WITH_AS(peft::attach(*model, peft::lora{}, 1, {"q_proj", "q"}),
+                       "targets: no linear of the model is called 'q'", value_error);
   for (auto* g : model->groups()) CHECK(g->attached() == nullptr);
-  CHECK(peft::attach(*model, peft::lora{}, 1, {"1.mlp.up_proj"}).linears() == std::vector<std::string>{"model.layers.1.mlp.up_proj"});
+  CHECK(peft::attach(*model, peft::lora{}, 1, {"1.mlp.up_proj"}).linears() ==
+        std::vector<std::string>{"model.layers.1.mlp.up_proj"});
 
   auto first = peft::attach(*model, peft::lora{}, 1, {"o_proj"});
-  CHECK_THROWS_WITH_AS(peft::attach(*model, peft::lora{}), "model.layers.0.self_attn.o_proj: has an adapter already; detach it first", value_error);
+  CHECK_THROWS_WITH_AS(peft::attach(*model, peft::lora{}),
+                       "model.layers.0.self_attn.o_proj: has an adapter already; detach it first", value_error);
   // A set that takes another's place takes it off its groups too.
   first = peft::attach(*model, peft::lora{}, 1, {"down_proj"});
   for (auto* g : model->groups()) CHECK((g->attached() != nullptr) == (g->parts().front().name.ends_with("down_proj")));
@@ -280,7 +294,8 @@ TEST_CASE("parameter counts of ten published models") {
     for (const auto& l : model.value().at("linears_per_layer")) {
       std::vector<nn::projection<reference, float>> parts(1);
       parts[0].name = l.at("name");
-      parts[0].w = nn::weight<reference, float>(backend::host_frozen<float>({nullptr, l.at("n_out").get<index_t>(), l.at("n_in").get<index_t>()}, nullptr));
+      parts[0].w = nn::weight<reference, float>(
+          backend::host_frozen<float>({nullptr, l.at("n_out").get<index_t>(), l.at("n_in").get<index_t>()}, nullptr));
       held.push_back(std::make_unique<nn::projection_group<reference, float>>(std::move(parts)));
       groups.push_back(held.back().get());
     }
@@ -293,13 +308,15 @@ TEST_CASE("parameter counts of ten published models") {
       const index_t paper = expected.at(text("trex_", r1, "x", r2));
       CHECK(count(peft::mix_and_match::paper(r1, r2)) == paper);
       std::int64_t account = 0;
-      for (const auto& l : model.value().at("linears_per_layer")) account += layers * peft::cost_on(peft::mix_and_match::paper(r1, r2), l.at("n_in"), l.at("n_out")).parameters;
+      for (const auto& l : model.value().at("linears_per_layer"))
+        account += layers * peft::cost_on(peft::mix_and_match::paper(r1, r2), l.at("n_in"), l.at("n_out")).parameters;
       CHECK(account == paper);
     }
     for (const int n : {8, 20, 32}) {
       const index_t paper = expected.at(text("mor1e_", n));
       CHECK(count(peft::mor1e::paper(n)) == paper);
-      CHECK(count(peft::mor1e{.experts = n}) == paper + model.value().at("extra_release_gate_scalars").at("mor1e").get<index_t>());
+      CHECK(count(peft::mor1e{.experts = n}) ==
+            paper + model.value().at("extra_release_gate_scalars").at("mor1e").get<index_t>());
     }
   }
 }

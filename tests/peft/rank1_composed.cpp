@@ -19,7 +19,9 @@ namespace {
 /// A router as a user writes it: p = softmax(logits / temperature).
 struct temperature_router {
   double temperature = 1;
-  auto operator()(auto& tape, auto logits, auto&) const { return ops::softmax(tape, ops::scale(tape, logits, 1 / temperature)); }
+  auto operator()(auto& tape, auto logits, auto&) const {
+    return ops::softmax(tape, ops::scale(tape, logits, 1 / temperature));
+  }
 };
 
 /// The output, then all gradients, of the same inputs.
@@ -68,7 +70,8 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   std::vector<nn::projection<reference, double>> parts(2);
   for (index_t p = 0; p < 2; ++p) {
     parts[p].name = text("linear", p);
-    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{5 - 2 * p, 4}, 10 + std::uint64_t(p))));
+    parts[p].w = nn::weight<reference, double>(
+        backend::host_frozen<double>(testing::random(shape{5 - 2 * p, 4}, 10 + std::uint64_t(p))));
   }
   nn::projection_group<reference, double> group(std::move(parts));
   auto set = peft::attach(std::vector{&group}, method, 3);
@@ -83,7 +86,8 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   nn::step_context<reference, double> step;
   const std::vector<std::int32_t> of{0, 0, 2, -1, 1, 1, 2};
   step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), tokens, 1));
-  const tensor<double> intuition = testing::random(shape{instances, method.experts}, 7), values = testing::random(shape{tokens, 4}, 8);
+  const tensor<double> intuition = testing::random(shape{instances, method.experts}, 7),
+                       values = testing::random(shape{tokens, 4}, 8);
   if (method.intuition) step.intuition = t.input<double>(intuition.matrix(), true);
   const var<double> x = t.input<double>(values.matrix(), true);
   const var<double> y = group.forward(t, x, step);
@@ -108,24 +112,32 @@ TEST_CASE("fused gates equal the composed ones, forward and backward") {
       for (const bool router : {false, true})
         for (const bool intuition : {false, true})
           for (const bool learned : {false, true})
-          for (const bool own : {false, true}) {
-            if ((!router && !intuition) || (own && !intuition)) continue;
-            CAPTURE(parts); CAPTURE(experts); CAPTURE(router); CAPTURE(intuition); CAPTURE(learned); CAPTURE(own);
-            const backend::rank1_gates_shape s{parts, experts, 3.5, 4, router, intuition, learned, own};
-            const results expected = run_gates(plain, s, false);
-            check_equal(run_gates(plain, s, true), expected, 1e-12);
-            check_equal(run_gates(fast, s, true), expected, 1e-12);
-            check_equal(run_gates(fast, s, false), expected, 1e-12);
-          }
+            for (const bool own : {false, true}) {
+              if ((!router && !intuition) || (own && !intuition)) continue;
+              CAPTURE(parts);
+              CAPTURE(experts);
+              CAPTURE(router);
+              CAPTURE(intuition);
+              CAPTURE(learned);
+              CAPTURE(own);
+              const backend::rank1_gates_shape s{parts, experts, 3.5, 4, router, intuition, learned, own};
+              const results expected = run_gates(plain, s, false);
+              check_equal(run_gates(plain, s, true), expected, 1e-12);
+              check_equal(run_gates(fast, s, true), expected, 1e-12);
+              check_equal(run_gates(fast, s, false), expected, 1e-12);
+            }
 }
 
 TEST_CASE("an adapter with a router of one's own equals the fused one with scaled logits") {
   for (const bool learned : {false, true})
     for (const bool intuition : {false, true})
       for (const bool bias : {false, true}) {
-        CAPTURE(learned); CAPTURE(intuition); CAPTURE(bias);
+        CAPTURE(learned);
+        CAPTURE(intuition);
+        CAPTURE(bias);
         peft::mor1e fused{.experts = 6, .learned_gates = learned, .intuition = intuition, .router_bias = bias};
-        peft::basic_mor1e<temperature_router> own{.experts = 6, .learned_gates = learned, .intuition = intuition, .router_bias = bias};
+        peft::basic_mor1e<temperature_router> own{
+            .experts = 6, .learned_gates = learned, .intuition = intuition, .router_bias = bias};
         check_equal(run_adapter(own), run_adapter(fused), 1e-12);
         // At temperature 2, half the router is the same weights: y and what does not pass through the router agree.
         own.route.temperature = 2;

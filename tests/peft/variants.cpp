@@ -28,7 +28,8 @@ group two_linears() {
   for (std::size_t p = 0; p < 2; ++p) {
     const index_t outputs = 4 - index_t(p);
     parts[p].name = text("linear", p);
-    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs, inputs}, 10 + p)));
+    parts[p].w =
+        nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs, inputs}, 10 + p)));
     auto bias = std::make_unique<param<reference, double>>("bias", shape{1, outputs});
     const tensor<double> values = testing::random(shape{1, outputs}, 20 + p);
     std::copy(values.begin(), values.end(), bias->value.begin());
@@ -57,7 +58,8 @@ view<double> values_of(adapters& set, const std::string& name) {
 void copy_shared(adapters& from, adapters& to) {
   for (auto& v : to.views())
     for (auto& other : from.views())
-      if (v.name == other.name && v.values.size() == other.values.size()) std::copy_n(other.values.data, v.values.size(), v.values.data);
+      if (v.name == other.name && v.values.size() == other.values.size())
+        std::copy_n(other.values.data, v.values.size(), v.values.data);
 }
 
 tensor<double> output(const group& g, const tensor<double>& intuition) {
@@ -93,7 +95,8 @@ TEST_CASE("a router on the products is a router R V^T on the input") {
     copy_shared(ours, expected);
     for (const std::string linear : {"linear0", "linear1"}) {
       REQUIRE(values_of(ours, linear + ".router.weight").cols == 6);
-      product(values_of(ours, linear + ".router.weight"), values_of(ours, linear + ".lora_A.weight"), values_of(expected, linear + ".router.weight"));
+      product(values_of(ours, linear + ".router.weight"), values_of(ours, linear + ".lora_A.weight"),
+              values_of(expected, linear + ".router.weight"));
     }
     CHECK(difference(output(low, intuition), output(full, intuition)) == "");
     std::fill_n(values_of(ours, "linear1.router.weight").data, 36, 0.0);
@@ -122,7 +125,8 @@ TEST_CASE("each linear has a map of the intuition of its own") {
       copy_shared(ours, other);
       const tensor<double> expected = output(plain, made);
       for (index_t i = 0; i < rows; ++i)
-        for (index_t j = p * 4; j < 4 + p * 3; ++j) CHECK(y[i * 7 + j] == doctest::Approx(expected[i * 7 + j]).epsilon(1e-12));
+        for (index_t j = p * 4; j < 4 + p * 3; ++j)
+          CHECK(y[i * 7 + j] == doctest::Approx(expected[i * 7 + j]).epsilon(1e-12));
     }
   }
 }
@@ -151,9 +155,11 @@ TEST_CASE("factorised pairs are pairs whose logits are sums") {
 TEST_CASE("a mix with a router that outgrows the model is refused with its size") {
   group g = two_linears();
   CHECK_THROWS_WITH_AS(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 32}),
-                       "mix: 32 x 32 pairs need routers of 10240 parameters; factorise them, or take fewer", value_error);
+                       "mix: 32 x 32 pairs need routers of 10240 parameters; factorise them, or take fewer",
+                       value_error);
   CHECK(g.attached() == nullptr);
-  CHECK(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 32, .factorised = true}).parameter_count() > 0);
+  CHECK(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 32, .factorised = true}).parameter_count() >
+        0);
   CHECK(peft::attach(std::vector{&g}, peft::mix_and_match{.r1 = 32, .r2 = 31}).parameter_count() > 0);
 }
 
@@ -182,7 +188,8 @@ TEST_CASE("options that contradict each other") {
   const tensor<double> intuition = testing::random(shape{2, 4}, 2);
   {
     auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .intuition = false, .before = true});
-    CHECK_THROWS_WITH_AS(output(g, {}), "mor1e: an intuition before the softmax needs router and intuition", value_error);
+    CHECK_THROWS_WITH_AS(output(g, {}), "mor1e: an intuition before the softmax needs router and intuition",
+                         value_error);
   }
   {
     auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .router_bias = true, .low_rank_router = true});

@@ -5,9 +5,8 @@
 #include <limits>
 #include <set>
 #include <string>
-#include <vector>
-
 #include <sys/wait.h>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -33,14 +32,16 @@ outcome cluster_program(const std::string& arguments) {
   // The captured streams stand in a folder of their own: `folder` shows what the program leaves.
   static const testing::temporary_folder streams;
   const auto out = (streams / "out").string(), err = (streams / "err").string();
-  const std::string command = "cd '" + folder.path().string() + "' && " MOR1E_BINARY_DIR "/bin/cluster " + arguments + " >" + out + " 2>" + err;
+  const std::string command =
+      "cd '" + folder.path().string() + "' && " MOR1E_BINARY_DIR "/bin/cluster " + arguments + " >" + out + " 2>" + err;
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, io::read_text(out), io::read_text(err)};
 }
 
 std::set<std::string> files() {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) names.insert(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    names.insert(entry.path().filename().string());
   return names;
 }
 
@@ -52,7 +53,9 @@ tensor<T> random_points(index_t n, index_t d, std::uint64_t seed) {
   return points;
 }
 
-void write(const char* name, const std::vector<io::stored_tensor>& tensors) { io::write_safetensors(folder / name, tensors); }
+void write(const char* name, const std::vector<io::stored_tensor>& tensors) {
+  io::write_safetensors(folder / name, tensors);
+}
 
 /// Fails with this code, one line that begins with the program's name and holds `why`, and leaves no new file.
 void check_refusal(const std::string& arguments, int code, const std::string& why) {
@@ -73,7 +76,8 @@ void check_refusal(const std::string& arguments, int code, const std::string& wh
 TEST_CASE("centroids, labels and facts are those of the library") {
   const auto points = random_points<float>(500, 6, 1);
   write("e.safetensors", {io::stored("embeddings", points), io::stored("other", points)});
-  const auto got = cluster_program("--input e.safetensors --k 5 --out c.safetensors --seed 9 --restarts 3 --threads 2 --json r.json --log l.jsonl");
+  const auto got = cluster_program(
+      "--input e.safetensors --k 5 --out c.safetensors --seed 9 --restarts 3 --threads 2 --json r.json --log l.jsonl");
   REQUIRE_MESSAGE(got.code == 0, got.err);
   CHECK(got.err == "");
   CHECK(got.out.starts_with("500 points of width 6 in 5 clusters: inertia "));
@@ -166,7 +170,9 @@ TEST_CASE("failure exits with 1 and one line, and an old output stays as it was"
 
 TEST_CASE("a full disk behind standard output is a failure") {
   write("e.safetensors", {io::stored("embeddings", random_points<float>(10, 4, 6))});
-  const std::string command = "cd '" + folder.path().string() + "' && " MOR1E_BINARY_DIR "/bin/cluster --input e.safetensors --k 2 --out o.safetensors >/dev/full 2>/dev/null";
+  const std::string command = "cd '" + folder.path().string() +
+                              "' && " MOR1E_BINARY_DIR
+                              "/bin/cluster --input e.safetensors --k 2 --out o.safetensors >/dev/full 2>/dev/null";
   CHECK(WEXITSTATUS(std::system(command.c_str())) == 1);
 }
 
@@ -174,7 +180,8 @@ TEST_CASE("--help describes every option and exits with 0") {
   const auto got = cluster_program("--help");
   CHECK(got.code == 0);
   CHECK(got.err == "");
-  for (const char* option : {"--input", "--k", "--out", "--restarts", "--max-iterations", "--backend", "--threads", "--seed", "--log", "--json", "--quiet"}) {
+  for (const char* option : {"--input", "--k", "--out", "--restarts", "--max-iterations", "--backend", "--threads",
+                             "--seed", "--log", "--json", "--quiet"}) {
     CAPTURE(option);
     CHECK(got.out.find(option) != std::string::npos);
   }

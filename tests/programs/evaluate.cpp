@@ -33,7 +33,8 @@ std::vector<nlohmann::json> read_lines(const std::string& name) {
 
 data::example question(const std::string& id, std::vector<std::string> choices, std::vector<int> answers) {
   data::example row;
-  row.id = id, row.question = "Which is it, " + id + "?", row.choices = std::move(choices), row.answers = std::move(answers);
+  row.id = id, row.question = "Which is it, " + id + "?", row.choices = std::move(choices),
+  row.answers = std::move(answers);
   return row;
 }
 
@@ -65,7 +66,8 @@ void save_mixture(const std::string& name, const std::string& embedder_hash, con
     for (float& v : p->value) v = float(0.1 * random.normal());
   const std::vector<std::string> texts{"Which is it", "no", "Review: what a day"};
   train::intuition_recipe recipe;
-  recipe.source = {embedder, {embedder_hash, "", ""}, 0, cluster::similarity::cosine, models::trigram_embedder().embed(texts)};
+  recipe.source = {
+      embedder, {embedder_hash, "", ""}, 0, cluster::similarity::cosine, models::trigram_embedder().embed(texts)};
   record.base_model = "toy";
   record.base_sha256 = models::weights_hash("toy");
   record.intuition = train::to_json(recipe);
@@ -79,7 +81,8 @@ const std::string toy_hash = models::trigram_embedder().hash();
 
 TEST_CASE("evaluate: accuracies with intervals, one line an item, any allowed answer counts") {
   write_data("d");
-  const std::string out = here.check_success("evaluate", "--model toy --data d --scoring both --log l.jsonl --json r.json --threads 2");
+  const std::string out =
+      here.check_success("evaluate", "--model toy --data d --scoring both --log l.jsonl --json r.json --threads 2");
   CHECK(out.find("accuracy in per cent") != std::string::npos);
   CHECK(out.find("perplexity") != std::string::npos);
   const auto tasks = read("r.json")["report"]["tasks"];
@@ -107,7 +110,8 @@ TEST_CASE("evaluate: accuracies with intervals, one line an item, any allowed an
 
 TEST_CASE("evaluate: tasks, limit and scoring choose what is asked") {
   write_data("d");
-  here.check_success("evaluate", "--model toy --data d --tasks few,many --limit 2 --scoring letter --json r.json --log l.jsonl");
+  here.check_success("evaluate",
+                     "--model toy --data d --tasks few,many --limit 2 --scoring letter --json r.json --log l.jsonl");
   const auto report = read("r.json")["report"];
   CHECK(report["tasks"].size() == 2);
   CHECK(report["all"]["n"] == 4);
@@ -135,7 +139,8 @@ TEST_CASE("evaluate: the generated suite, the same for the same seed") {
 TEST_CASE("evaluate: an adapter, its intuition, and the same permuted") {
   write_data("d");
   save_mixture("mixture", toy_hash);
-  const std::string common = "--model toy --data d --tasks few,many --scoring both --adapter mixture --json r.json --log l.jsonl ";
+  const std::string common =
+      "--model toy --data d --tasks few,many --scoring both --adapter mixture --json r.json --log l.jsonl ";
   here.check_success("evaluate", common);
   const auto plain = read("r.json");
   CHECK_FALSE(plain.contains("comparisons"));
@@ -168,7 +173,9 @@ TEST_CASE("evaluate: an adapter, its intuition, and the same permuted") {
 
 TEST_CASE("evaluate: what is asked wrongly is one line and exit code 2, what fails exit code 1") {
   write_data("d");
-  const auto refuse = [&](const std::string& arguments, int code, const std::string& why) { here.check_refusal("evaluate", arguments, code, why); };
+  const auto refuse = [&](const std::string& arguments, int code, const std::string& why) {
+    here.check_refusal("evaluate", arguments, code, why);
+  };
   refuse("--model toy", 2, "--data");
   refuse("--model toy --data d --tasks few,nope", 2, "'nope' is not among those present: few, free, many");
   refuse("--model toy --data suite --tasks nope", 2, "'nope' is not among those present: review");

@@ -25,7 +25,8 @@ namespace {
 
 const shell here;
 /// A run of seconds at most whose loss falls by a tenth.
-const std::string quick = "--model toy --data suite --steps 12 --batch 10 --lr 0.03 --warmup 0 --eval-limit 2 --threads 1 --quiet ";
+const std::string quick =
+    "--model toy --data suite --steps 12 --batch 10 --lr 0.03 --warmup 0 --eval-limit 2 --threads 1 --quiet ";
 
 std::vector<nlohmann::json> log_of(const fs::path& file) {
   std::istringstream lines(io::read_text(file));
@@ -39,7 +40,8 @@ std::vector<nlohmann::json> log_of_run(const std::string& run, const std::string
   return log_of(here / run / "log.jsonl");
 }
 
-void write_rows(const std::string& folder, const std::string& task, const std::vector<std::string>& train, const std::vector<std::string>& eval = {}) {
+void write_rows(const std::string& folder, const std::string& task, const std::vector<std::string>& train,
+                const std::vector<std::string>& eval = {}) {
   fs::create_directories(here / folder / task);
   const auto join = [](const std::vector<std::string>& rows) {
     std::string out;
@@ -51,16 +53,19 @@ void write_rows(const std::string& folder, const std::string& task, const std::v
 }
 
 std::string choice_row(int i, const std::string& answer = "1") {
-  return text(R"({"id":"c-)", i, R"(","task":"other name","context":"The box is red.","question":"What is it? )", i, R"(","choices":["blue","red"],"answer":)", answer, "}");
+  return text(R"({"id":"c-)", i, R"(","task":"other name","context":"The box is red.","question":"What is it? )", i,
+              R"(","choices":["blue","red"],"answer":)", answer, "}");
 }
 std::string instruction_row(int i) {
-  return text(R"({"id":"i-)", i, R"(","task":"say","instruction":"Say it twice.","input":"w)", i, R"(","output":"w)", i, " w", i, "\"}");
+  return text(R"({"id":"i-)", i, R"(","task":"say","instruction":"Say it twice.","input":"w)", i, R"(","output":"w)", i,
+              " w", i, "\"}");
 }
 
 /// Three kinds of rows in three tasks.
 void write_mixed(const std::string& folder) {
   std::vector<std::string> choices, lists, said;
-  for (int i = 0; i < 6; ++i) choices.push_back(choice_row(i)), lists.push_back(choice_row(10 + i, "[0,1]")), said.push_back(instruction_row(i));
+  for (int i = 0; i < 6; ++i)
+    choices.push_back(choice_row(i)), lists.push_back(choice_row(10 + i, "[0,1]")), said.push_back(instruction_row(i));
   write_rows(folder, "boxes", choices, {choice_row(90)});
   write_rows(folder, "record", lists, {choice_row(91, "[1,0]")});
   write_rows(folder, "say", said);
@@ -76,11 +81,13 @@ void check_adapter(const std::string& run, int clusters, bool of_texts) {
   io::write_safetensors(here / "x.safetensors", tensors);
   here.check_success("logits", "--model toy --input x.safetensors --out base.safetensors");
   here.check_success("logits", "--model toy --adapter " + adapter + " --input x.safetensors --out y.safetensors");
-  const auto base = io::safetensors_file(here / "base.safetensors").read<float>("logits"), tuned = io::safetensors_file(here / "y.safetensors").read<float>("logits");
+  const auto base = io::safetensors_file(here / "base.safetensors").read<float>("logits"),
+             tuned = io::safetensors_file(here / "y.safetensors").read<float>("logits");
   float most = 0;
   for (index_t i = 0; i < base.size(); ++i) most = std::max(most, std::fabs(base[i] - tuned[i]));
   CHECK(most > 1e-3f);  // the adapter does something; also no NaN
-  here.check_success("evaluate", "--model toy --adapter " + adapter + " --data " + run + "/data --limit 2 --quiet --log items.jsonl");
+  here.check_success(
+      "evaluate", "--model toy --adapter " + adapter + " --data " + run + "/data --limit 2 --quiet --log items.jsonl");
   CHECK(log_of(here / "items.jsonl").size() == 10);
   const std::string generate = "--model toy --adapter " + adapter + " --prompt 'It is' --tokens 3";
   if (of_texts)
@@ -98,14 +105,22 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
     bool of_texts, routers, gates;
   };
   int number = 0;
-  for (const method& m : {method{"--method lora --rank 4", 0, true, false, false}, method{"--experts 4", 4, true, true, true},
-                          method{"--method mor1e-paper --experts 4", 4, true, true, false}, method{"--no-router --experts 4", 4, true, false, true},
-                          method{"--no-intuition --experts 4", 0, true, true, true}, method{"--intuition none --experts 4", 0, true, true, true},
-                          method{"--intuition random --experts 4", 4, false, true, true}, method{"--intuition category --experts 4", 4, false, true, true},
-                          method{"--targets q_proj,v_proj --experts 4", 4, true, true, true}, method{"--recompute --method lora --rank 4", 0, true, false, false},
-                          method{"--method dora --rank 4", 0, true, false, false}, method{"--method rslora --rank 4 --dropout 0.1", 0, true, false, false},
-                          method{"--experts 4 --clusters 6", 6, true, true, true}, method{"--method mor1e-paper --intuition-before --low-rank-router --experts 4", 4, true, true, false},
-                          method{"--method mix --r1 2 --r2 3", 6, true, true, true}, method{"--method mix-paper --factorised --r1 3 --r2 4 --clusters 5", 5, true, true, false}}) {
+  for (const method& m :
+       {method{"--method lora --rank 4", 0, true, false, false}, method{"--experts 4", 4, true, true, true},
+        method{"--method mor1e-paper --experts 4", 4, true, true, false},
+        method{"--no-router --experts 4", 4, true, false, true},
+        method{"--no-intuition --experts 4", 0, true, true, true},
+        method{"--intuition none --experts 4", 0, true, true, true},
+        method{"--intuition random --experts 4", 4, false, true, true},
+        method{"--intuition category --experts 4", 4, false, true, true},
+        method{"--targets q_proj,v_proj --experts 4", 4, true, true, true},
+        method{"--recompute --method lora --rank 4", 0, true, false, false},
+        method{"--method dora --rank 4", 0, true, false, false},
+        method{"--method rslora --rank 4 --dropout 0.1", 0, true, false, false},
+        method{"--experts 4 --clusters 6", 6, true, true, true},
+        method{"--method mor1e-paper --intuition-before --low-rank-router --experts 4", 4, true, true, false},
+        method{"--method mix --r1 2 --r2 3", 6, true, true, true},
+        method{"--method mix-paper --factorised --r1 3 --r2 4 --clusters 5", 5, true, true, false}}) {
     CAPTURE(m.options);
     const std::string run = text("method-", number++);
     const auto lines = log_of_run(run, m.options);
@@ -118,7 +133,8 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
     CHECK(mean(9) < 0.9 * mean(0));
     for (std::size_t i = 0; i < lines.size(); ++i) {
       CHECK(lines[i]["step"] == i + 1);
-      for (const char* field : {"loss", "gradient_norm", "tokens_per_second", "peak_memory", "targets", "tokens"}) CHECK(lines[i][field].get<double>() > 0);
+      for (const char* field : {"loss", "gradient_norm", "tokens_per_second", "peak_memory", "targets", "tokens"})
+        CHECK(lines[i][field].get<double>() > 0);
       CHECK(lines[i]["lr"].get<double>() == doctest::Approx(0.015 * (1 + std::cos(3.14159265358979 * double(i) / 12))));
       CHECK(lines[i].contains("routers") == m.routers);
       CHECK(lines[i].contains("gate_a") == m.gates);
@@ -139,10 +155,12 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
 
 TEST_CASE("a data folder of choices, lists of answers and instructions, in every wording") {
   write_mixed("mixed");
-  const std::string run = "--model toy --data mixed --steps 6 --batch 6 --lr 0.01 --warmup 0 --experts 3 --threads 1 --quiet ";
+  const std::string run =
+      "--model toy --data mixed --steps 6 --batch 6 --lr 0.01 --warmup 0 --experts 3 --threads 1 --quiet ";
   double targets[2];
   int number = 0;
-  for (const char* options : {"", "--answer letter --template plain", "--answer text --template release", "--answer text --template bare", "--order round-robin --tasks record,say"}) {
+  for (const char* options : {"", "--answer letter --template plain", "--answer text --template release",
+                              "--answer text --template bare", "--order round-robin --tasks record,say"}) {
     CAPTURE(options);
     const std::string out = text("mixed-", number++);
     here.check_success("finetune", run + options + " --out " + out);
@@ -153,12 +171,14 @@ TEST_CASE("a data folder of choices, lists of answers and instructions, in every
       for (const auto& line : lines) targets[number / 2 - 1] += line["targets"].get<double>();
     }
     CHECK(!fs::exists(here / out / "data"));
-    here.check_success("evaluate", "--model toy --adapter " + out + "/adapter --data mixed --tasks boxes,record --quiet");
+    here.check_success("evaluate",
+                       "--model toy --adapter " + out + "/adapter --data mixed --tasks boxes,record --quiet");
   }
   CHECK(targets[0] < targets[1]);  // " A" has fewer bytes than " red"
   // The folder, not the field of the row, is the task: so does evaluate.
   here.check_success("finetune", run + "--intuition category --out mixed-category");
-  here.check_success("evaluate", "--model toy --adapter mixed-category/adapter --data mixed --tasks boxes,record --quiet");
+  here.check_success("evaluate",
+                     "--model toy --adapter mixed-category/adapter --data mixed --tasks boxes,record --quiet");
 }
 
 TEST_CASE("neither micro-batches nor recomputation change a loss; one seed gives one run") {
@@ -175,13 +195,16 @@ TEST_CASE("neither micro-batches nor recomputation change a loss; one seed gives
   close(losses(log_of_run("small", "--experts 4 --micro-batch 130")));
   close(losses(log_of_run("again", "--experts 4 --recompute")));
   CHECK(losses(log_of_run("same", "--experts 4")) == base);
-  const auto stored = [](const char* run) { return io::read_text(here / run / "adapter" / "adapter_model.safetensors"); };
+  const auto stored = [](const char* run) {
+    return io::read_text(here / run / "adapter" / "adapter_model.safetensors");
+  };
   CHECK((stored("same") == stored("plain")));
   CHECK(losses(log_of_run("seed", "--experts 4 --seed 1")) != base);
   // The initial values are drawn, too: the first step of a warm-up leaves them as they are.
   write_mixed("seeds");
   const auto first = [&](const char* seed, const char* out) {
-    here.check_success("finetune", text("--model toy --data seeds --steps 1 --warmup 1 --method lora --quiet --seed ", seed, " --out ", out));
+    here.check_success("finetune", text("--model toy --data seeds --steps 1 --warmup 1 --method lora --quiet --seed ",
+                                        seed, " --out ", out));
     return io::read_text(here / out / "adapter" / "adapter_model.safetensors");
   };
   CHECK((first("0", "seed-0") != first("1", "seed-1")));
@@ -199,7 +222,8 @@ TEST_CASE("an adapter's intuition: another embedder and a missing one are refuse
   here.check_success("finetune", quick + "--experts 4 --out felt");
   const tensor<std::int64_t> ids({1, 2}, 65);
   io::write_safetensors(here / "ids.safetensors", std::vector{io::stored("input_ids", ids)});
-  here.check_refusal("logits", "--model toy --adapter felt/adapter --input ids.safetensors --out no.safetensors", 2, "no tensor 'intuition'");
+  here.check_refusal("logits", "--model toy --adapter felt/adapter --input ids.safetensors --out no.safetensors", 2,
+                     "no tensor 'intuition'");
   fs::copy(here / "felt" / "adapter", here / "other");
   auto config = io::read_json(here / "other" / "adapter_config.json");
   config["intuition"]["embedder_hash"] = "of-another";
@@ -210,11 +234,15 @@ TEST_CASE("an adapter's intuition: another embedder and a missing one are refuse
   io::write_json(here / "other" / "adapter_config.json", config);
   here.check_refusal("generate", "--model toy --adapter other --prompt a", 1, "intuition");
   const auto encoder = golden_folder() / "encoders" / "bert";
-  if (fs::exists(encoder / "vocab.txt")) here.check_refusal("evaluate", "--model toy --adapter felt/adapter --data felt/data --embedder " + encoder.string(), 2, "hash");
+  if (fs::exists(encoder / "vocab.txt"))
+    here.check_refusal("evaluate", "--model toy --adapter felt/adapter --data felt/data --embedder " + encoder.string(),
+                       2, "hash");
 }
 
 TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
-  const auto refused = [](const std::string& options, const std::string& why) { here.check_refusal("finetune", options + " --out none", 2, why); };
+  const auto refused = [](const std::string& options, const std::string& why) {
+    here.check_refusal("finetune", options + " --out none", 2, why);
+  };
   const std::string good = "--model toy --data suite --batch 10 --steps 6 ";
   here.check_refusal("finetune", good, 2, "--out or --resume is needed");
   here.check_refusal("finetune", good + "--out a --resume b", 2, "--resume b and --out a differ");
@@ -233,8 +261,10 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
   refused(good + "--dropout 1", "--dropout: '1' is no rate in [0, 1)");
   refused(good + "--method mix --r1 32 --r2 32 --no-intuition", "mix: 32 x 32 pairs need routers of");
   refused(good + "--experts 90", "90 clusters of 60 examples");
-  for (const char* rate : {"nan", "-1", "0", "inf", "fast", "1e-3x"}) refused(good + "--lr=" + rate, text("--lr: '", rate, "' is not a number above 0"));
-  for (const char* option : {"--clip", "--weight-decay", "--gate-rate"}) refused(good + option + "=nan", text(option, ": 'nan' is not a number from 0 on"));
+  for (const char* rate : {"nan", "-1", "0", "inf", "fast", "1e-3x"})
+    refused(good + "--lr=" + rate, text("--lr: '", rate, "' is not a number above 0"));
+  for (const char* option : {"--clip", "--weight-decay", "--gate-rate"})
+    refused(good + option + "=nan", text(option, ": 'nan' is not a number from 0 on"));
   refused("--model toy --data suite --steps 0", "--steps");
   refused("--model toy --data suite --epochs nan", "--epochs");
   refused("--model toy --data suite --epochs 1e300", "have no end");
@@ -246,22 +276,28 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
 
 TEST_CASE("bad data: file, line and numbers are named, and nothing is left") {
   const std::string run = "--model toy --data bad --steps 2 --batch 2 --method lora --quiet ";
-  const auto with = [&](const std::vector<std::string>& rows, int code, const std::string& why, const std::string& options = "") {
+  const auto with = [&](const std::vector<std::string>& rows, int code, const std::string& why,
+                        const std::string& options = "") {
     write_rows("bad", "t", rows);
     here.check_refusal("finetune", run + options + "--out none", code, why);
   };
   with({choice_row(0), "", choice_row(1), R"({"id": )"}, 1, "bad/t/train.jsonl:4: not JSON");
   with({choice_row(0), choice_row(1, "2")}, 1, "bad/t/train.jsonl:2: field 'answer': index 2 is outside the 2 choices");
   with({choice_row(0, "-1")}, 1, "index -1");
-  with({R"({"id":"a","task":"t","context":"","choices":["x"],"answer":0})"}, 1, "train.jsonl:1: field 'question' is missing");
+  with({R"({"id":"a","task":"t","context":"","choices":["x"],"answer":0})"}, 1,
+       "train.jsonl:1: field 'question' is missing");
   with({}, 1, "the file holds no example");
   with({choice_row(0)}, 2, "c-0: ", "--max-length 20 ");
   with({choice_row(0)}, 2, "at most 20 fit", "--max-length 20 ");
-  with({R"({"id":"long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"}, 2, "long: 30");
-  write_rows("bad", "t", {R"({"id":"long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
+  with({R"({"id":"long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"}, 2,
+       "long: 30");
+  write_rows("bad", "t",
+             {R"({"id":"long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
   here.check_success("finetune", run + "--truncate --out cut");
   CHECK(log_of(here / "cut" / "log.jsonl").front()["tokens"] == 2 * 2048);
-  write_rows("bad", "t", {choice_row(0)}, {R"({"id":"eval-long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
+  write_rows(
+      "bad", "t", {choice_row(0)},
+      {R"({"id":"eval-long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
   here.check_refusal("finetune", run + "--out none", 2, "evaluation: eval-long has 30");
   write_rows("bad", "t", {choice_row(0)}, {choice_row(1), "{"});
   here.check_refusal("finetune", run + "--out none", 1, "bad/t/eval.jsonl:2: not JSON");
@@ -306,9 +342,13 @@ TEST_CASE("bad models and places to write: nothing is left") {
 
 TEST_CASE("a limit of memory is kept by smaller passes, then by recomputation") {
   const std::string run = "--model toy --data suite --method lora --steps 3 --batch 64 --eval-limit 0 --threads 1 ";
-  const auto peak = [&](const std::string& out) { return io::read_json(here / out / "result.json")["peak_memory"].get<double>(); };
+  const auto peak = [&](const std::string& out) {
+    return io::read_json(here / out / "result.json")["peak_memory"].get<double>();
+  };
   here.check_success("finetune", run + "--quiet --out free");
-  const auto fits = [&](double bytes, const std::string& out) { return here.check_success("finetune", run + text("--memory ", std::int64_t(bytes)) + " --out " + out); };
+  const auto fits = [&](double bytes, const std::string& out) {
+    return here.check_success("finetune", run + text("--memory ", std::int64_t(bytes)) + " --out " + out);
+  };
   CHECK(fits(peak("free") * 4, "roomy").find("memory: ") == 0);
   const auto refusal = here.run("finetune", run + "--memory 1MB --out none");
   CHECK(refusal.code == 2);
@@ -320,5 +360,6 @@ TEST_CASE("a limit of memory is kept by smaller passes, then by recomputation") 
   fits(limit, "tight");
   CHECK(peak("tight") <= limit);
   for (int i = 0; i < 3; ++i)
-    CHECK(log_of(here / "tight" / "log.jsonl")[std::size_t(i)]["loss"].get<double>() == doctest::Approx(log_of(here / "free" / "log.jsonl")[std::size_t(i)]["loss"].get<double>()).epsilon(1e-5));
+    CHECK(log_of(here / "tight" / "log.jsonl")[std::size_t(i)]["loss"].get<double>() ==
+          doctest::Approx(log_of(here / "free" / "log.jsonl")[std::size_t(i)]["loss"].get<double>()).epsilon(1e-5));
 }

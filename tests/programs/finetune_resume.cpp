@@ -4,20 +4,20 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
@@ -30,7 +30,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const shell here;
-const std::string job = "--model toy --data suite --experts 4 --steps 60 --batch 16 --lr 0.01 --eval-limit 1 --threads 1 --quiet ";
+const std::string job =
+    "--model toy --data suite --experts 4 --steps 60 --batch 16 --lr 0.01 --eval-limit 1 --threads 1 --quiet ";
 const std::string stored = "adapter/adapter_model.safetensors", state = "checkpoint/state.safetensors";
 
 /// A program that runs in the background, to be killed.
@@ -38,7 +39,8 @@ class process {
  public:
   explicit process(const std::string& arguments) : id_(::fork()) {
     if (id_ != 0) return;
-    const std::string command = "cd '" + (here / "").string() + "' && exec " MOR1E_BINARY_DIR "/bin/finetune " + arguments + " >>killed.out 2>>killed.err";
+    const std::string command = "cd '" + (here / "").string() + "' && exec " MOR1E_BINARY_DIR "/bin/finetune " +
+                                arguments + " >>killed.out 2>>killed.err";
     ::execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);
   }
@@ -91,7 +93,8 @@ std::vector<nlohmann::json> log_of(const std::string& run) {
 
 nlohmann::json state_of(const std::string& run) {
   auto json = io::read_json(here / run / "checkpoint" / "state.json");
-  for (const char* timing : {"seconds", "log_bytes"}) json.erase(timing);  // a line of the log is as long as its timings
+  for (const char* timing : {"seconds", "log_bytes"})
+    json.erase(timing);  // a line of the log is as long as its timings
   return json;
 }
 
@@ -113,7 +116,8 @@ const std::string& whole() {
 }
 
 void check_like_whole(const std::string& run) {
-  for (const std::string& file : {stored, state, std::string("adapter/adapter_config.json"), std::string("embeddings.safetensors")}) {
+  for (const std::string& file :
+       {stored, state, std::string("adapter/adapter_config.json"), std::string("embeddings.safetensors")}) {
     CAPTURE(file);
     CHECK((io::read_text(here / run / file) == io::read_text(here / whole() / file)));
   }
@@ -132,11 +136,15 @@ void check_like_whole(const std::string& run) {
 
 TEST_CASE("a run killed at random moments and resumed is the run that was not") {
   const auto begin = std::chrono::steady_clock::now();
-  const std::uint64_t length = (whole(), std::uint64_t(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
+  const std::uint64_t length =
+      (whole(),
+       std::uint64_t(
+           std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
   rng random(std::uint64_t(begin.time_since_epoch().count()));
   for (const char* every : {"1", "7"}) {
     CAPTURE(every);
-    const std::string run = std::string("killed-") + every, resumed = job + "--checkpoint-every " + every + " --resume " + run;
+    const std::string run = std::string("killed-") + every,
+                      resumed = job + "--checkpoint-every " + every + " --resume " + run;
     int kills = 0;
     for (int attempt = 0; attempt < 8; ++attempt) {
       process going(resumed);
@@ -191,7 +199,8 @@ TEST_CASE("a run killed before its first checkpoint begins again; so does an emp
 TEST_CASE("a finished run resumed ends at once and changes nothing; a new run into it is refused") {
   const auto before = contents(whole());
   here.check_success("finetune", job + "--resume whole");
-  CHECK(here.check_success("finetune", job.substr(0, job.find("--quiet")) + "--resume whole/") == "whole/ is finished: 60 steps\n");
+  CHECK(here.check_success("finetune", job.substr(0, job.find("--quiet")) + "--resume whole/") ==
+        "whole/ is finished: 60 steps\n");
   here.check_success("finetune", job + "--resume whole --json again.json");
   CHECK(io::read_json(here / "again.json") == io::read_json(here / "whole" / "result.json"));
   here.check_refusal("finetune", job + "--out whole", 2, "whole holds a run; --resume whole goes on with it");
@@ -199,7 +208,8 @@ TEST_CASE("a finished run resumed ends at once and changes nothing; a new run in
   // Without its checkpoint there is nothing to go on with, but still something to lose.
   fs::copy(here / "whole", here / "bald", fs::copy_options::recursive);
   fs::remove_all(here / "bald" / "checkpoint");
-  for (const char* how : {"--out bald", "--resume bald"}) here.check_refusal("finetune", job + how, 2, "holds an adapter and no checkpoint");
+  for (const char* how : {"--out bald", "--resume bald"})
+    here.check_refusal("finetune", job + how, 2, "holds an adapter and no checkpoint");
 }
 
 TEST_CASE("other settings are refused by name and both values, others only warned of") {
@@ -236,8 +246,9 @@ TEST_CASE("other settings are refused by name and both values, others only warne
   refused(same + "--intuition category", "intuition.kind \"clusters\"", "intuition.kind \"category\"");
   refused(same + "--answer letter", "answer \"\", data", "answer \"letter\", data");
   CHECK((contents("half") == before));
-  for (const auto& [options, why] : std::map<std::string, std::string>{{"--threads 2", "half was run with threads 1; now threads 2"},
-                                                                       {"--threads 1 --micro-batch 300", "half was run with micro_batch 2048; now micro_batch 300"}}) {
+  for (const auto& [options, why] : std::map<std::string, std::string>{
+           {"--threads 2", "half was run with threads 1; now threads 2"},
+           {"--threads 1 --micro-batch 300", "half was run with micro_batch 2048; now micro_batch 300"}}) {
     fs::remove_all(here / "other");
     fs::copy(here / "half", here / "other", fs::copy_options::recursive);
     const auto got = here.run("finetune", base + same + options + " --resume other");
@@ -256,9 +267,12 @@ TEST_CASE("a damaged checkpoint is told of, and stays as it is") {
     here.check_refusal("finetune", job + "--resume damaged", 1, why);
     CHECK((contents("damaged") == before));
   };
-  damaged("state.safetensors", [](const fs::path& at) { fs::resize_file(at / "state.safetensors", fs::file_size(at / "state.safetensors") - 9); });
+  damaged("state.safetensors", [](const fs::path& at) {
+    fs::resize_file(at / "state.safetensors", fs::file_size(at / "state.safetensors") - 9);
+  });
   damaged("state.safetensors", [](const fs::path& at) { fs::remove(at / "state.safetensors"); });
-  damaged("state.json: not valid JSON", [](const fs::path& at) { fs::resize_file(at / "state.json", fs::file_size(at / "state.json") / 2); });
+  damaged("state.json: not valid JSON",
+          [](const fs::path& at) { fs::resize_file(at / "state.json", fs::file_size(at / "state.json") / 2); });
   damaged("state.json: cannot open", [](const fs::path& at) { fs::remove(at / "state.json"); });
   const auto field = [&](const char* name, const nlohmann::json& value, const std::string& why) {
     damaged(why, [&](const fs::path& at) {
@@ -272,7 +286,8 @@ TEST_CASE("a damaged checkpoint is told of, and stays as it is") {
   field("adam_steps", 59, "60 steps, but 59 of the optimiser");
   field("sampler_position", nullptr, "state.json: field 'sampler_position' is null");
   field("settings", 7, "state.json: field 'settings' is 7");
-  damaged("log.jsonl: the log has 100 bytes, the checkpoint knows of ", [](const fs::path& at) { fs::resize_file(at.parent_path() / "log.jsonl", 100); });
+  damaged("log.jsonl: the log has 100 bytes, the checkpoint knows of ",
+          [](const fs::path& at) { fs::resize_file(at.parent_path() / "log.jsonl", 100); });
 }
 
 TEST_CASE("one process trains into a folder at a time") {

@@ -51,15 +51,19 @@ std::vector<data::encoded_example> examples() {
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const auto [prompt, answer] = lengths[i];
     data::encoded_example e{std::to_string(i), {}, prompt, index_t(i)};
-    for (index_t j = 0; j < prompt + answer; ++j) e.ids.push_back(std::int32_t(uniform<double>(stream_key(4, i), std::uint64_t(j)) * vocabulary));
+    for (index_t j = 0; j < prompt + answer; ++j)
+      e.ids.push_back(std::int32_t(uniform<double>(stream_key(4, i), std::uint64_t(j)) * vocabulary));
     out.push_back(std::move(e));
   }
   return out;
 }
 template <class T>
-tensor<T> intuition() { return testing::random<T>(shape{6, clusters}, 5); }
+tensor<T> intuition() {
+  return testing::random<T>(shape{6, clusters}, 5);
+}
 
-data::packed_batch pack_these(const std::vector<data::encoded_example>& all, const std::vector<index_t>& which, index_t bucket = 16) {
+data::packed_batch pack_these(const std::vector<data::encoded_example>& all, const std::vector<index_t>& which,
+                              index_t bucket = 16) {
   auto packed = data::pack(all, which, {.row_bucket = bucket, .segment_bucket = 4, .answer_bucket = 4});
   REQUIRE(packed.size() == 1);
   return std::move(packed[0]);
@@ -96,7 +100,8 @@ struct adapted {
   std::unique_ptr<models::language_model<cpu, T>> model;
   peft::adapter_set<cpu, T> set;
 
-  adapted(cpu& device, const Method& method, bool randomised = true) : model(load_base<T>(device)), set(peft::attach(*model, method, 11)) {
+  adapted(cpu& device, const Method& method, bool randomised = true)
+      : model(load_base<T>(device)), set(peft::attach(*model, method, 11)) {
     std::uint64_t key = 50;
     if (randomised)
       for (auto& v : set.views()) {
@@ -109,8 +114,10 @@ struct adapted {
 
 template <class Method>
 constexpr index_t clusters_of(const Method&) {
-  if constexpr (requires(Method m) { m.intuition; }) return clusters;
-  else return 0;
+  if constexpr (requires(Method m) { m.intuition; })
+    return clusters;
+  else
+    return 0;
 }
 
 /// Loss first, then the gradient of each parameter.
@@ -122,10 +129,12 @@ struct outcome {
 
 /// One step with a rate of 0 and no clipping: loss and gradients, nothing moved.
 template <class T, class Method>
-outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed_batch>& batches, train::program_options program = {}) {
+outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed_batch>& batches,
+               train::program_options program = {}) {
   adapted<T, Method> with(device, method);
   program.clusters = clusters_of(method);
-  train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(), {.adam = {.learning_rate = 0}, .clip = 0, .program = program});
+  train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(),
+                                 {.adam = {.learning_rate = 0}, .clip = 0, .program = program});
   outcome<T> out;
   const tensor<T> felt = intuition<T>();
   out.loss = trainer.step(batches, felt.matrix(), 1).loss;
@@ -154,7 +163,8 @@ template <class T>
 bool same_bits(const outcome<T>& a, const outcome<T>& b) {
   bool same = a.loss == b.loss && a.gradients.size() == b.gradients.size();
   for (std::size_t i = 0; same && i < a.gradients.size(); ++i)
-    same = std::memcmp(a.gradients[i].data(), b.gradients[i].data(), std::size_t(a.gradients[i].size()) * sizeof(T)) == 0;
+    same =
+        std::memcmp(a.gradients[i].data(), b.gradients[i].data(), std::size_t(a.gradients[i].size()) * sizeof(T)) == 0;
   return same;
 }
 
@@ -173,7 +183,8 @@ void check_layouts(const Method& method, double relative) {
   check("many dead rows", {pack_these(all, every, 256)});
   check("another order", {pack_these(all, {4, 2, 0, 5, 1, 3})});
   check("padded", {pad(all)});
-  check("one at a time", {pack_these(all, {0}), pack_these(all, {1}), pack_these(all, {2}), pack_these(all, {3}), pack_these(all, {4}), pack_these(all, {5})});
+  check("one at a time", {pack_these(all, {0}), pack_these(all, {1}), pack_these(all, {2}), pack_these(all, {3}),
+                          pack_these(all, {4}), pack_these(all, {5})});
   check("halves", {pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})});
   check("unequal", {pack_these(all, {2, 5}), pack_these(all, {3}), pack_these(all, {0, 1, 4})});
 }
@@ -204,7 +215,9 @@ TEST_CASE("recomputation changes no bit") {
           CAPTURE(blocks);
           CAPTURE(cheap);
           CAPTURE(statistics);
-          CHECK(same_bits(run<float>(device, method, batches, {.recompute = blocks, .recompute_cheap = cheap, .statistics = statistics}), expected));
+          CHECK(same_bits(run<float>(device, method, batches,
+                                     {.recompute = blocks, .recompute_cheap = cheap, .statistics = statistics}),
+                          expected));
         }
   };
   check(lora);
@@ -230,7 +243,8 @@ TEST_CASE("the same seed gives the same bits") {
     cpu device(3);
     const auto model = load_base<float>(device);
     auto set = peft::attach(*model, mixture, seed);
-    train::trainer<cpu, float> trainer(device, *model, set.parameters(), {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}});
+    train::trainer<cpu, float> trainer(device, *model, set.parameters(),
+                                       {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}});
     for (int step = 0; step < 4; ++step)
       trainer.step(std::vector{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})}, felt.matrix(), 1);
     std::vector<float> out;
@@ -284,15 +298,20 @@ TEST_CASE("what is dropped depends on seed, step and token alone") {
     CHECK_FALSE(same_bits(expected, whole));
     CHECK_FALSE(same_bits(run<double>(device, method, batches, again), expected));
     CHECK(same_bits(run<double>(device, method, batches, with), expected));
-    check_close(run<double>(other, method, {pack_these(all, {4, 2, 0}), pack_these(all, {5, 1, 3})}, with), expected, 1e-12);
+    check_close(run<double>(other, method, {pack_these(all, {4, 2, 0}), pack_these(all, {5, 1, 3})}, with), expected,
+                1e-12);
     for (const bool blocks : {false, true})
       for (const bool cheap : {false, true})
-        CHECK(same_bits(run<double>(device, method, batches, {.recompute = blocks, .recompute_cheap = cheap, .dropout = true, .seed = 9}), expected));
+        CHECK(same_bits(run<double>(device, method, batches,
+                                    {.recompute = blocks, .recompute_cheap = cheap, .dropout = true, .seed = 9}),
+                        expected));
     // A step that was not asked to draw would train without, and one that does not train drops nothing.
-    CHECK_THROWS_WITH_AS(run<double>(device, method, batches), doctest::Contains("draws no random numbers for a dropout of 0.25"), value_error);
+    CHECK_THROWS_WITH_AS(run<double>(device, method, batches),
+                         doctest::Contains("draws no random numbers for a dropout of 0.25"), value_error);
     using Method = decltype(method);
     adapted<double, Method> evaluated(device, method);
-    train::program_cache<cpu, double> programs(device, *evaluated.model, {.training = false, .dropout = true, .seed = 9});
+    train::program_cache<cpu, double> programs(device, *evaluated.model,
+                                               {.training = false, .dropout = true, .seed = 9});
     CHECK(programs.prepare(batches[0], {}, 1.0 / double(batches[0].live_targets)).run() == whole.loss);
   };
   check(lora);
@@ -304,7 +323,8 @@ TEST_CASE("a step draws its own dropout, the same after a resume") {
   cpu device(1);
   adapted<float, peft::lora> with(device, {.rank = 4, .alpha = 8, .dropout = 0.25});
   const auto trainer = [&] {
-    return train::trainer<cpu, float>(device, *with.model, with.set.parameters(), {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
+    return train::trainer<cpu, float>(device, *with.model, with.set.parameters(),
+                                      {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
   };
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
   auto first = trainer(), resumed = trainer();
@@ -329,7 +349,8 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
   };
   adapted<float, peft::mor1e> a(device, mixture), b(device, mixture);
   const train::trainer_options options{.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}};
-  train::trainer<cpu, float> first(device, *a.model, a.set.parameters(), options), second(device, *b.model, b.set.parameters(), options);
+  train::trainer<cpu, float> first(device, *a.model, a.set.parameters(), options),
+      second(device, *b.model, b.set.parameters(), options);
   const auto before = values(a.set);
   CHECK_THROWS_AS(first.step(bad, felt.matrix(), 1), value_error);
   CHECK(values(a.set) == before);

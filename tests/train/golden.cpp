@@ -1,4 +1,6 @@
 // Thirty optimiser steps of a tiny llama against PEFT and a plain float64 computation.
+#include "mor1e/testing/golden.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -15,7 +17,6 @@
 #include "mor1e/models/registry.hpp"
 #include "mor1e/optim/schedule.hpp"
 #include "mor1e/peft/adapter_file.hpp"
-#include "mor1e/testing/golden.hpp"
 #include "mor1e/train/trainer.hpp"
 
 using namespace mor1e;
@@ -41,9 +42,12 @@ void check_close(const Values& ours, const Reference& expected, testing::closene
 /// The method of a run; nothing if we do not have it.
 std::optional<peft::any_method> method_of(const nlohmann::json& run, const nlohmann::json& facts) {
   const std::string kind = run.at("kind");
-  if (kind == "lora" || kind == "rslora") return peft::lora{.rank = run.at("r"), .alpha = run.at("alpha"), .rank_stabilised = kind == "rslora"};
+  if (kind == "lora" || kind == "rslora")
+    return peft::lora{.rank = run.at("r"), .alpha = run.at("alpha"), .rank_stabilised = kind == "rslora"};
   if (kind == "dora") return peft::dora{.rank = run.at("r"), .alpha = run.at("alpha")};
-  if (kind == "mor1e") return peft::mor1e{.experts = facts.at("experts"), .c_token = facts.at("c_token"), .c_intuition = facts.at("c_intuition")};
+  if (kind == "mor1e")
+    return peft::mor1e{
+        .experts = facts.at("experts"), .c_token = facts.at("c_token"), .c_intuition = facts.at("c_intuition")};
   return {};
 }
 
@@ -56,7 +60,8 @@ view<const T> slice(const tensor<T>& stack, index_t i) {
 }
 
 /// The micro-batches of each step: instance numbers count through a step, and the buckets leave dead rows.
-std::vector<std::vector<data::packed_batch>> batches_of(const io::safetensors_file& file, const std::string& labels_name) {
+std::vector<std::vector<data::packed_batch>> batches_of(const io::safetensors_file& file,
+                                                        const std::string& labels_name) {
   const auto ids = file.read<std::int32_t>("input_ids"), labels = file.read<std::int32_t>(labels_name);
   const index_t steps = ids.extents()[0], parts = ids.extents()[1], rows = ids.extents()[2], length = ids.extents()[3];
   std::vector<std::vector<data::packed_batch>> out;
@@ -90,8 +95,8 @@ std::string fixture_name(const io::safetensors_file& golden, const peft::paramet
 
 /// Every tensor `prefix`name of the fixture against the values, or the gradients, of the parameters; none is left over.
 template <class B, class T>
-void check_parameters(const io::safetensors_file& golden, peft::adapter_set<B, T>& set, const std::string& prefix, bool gradients,
-                      testing::closeness rule) {
+void check_parameters(const io::safetensors_file& golden, peft::adapter_set<B, T>& set, const std::string& prefix,
+                      bool gradients, testing::closeness rule) {
   std::size_t met = 0;
   for (const auto& v : set.views()) {
     const tensor<double> expected = golden.read<double>(prefix + fixture_name(golden, v));
@@ -107,7 +112,8 @@ void check_parameters(const io::safetensors_file& golden, peft::adapter_set<B, T
 }
 
 template <class T>
-tensor<T> probe_logits(cpu& device, models::language_model<cpu, T>& model, const io::safetensors_file& batches, bool mixture) {
+tensor<T> probe_logits(cpu& device, models::language_model<cpu, T>& model, const io::safetensors_file& batches,
+                       bool mixture) {
   models::padded_batch probe;
   probe.input_ids = batches.read<std::int32_t>("probe_ids");
   probe.lengths.assign(std::size_t(probe.sequences()), probe.length());
@@ -116,7 +122,8 @@ tensor<T> probe_logits(cpu& device, models::language_model<cpu, T>& model, const
 }
 
 template <class T>
-void check_run(const std::string& name, const nlohmann::json& facts, const std::string& golden_name, const tolerances& close) {
+void check_run(const std::string& name, const nlohmann::json& facts, const std::string& golden_name,
+               const tolerances& close) {
   const nlohmann::json& run = facts.at("runs").at(name);
   const bool mixture = run.at("kind") == "mor1e";
   const io::safetensors_file golden(folder / name / golden_name), data(folder / "batches.safetensors");
@@ -125,13 +132,16 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
   auto set = peft::attach<cpu, T>(model->groups(), peft::adapter_spec{.method = *method_of(run, facts)});
   CHECK(set.parameter_count() == run.at("f64").at("trainable").get<index_t>());
   for (const auto& v : set.views()) golden.read(golden.at("init." + fixture_name(golden, v)), v.values.data);
-  check_close(probe_logits(device, *model, data, mixture), golden.read<double>("probe_logits_before"), close.logits, "logits before");
+  check_close(probe_logits(device, *model, data, mixture), golden.read<double>("probe_logits_before"), close.logits,
+              "logits before");
 
-  const train::trainer_options options{
-      .adam = {.learning_rate = facts.at("lr"), .beta1 = facts.at("betas")[0], .beta2 = facts.at("betas")[1], .epsilon = facts.at("eps"),
-               .weight_decay = run.at("weight_decay")},
-      .clip = facts.at("clip"),
-      .program = {.clusters = mixture ? facts.at("experts").get<index_t>() : 0}};
+  const train::trainer_options options{.adam = {.learning_rate = facts.at("lr"),
+                                                .beta1 = facts.at("betas")[0],
+                                                .beta2 = facts.at("betas")[1],
+                                                .epsilon = facts.at("eps"),
+                                                .weight_decay = run.at("weight_decay")},
+                                       .clip = facts.at("clip"),
+                                       .program = {.clusters = mixture ? facts.at("experts").get<index_t>() : 0}};
   train::trainer<cpu, T> trainer(device, *model, set.parameters(), options);
   const auto steps = batches_of(data, run.at("labels"));
   const tensor<T> intuition = data.read<T>("intuition");
@@ -143,7 +153,8 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
     for (auto* p : set.parameters()) p->clear_gradient();
     double loss = 0;
     for (const auto& batch : batches) {
-      const double scale = mean_of_means ? 1.0 / double(batch.live_targets) / double(batches.size()) : 1.0 / all_targets;
+      const double scale =
+          mean_of_means ? 1.0 / double(batch.live_targets) / double(batches.size()) : 1.0 / all_targets;
       loss += trainer.programs().prepare(batch, felt, scale).run();
     }
     return loss;
@@ -152,7 +163,8 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
   std::vector<double> losses, norms, rates;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& batches = steps[i];
-    const view<const T> felt(intuition.data() + index_t(i) * sequences * intuition.extents()[3], sequences, intuition.extents()[3]);
+    const view<const T> felt(intuition.data() + index_t(i) * sequences * intuition.extents()[3], sequences,
+                             intuition.extents()[3]);
     const double factor = optim::cosine_with_warmup(std::int64_t(i), facts.at("warmup"), facts.at("steps"));
     rates.push_back(factor * options.adam.learning_rate);
     double targets = 0;
@@ -163,7 +175,8 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
     }
     if (mean_of_means) {
       losses.push_back(accumulate(batches, felt, targets));
-      norms.push_back(optim::clip_gradients(std::span<const optim::parameter_span<T>>(trainer.optimizer().parameters()), options.clip));
+      norms.push_back(optim::clip_gradients(std::span<const optim::parameter_span<T>>(trainer.optimizer().parameters()),
+                                            options.clip));
       trainer.optimizer().step(factor);
     } else {
       const train::step_report report = trainer.step(batches, felt, factor);
@@ -176,7 +189,8 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
   check_close(norms, golden.read<double>("grad_norm"), close.gradient, "gradient norm");
   check_close(rates, golden.read<double>("lr"), {.atol = 1e-15}, "learning rate");
   check_parameters(golden, set, "final.", false, close.adapter);
-  check_close(probe_logits(device, *model, data, mixture), golden.read<double>("probe_logits_after"), close.logits, "logits after");
+  check_close(probe_logits(device, *model, data, mixture), golden.read<double>("probe_logits_after"), close.logits,
+              "logits after");
 }
 
 template <class T>
@@ -224,7 +238,8 @@ TEST_CASE("folders that PEFT wrote") {
       const io::safetensors_file golden(folder / item.key() / "golden_f32.safetensors");
       auto adapter = peft::load_adapter(*model, at);
       check_parameters(golden, adapter.set, when == "before" ? "init." : "final.", false, {});
-      check_close(probe_logits(device, *model, data, false), golden.read<double>("probe_logits_" + when), single.logits, "logits");
+      check_close(probe_logits(device, *model, data, false), golden.read<double>("probe_logits_" + when), single.logits,
+                  "logits");
       CHECK(adapter.record.base_model == "base");
       ++loaded;
     }

@@ -1,4 +1,6 @@
 // The recipe of an intuition: stored, read back, applied, refused.
+#include "mor1e/train/intuition.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -8,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/backend/reference.hpp"
-#include "mor1e/train/intuition.hpp"
 
 using namespace mor1e;
 using namespace mor1e::train;
@@ -29,13 +30,19 @@ intuition_recipe recipe(intuition_kind kind) {
   models::trigram_embedder embedder;
   intuition_recipe out;
   out.kind = kind;
-  out.source = {"toy", {embedder.hash(), "say: ", "d"}, 4, cluster::similarity::cosine, embedder.embed(std::vector<std::string>{"of these", "who"})};
+  out.source = {"toy",
+                {embedder.hash(), "say: ", "d"},
+                4,
+                cluster::similarity::cosine,
+                embedder.embed(std::vector<std::string>{"of these", "who"})};
   out.seed = 9;
   out.wording = {"release", data::answer_style::text};
   return out;
 }
 
-bool same(const tensor<float>& a, const tensor<float>& b) { return a.extents() == b.extents() && std::equal(a.begin(), a.end(), b.begin()); }
+bool same(const tensor<float>& a, const tensor<float>& b) {
+  return a.extents() == b.extents() && std::equal(a.begin(), a.end(), b.begin());
+}
 
 }  // namespace
 
@@ -66,13 +73,15 @@ TEST_CASE("a recipe read back makes the same rows, whatever its kind") {
     }
     const auto rows = intuition_rows(device, r, &embedder, examples());
     const auto stored = nlohmann::json::parse(to_json(r).dump());
-    const auto again = recipe_from_json(stored, kind == intuition_kind::category ? tensor<float>() : r.source.centroids.clone(), "here");
+    const auto again = recipe_from_json(
+        stored, kind == intuition_kind::category ? tensor<float>() : r.source.centroids.clone(), "here");
     CHECK(again.columns() == r.columns());
     CHECK(same(intuition_rows(device, again, &embedder, examples()), rows));
   }
   // What cluster writes is a recipe too.
   const auto r = recipe(intuition_kind::clusters);
-  CHECK(recipe_from_json(cluster::to_json(r.source), r.source.centroids.clone(), "here").kind == intuition_kind::clusters);
+  CHECK(recipe_from_json(cluster::to_json(r.source), r.source.centroids.clone(), "here").kind ==
+        intuition_kind::clusters);
 }
 
 TEST_CASE("random rows are as long as the intuition they replace, and others") {
@@ -81,7 +90,8 @@ TEST_CASE("random rows are as long as the intuition they replace, and others") {
   const auto felt = intuition_rows(device, recipe(intuition_kind::clusters), &embedder, examples());
   const auto random = intuition_rows(device, recipe(intuition_kind::random), &embedder, examples());
   CHECK_FALSE(same(felt, random));
-  for (index_t i = 0; i < 3; ++i) CHECK(std::hypot(felt[2 * i], felt[2 * i + 1]) == doctest::Approx(std::hypot(random[2 * i], random[2 * i + 1])));
+  for (index_t i = 0; i < 3; ++i)
+    CHECK(std::hypot(felt[2 * i], felt[2 * i + 1]) == doctest::Approx(std::hypot(random[2 * i], random[2 * i + 1])));
 }
 
 TEST_CASE("what does not fit is refused by name") {
@@ -89,13 +99,15 @@ TEST_CASE("what does not fit is refused by name") {
   auto r = recipe(intuition_kind::clusters);
   check_embedder(r.source, embedder, "adapter");
   r.source.origin.embedder_hash = "another";
-  CHECK_THROWS_WITH_AS(check_embedder(r.source, embedder, "adapter"), doctest::Contains("hash another; 'toy' has hash trigrams-1"), value_error);
+  CHECK_THROWS_WITH_AS(check_embedder(r.source, embedder, "adapter"),
+                       doctest::Contains("hash another; 'toy' has hash trigrams-1"), value_error);
   r = recipe(intuition_kind::category);
   r.categories = {"which"}, r.width = 2;
   CHECK_THROWS_WITH_AS(category_rows(r, examples()), doctest::Contains("e1 is of task 'who'"), value_error);
 
   const auto refuse = [](const nlohmann::json& object, const char* why) {
-    CHECK_THROWS_WITH_AS(recipe_from_json(object, recipe(intuition_kind::clusters).source.centroids.clone(), "file"), doctest::Contains(why), io_error);
+    CHECK_THROWS_WITH_AS(recipe_from_json(object, recipe(intuition_kind::clusters).source.centroids.clone(), "file"),
+                         doctest::Contains(why), io_error);
   };
   refuse(nullptr, "file: the intuition is not an object");
   refuse({{"kind", "guess"}}, "'kind' of the intuition is 'guess'");

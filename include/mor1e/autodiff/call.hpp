@@ -28,15 +28,21 @@ class call {
 
   view<const T> in(int k) const { return at<const T>(frame_.ids[k]); }
   template <class U>
-  view<const U> in_as(int k) const { return at<const U>(frame_.ids[k]); }
+  view<const U> in_as(int k) const {
+    return at<const U>(frame_.ids[k]);
+  }
   /// An opaque object of the backend, such as a frozen weight.
   template <class Object>
-  const Object& object(int k) const { return *reinterpret_cast<const Object*>(frame_.slots[frame_.ids[k]].data); }
+  const Object& object(int k) const {
+    return *reinterpret_cast<const Object*>(frame_.slots[frame_.ids[k]].data);
+  }
 
   view<T> out(int k = 0) const { return at<T>(frame_.ids[frame_.of->inputs + k]); }
   view<T> saved(int k = 0) const { return saved_as<T>(k); }
   template <class U>
-  view<U> saved_as(int k) const { return at<U>(frame_.ids[frame_.of->operands() + k]); }
+  view<U> saved_as(int k) const {
+    return at<U>(frame_.ids[frame_.of->operands() + k]);
+  }
   /// Workspace of the running direction, uninitialised.
   view<T> scratch(int k = 0) const {
     const int before = frame_.of->operands() + frame_.of->saved + (frame_.gradients ? frame_.of->forward_scratch : 0);
@@ -45,9 +51,7 @@ class call {
 
   /// d loss / d output k. Empty if nothing uses that output.
   view<const T> grad_out(int k = 0) const { return gradient<const T>(k); }
-  sink<T> grad_in(int k) const {
-    return {gradient<T>(frame_.of->outputs + k), bool(frame_.accumulate >> k & 1)};
-  }
+  sink<T> grad_in(int k) const { return {gradient<T>(frame_.of->outputs + k), bool(frame_.accumulate >> k & 1)}; }
 
  private:
   template <class U>

@@ -29,9 +29,9 @@ struct slot {
   std::uint32_t element = 0;
   slot_kind kind = slot_kind::activation;
   bool differentiable = false;
-  bool kept = false;               ///< stays readable after the last step
-  slot_id gradient = no_slot;      ///< a gradient that outlives the sweep (parameters, watched inputs)
-  std::int32_t producer = -1;      ///< the node that makes it
+  bool kept = false;           ///< stays readable after the last step
+  slot_id gradient = no_slot;  ///< a gradient that outlives the sweep (parameters, watched inputs)
+  std::int32_t producer = -1;  ///< the node that makes it
   std::byte* data = nullptr;
 
   std::size_t bytes() const { return std::size_t(rows * cols) * element; }
@@ -56,7 +56,8 @@ struct op_functions {
   cost (*work)(const frame<B>&, bool backward);
 };
 
-/// An op applied to slots. Its ids lie in the graph's id list: inputs, outputs, saved, forward scratch, backward scratch.
+/// An op applied to slots. Its ids lie in the graph's id list: inputs, outputs, saved, forward scratch, backward
+/// scratch.
 template <class B>
 struct node {
   const op_functions<B>* op = nullptr;
@@ -96,9 +97,9 @@ struct frame {
   const slot* slots;
   const node<B>* of;
   const std::byte* attributes;
-  const slot_id* ids;             ///< inputs, outputs, saved, forward scratch, backward scratch
-  const slot_id* gradients;       ///< of outputs, then of inputs; null in a forward call
-  std::uint64_t accumulate = 0;   ///< bit k: add to the gradient of input k instead of assigning it
+  const slot_id* ids;            ///< inputs, outputs, saved, forward scratch, backward scratch
+  const slot_id* gradients;      ///< of outputs, then of inputs; null in a forward call
+  std::uint64_t accumulate = 0;  ///< bit k: add to the gradient of input k instead of assigning it
 };
 
 }  // namespace mor1e

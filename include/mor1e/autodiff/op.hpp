@@ -39,12 +39,12 @@ constexpr std::uint64_t reads(int operand) { return std::uint64_t(1) << operand;
 /// What an op makes of its operands, and what its backward needs.
 struct signature {
   std::vector<slot_size> outputs;
-  std::vector<slot_size> saved = {};             ///< written by forward, read by backward
+  std::vector<slot_size> saved = {};  ///< written by forward, read by backward
   std::vector<slot_size> forward_scratch = {};
   std::vector<slot_size> backward_scratch = {};
-  std::uint64_t backward_reads = 0;              ///< operands whose values backward reads: `reads(k) | ...`
-  bool cheap = false;                            ///< recomputing beats keeping (row kernels, not GEMMs)
-  int in_place = -1;                             ///< forward may write output 0 over this input
+  std::uint64_t backward_reads = 0;  ///< operands whose values backward reads: `reads(k) | ...`
+  bool cheap = false;                ///< recomputing beats keeping (row kernels, not GEMMs)
+  int in_place = -1;                 ///< forward may write output 0 over this input
 };
 
 /// An input of a test case: reals drawn from [low, high], or the given integers.
@@ -54,8 +54,8 @@ struct case_input {
   double low = -1;
   double high = 1;
   bool gradient = true;
-  bool frozen = false;                        ///< handed to the op as a frozen weight
-  std::vector<std::int32_t> integers = {};    ///< an int32 input when not empty
+  bool frozen = false;                      ///< handed to the op as a frozen weight
+  std::vector<std::int32_t> integers = {};  ///< an int32 input when not empty
 };
 
 /// One configuration of an op for the generated tests and benchmarks.
@@ -75,18 +75,23 @@ struct no_attributes {};
 
 /// An op as `apply` needs it.
 template <class Op>
-concept Operation = std::is_trivially_copyable_v<typename Op::attributes> && requires(const typename Op::attributes& a, operands in) {
+concept Operation = std::is_trivially_copyable_v<typename Op::attributes> &&
+    requires(const typename Op::attributes& a, operands in) {
   { Op::label } -> std::convertible_to<const char*>;
   { Op::shape(a, in) } -> std::same_as<signature>;
 };
 
 /// An op with test cases.
 template <class Op>
-concept HasCases = Operation<Op> && requires { Op::cases(); };
+concept HasCases = Operation<Op> && requires {
+  Op::cases();
+};
 
 /// An op that states why it has no gradient.
 template <class Op>
-concept WithoutGradient = requires { { Op::no_gradient } -> std::convertible_to<const char*>; };
+concept WithoutGradient = requires {
+  { Op::no_gradient } -> std::convertible_to<const char*>;
+};
 
 namespace ops {
 
@@ -97,7 +102,8 @@ void check(bool holds, const char* op, const Parts&... parts) {
 }
 
 /// "x [tokens 8, in 512]"
-inline std::string describe(const char* name, const operand& o, const char* row_axis = "rows", const char* col_axis = "cols") {
+inline std::string describe(const char* name, const operand& o, const char* row_axis = "rows",
+                            const char* col_axis = "cols") {
   return text(name, " [", row_axis, " ", o.rows, ", ", col_axis, " ", o.cols, "]");
 }
 

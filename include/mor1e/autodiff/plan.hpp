@@ -81,7 +81,9 @@ class plan {
   }
   /// The memory of an input or kept value.
   template <class T>
-  view<T> value(var<T> v) { return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols}; }
+  view<T> value(var<T> v) {
+    return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols};
+  }
 
   /// The memory of d loss / d v of a watched input; empty if the loss does not depend on it.
   template <class T>
@@ -105,7 +107,8 @@ class plan {
       run_step(*device_, graph_, schedule_, s);
       const double seconds = std::chrono::duration<double>(clock::now() - begin).count();
       const char* name = s.node < 0 ? "add_gradient" : graph_.nodes[s.node].op->name;
-      auto at = std::find_if(times.begin(), times.end(), [&](const node_time& t) { return t.op == name && t.what == s.what; });
+      auto at = std::find_if(times.begin(), times.end(),
+                             [&](const node_time& t) { return t.op == name && t.what == s.what; });
       if (at == times.end()) at = times.insert(times.end(), {name, s.what});
       at->seconds += seconds;
       at->flops += work(s).flops;
@@ -134,7 +137,8 @@ class plan {
     if (s.node < 0) return {};
     const node<B>& n = graph_.nodes[s.node];
     return n.op->work({device_, graph_.slots.data(), &n, graph_.payload.data() + n.attributes,
-                       schedule_.ids.data() + s.ids, nullptr, 0}, s.what == phase::backward);
+                       schedule_.ids.data() + s.ids, nullptr, 0},
+                      s.what == phase::backward);
   }
 
   struct block {
@@ -156,8 +160,11 @@ class plan {
       const bool whole = s.kind == slot_kind::input;
       if (!whole && schedule_.first_use[id] < 0) continue;
       block_of[id] = std::int32_t(blocks.size());
-      blocks.push_back({whole ? 0 : schedule_.first_use[id], whole ? forever : schedule_.last_use[id],
-                        (s.bytes() + line - 1) / line * line, 0, {id}});
+      blocks.push_back({whole ? 0 : schedule_.first_use[id],
+                        whole ? forever : schedule_.last_use[id],
+                        (s.bytes() + line - 1) / line * line,
+                        0,
+                        {id}});
     }
     merge_in_place(blocks, block_of);
     std::vector<std::int32_t> order(blocks.size());
@@ -176,7 +183,9 @@ class plan {
         at = std::max(at, other.offset + other.bytes);
       }
       b.offset = at;
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), at, [&](std::size_t o, std::int32_t j) { return o < blocks[j].offset; }), i);
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), at,
+                                     [&](std::size_t o, std::int32_t j) { return o < blocks[j].offset; }),
+                    i);
       bytes_ = std::max(bytes_, at + b.bytes);
       for (slot_id id : b.slots) offset_[id] = std::ptrdiff_t(at);
     }

@@ -20,9 +20,9 @@ enum class phase : std::uint8_t { forward, recompute, backward, add_gradient };
 /// One call to make: a node in a direction, with the ids it sees.
 struct step {
   phase what = phase::forward;
-  std::int32_t node = -1;          ///< -1 for add_gradient: ids[0] += ids[1]
-  std::uint32_t ids = 0;           ///< offset in `schedule::ids`
-  std::uint32_t gradients = 0;     ///< offset of the gradients; backward only
+  std::int32_t node = -1;       ///< -1 for add_gradient: ids[0] += ids[1]
+  std::uint32_t ids = 0;        ///< offset in `schedule::ids`
+  std::uint32_t gradients = 0;  ///< offset of the gradients; backward only
   std::uint64_t accumulate = 0;
 };
 
@@ -37,7 +37,7 @@ struct schedule {
   std::vector<slot_id> ids;
   std::vector<std::int32_t> first_use;  ///< by slot; -1 if no step touches it
   std::vector<std::int32_t> last_use;
-  slot_id seed = no_slot;               ///< the gradient of the root, an input of one element
+  slot_id seed = no_slot;  ///< the gradient of the root, an input of one element
 };
 
 namespace detail {
@@ -102,8 +102,8 @@ class scheduler {
     return wanted && reached;
   }
 
-  /// Runs the forward of node i again into fresh slots; what it reads must be live or is made so first. The workspace is
-  /// fresh too: one slot for both runs would be alive from the first to the second.
+  /// Runs the forward of node i again into fresh slots; what it reads must be live or is made so first. The workspace
+  /// is fresh too: one slot for both runs would be alive from the first to the second.
   void recompute(std::int32_t i) {
     const node<B> n = at(i);
     for (int k = n.inputs; k < n.operands() + n.saved + n.forward_scratch; ++k) {
@@ -253,7 +253,8 @@ class scheduler {
       for (int k = 0; k < n.operands(); ++k) touch(out_.ids[s.gradients + k], i);
     }
     for (std::size_t id = 0; id < slots; ++id)
-      if (graph_.slots[id].kept && out_.first_use[id] >= 0) out_.last_use[id] = std::numeric_limits<std::int32_t>::max();
+      if (graph_.slots[id].kept && out_.first_use[id] >= 0)
+        out_.last_use[id] = std::numeric_limits<std::int32_t>::max();
   }
 
   graph<B>& graph_;

@@ -86,7 +86,8 @@ class tape {
       if (of == &p) return {id, rows, cols};
     const auto bytes = [](auto* data) { return reinterpret_cast<std::byte*>(data); };
     slot s{rows, cols, sizeof(T), slot_kind::external, true};
-    s.gradient = graph_.add({rows, cols, sizeof(T), slot_kind::external, false, false, no_slot, -1, bytes(p.gradient.data())});
+    s.gradient =
+        graph_.add({rows, cols, sizeof(T), slot_kind::external, false, false, no_slot, -1, bytes(p.gradient.data())});
     s.data = bytes(p.value.data());
     used_.emplace_back(&p, graph_.add(s));
     return {used_.back().second, rows, cols};
@@ -109,11 +110,15 @@ class tape {
 
   /// Keeps a value readable after the sweep or the run.
   template <class T>
-  void keep(var<T> v) { graph_.slots[v.id].kept = true; }
+  void keep(var<T> v) {
+    graph_.slots[v.id].kept = true;
+  }
 
   /// The memory of a value (eager tapes; plans have their own).
   template <class T>
-  view<T> value(var<T> v) { return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols}; }
+  view<T> value(var<T> v) {
+    return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols};
+  }
   /// A host copy of a value.
   template <class T>
   tensor<T> read(var<T> v) const {
@@ -179,13 +184,16 @@ class tape {
     for (slot_id id = 0; id < slot_id(graph_.slots.size()); ++id) {
       slot& held = graph_.slots[id];
       if (!held.managed() || held.kept) continue;
-      if (s.last_use[id] < 0) release(held);
-      else last[s.last_use[id]].push_back(id);
+      if (s.last_use[id] < 0)
+        release(held);
+      else
+        last[s.last_use[id]].push_back(id);
     }
     for (std::size_t i = 0; i < s.steps.size(); ++i) {
       for_each_id(s, s.steps[i], [&](slot_id id) {
         const auto now = std::int32_t(i);
-        if (graph_.slots[id].managed() && !graph_.slots[id].data && s.first_use[id] >= 0 && s.first_use[id] <= now && now <= s.last_use[id])
+        if (graph_.slots[id].managed() && !graph_.slots[id].data && s.first_use[id] >= 0 && s.first_use[id] <= now &&
+            now <= s.last_use[id])
           take(graph_.slots[id]);
       });
       run_step(*device_, graph_, s, s.steps[i]);
@@ -256,7 +264,8 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
   node<B> n;
   n.op = &detail::functions_of<Op, B, T>::table;
   n.ids = std::uint32_t(graph_.ids.size());
-  n.attributes = std::uint32_t((graph_.payload.size() + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) * alignof(std::max_align_t));
+  n.attributes = std::uint32_t((graph_.payload.size() + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
+                               alignof(std::max_align_t));
   graph_.payload.resize(n.attributes + sizeof(attributes));
   std::memcpy(graph_.payload.data() + n.attributes, &attributes, sizeof(attributes));
   n.inputs = std::uint8_t(in.size());

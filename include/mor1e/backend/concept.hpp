@@ -29,11 +29,14 @@ concept HasMemory = requires(B b, void* p, std::size_t n) {
 };
 
 template <class B, class T>
-concept HasGemm = requires(B b, transpose t, T s, view<const T> x, view<T> y) { gemm(b, t, t, s, x, x, s, y); };
+concept HasGemm = requires(B b, transpose t, T s, view<const T> x, view<T> y) {
+  gemm(b, t, t, s, x, x, s, y);
+};
 
 /// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class B, class T>
-concept HasFrozenGemm = HasGemm<B, T> && requires(B b, transpose t, T s, view<const T> x, const typename B::template frozen<T>& w, view<T> y) {
+concept HasFrozenGemm = HasGemm<B, T> &&
+    requires(B b, transpose t, T s, view<const T> x, const typename B::template frozen<T>& w, view<T> y) {
   frozen_gemm(b, t, x, w, s, y);
 };
 
@@ -70,10 +73,14 @@ concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
 
 /// y = alpha x + beta y
 template <class B, class T>
-concept HasAxpby = requires(B b, T s, view<const T> x, view<T> y) { axpby(b, s, x, s, y); };
+concept HasAxpby = requires(B b, T s, view<const T> x, view<T> y) {
+  axpby(b, s, x, s, y);
+};
 
 template <class B, class T>
-concept HasAdd = HasAxpby<B, T> && requires(B b, view<const T> x, view<T> y) { add(b, x, x, y); };
+concept HasAdd = HasAxpby<B, T> && requires(B b, view<const T> x, view<T> y) {
+  add(b, x, x, y);
+};
 
 template <class B, class T>
 concept HasGather = requires(B b, T s, view<const T> x, view<const std::int32_t> index, view<T> y) {
@@ -82,27 +89,34 @@ concept HasGather = requires(B b, T s, view<const T> x, view<const std::int32_t>
 };
 
 template <class B, class T>
-concept HasFrozenGather = requires(B b, T s, const typename B::template frozen<T>& table, view<const std::int32_t> index, view<T> y) {
+concept HasFrozenGather = requires(B b, T s, const typename B::template frozen<T>& table,
+                                   view<const std::int32_t> index, view<T> y) {
   frozen_gather(b, s, table, index, y);
 };
 
 template <class B, class T>
-concept HasFill = requires(B b, T s, view<T> y) { fill(b, s, y); };
+concept HasFill = requires(B b, T s, view<T> y) {
+  fill(b, s, y);
+};
 
 template <class B, class T>
-concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T beta, view<const T> x,
+                                 view<const std::int32_t> of, view<T> y) {
   rank1_gates_forward(b, s, x, x, of, x, x, y);
   rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
   rank1_gates_statistics(b, s, x, of, y);
 };
 
 template <class B, class T>
-concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x, view<const std::int32_t> of, view<T> y) {
+concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x,
+                              view<const std::int32_t> of, view<T> y) {
   dropout(b, s, x, of, of, of, beta, y);
 };
 
 template <class B, class T>
-concept HasRowNorms = requires(B b, view<const T> x, view<T> y) { updated_row_norms(b, x, x, x, y); };
+concept HasRowNorms = requires(B b, view<const T> x, view<T> y) {
+  updated_row_norms(b, x, x, x, y);
+};
 
 template <class B, class T>
 concept HasScaleColumns = requires(B b, T s, view<const T> x, view<T> y) {
@@ -157,7 +171,9 @@ concept HasLogSumExp = requires(B b, T s, view<const T> x, view<T> y) {
 
 /// y = a b + beta y
 template <class B, class T>
-concept HasMultiply = requires(B b, T s, view<const T> x, view<T> y) { multiply(b, x, x, s, y); };
+concept HasMultiply = requires(B b, T s, view<const T> x, view<T> y) {
+  multiply(b, x, x, s, y);
+};
 
 /// y = s x + beta y for a number s in the memory of the device, and its gradient <x, dy>
 template <class B, class T>
@@ -182,31 +198,40 @@ concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
 
 template <class B, class T>
 concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultiply<B, T> && HasScaleBy<B, T> &&
-    requires(B b, view<const std::int32_t> targets, view<T> y) { cross_entropy_in_place(b, targets, y, y); };
+    requires(B b, view<const std::int32_t> targets, view<T> y) {
+  cross_entropy_in_place(b, targets, y, y);
+};
 
 template <class B, class T>
-concept HasRotary = requires(B b, T s, int n, double theta, view<const T> x, view<const std::int32_t> positions, view<T> y) {
+concept HasRotary = requires(B b, T s, int n, double theta, view<const T> x, view<const std::int32_t> positions,
+                             view<T> y) {
   rotary_angles(b, positions, theta, theta, y);
   rotary_turn(b, n, n, s, x, x, s, y);
 };
 
 template <class B, class T>
-concept HasAttention = requires(B b, const attention_shape& a, T s, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+concept HasAttention = requires(B b, const attention_shape& a, T s, view<const T> x, view<const std::int32_t> segments,
+                                view<T> y) {
   attention_forward(b, a, x, x, x, segments, y, y);
   attention_backward(b, a, x, x, x, segments, x, x, x, s, y, y, y, y);
 };
 
 template <class B, class T>
-concept HasKeyCache = HasAttention<B, T> && requires(B b, const attention_shape& a, view<const T> x, view<const std::int32_t> segments, view<T> y) {
+concept HasKeyCache = HasAttention<B, T> &&
+    requires(B b, const attention_shape& a, view<const T> x, view<const std::int32_t> segments, view<T> y) {
   cache_keys(b, a, x, segments, y);
 };
 
 /// y = beta y; 0 clears whatever y held
 template <class B, class T>
-concept HasRescale = requires(B b, T s, view<T> y) { rescale(b, s, y); };
+concept HasRescale = requires(B b, T s, view<T> y) {
+  rescale(b, s, y);
+};
 
 template <class B, class T>
-concept HasRowSums = HasSum<B, T> && requires(B b, view<const T> x, view<T> y) { row_sums(b, x, y); };
+concept HasRowSums = HasSum<B, T> && requires(B b, view<const T> x, view<T> y) {
+  row_sums(b, x, y);
+};
 
 template <class B, class T>
 concept HasSegmentMean = requires(B b, T s, view<const T> x, view<const std::int32_t> segments, view<T> y) {

@@ -8,8 +8,8 @@
 
 namespace mor1e::backend {
 
-/// Element j of a row is dropped by bits that follow from the site, the draw of the step, the row's example and its position
-/// in it. So a recomputation drops the same, and so does another packing or number of threads.
+/// Element j of a row is dropped by bits that follow from the site, the draw of the step, the row's example and its
+/// position in it. So a recomputation drops the same, and so does another packing or number of threads.
 struct dropout_shape {
   double rate = 0;
   std::uint64_t site = 0;  ///< a key of this place in the model

@@ -65,7 +65,9 @@ struct host_memory {
 
 /// value + beta old. With beta 0, `old` may be anything, NaN included.
 template <class T>
-T blend(T value, T beta, T old) { return beta == T(0) ? value : value + beta * old; }
+T blend(T value, T beta, T old) {
+  return beta == T(0) ? value : value + beta * old;
+}
 
 /// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.
 inline void check_index(const char* primitive, view<const std::int32_t> index, index_t rows) {
@@ -76,8 +78,8 @@ inline void check_index(const char* primitive, view<const std::int32_t> index, i
 /// Throws a value_error unless each row of `ranges` begins with a range [begin, end) of `rows` rows.
 inline void check_row_ranges(const char* primitive, view<const std::int32_t> ranges, index_t rows) {
   for (index_t s = 0; s < ranges.rows; ++s)
-    require<value_error>(0 <= ranges(s, 0) && ranges(s, 0) <= ranges(s, 1) && ranges(s, 1) <= rows, primitive, ": range ", s, " is [",
-                         ranges(s, 0), ", ", ranges(s, 1), ") of ", rows, " rows");
+    require<value_error>(0 <= ranges(s, 0) && ranges(s, 0) <= ranges(s, 1) && ranges(s, 1) <= rows, primitive,
+                         ": range ", s, " is [", ranges(s, 0), ", ", ranges(s, 1), ") of ", rows, " rows");
 }
 
 }  // namespace mor1e::backend

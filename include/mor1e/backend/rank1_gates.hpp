@@ -6,12 +6,12 @@ namespace mor1e::backend {
 /// z = W x + U (w * V^T x) with w = c_token t softmax(R x) + c_intuition (1 - t) I, times an output gate o.
 /// Learned gates: t = sigmoid(100 a), o = sigmoid(100 b). Without: t and 1 - t are dropped, and o = 1.
 struct rank1_gates_shape {
-  int parts = 1;             ///< linears of the group
-  int experts = 1;           ///< of each linear
+  int parts = 1;    ///< linears of the group
+  int experts = 1;  ///< of each linear
   double c_token = 1;
   double c_intuition = 1;
-  bool router = true;        ///< off: the router's term is 0 ("intuition only")
-  bool intuition = true;     ///< off: the intuition's term is 0 ("rank-1 only")
+  bool router = true;     ///< off: the router's term is 0 ("intuition only")
+  bool intuition = true;  ///< off: the intuition's term is 0 ("rank-1 only")
   bool learned_gates = false;
   bool own_intuition = false;  ///< each part has its own columns of I, side by side
 

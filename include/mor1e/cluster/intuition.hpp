@@ -39,13 +39,13 @@ tensor<T> unit_rows(view<const T> x) {
   return unit;
 }
 
-/// Similarity of embeddings [n, d] to centroids [k, d], both in host memory -> [n, k]: x.c / (|x| |c|), 0 where either is
-/// a zero vector, or x.c. Cosines may be negative; nothing is clamped. Throws `shape_error` when the widths differ.
+/// Similarity of embeddings [n, d] to centroids [k, d], both in host memory -> [n, k]: x.c / (|x| |c|), 0 where either
+/// is a zero vector, or x.c. Cosines may be negative; nothing is clamped. Throws `shape_error` when the widths differ.
 template <class T, class B>
-  requires HasGemm<B, T>
-tensor<T> intuition(B& device, view<const T> embeddings, view<const T> centroids, similarity kind = similarity::cosine) {
-  require<shape_error>(embeddings.cols == centroids.cols, "intuition: widths differ: embeddings [", embeddings.rows, ", ",
-                       embeddings.cols, "], centroids [", centroids.rows, ", ", centroids.cols, "]");
+requires HasGemm<B, T> tensor<T> intuition(B& device, view<const T> embeddings, view<const T> centroids,
+                                           similarity kind = similarity::cosine) {
+  require<shape_error>(embeddings.cols == centroids.cols, "intuition: widths differ: embeddings [", embeddings.rows,
+                       ", ", embeddings.cols, "], centroids [", centroids.rows, ", ", centroids.cols, "]");
   tensor<T> unit_embeddings, unit_centroids;
   if (kind == similarity::cosine) {
     unit_embeddings = unit_rows(embeddings), unit_centroids = unit_rows(centroids);
@@ -70,26 +70,29 @@ MOR1E_INLINE void check_origin(const embedding_origin& found, const embedding_or
 
 /// Everything needed to compute the intuition of a new text: the centroids, and what they were made from.
 struct intuition_source {
-  std::string embedder;       ///< short name, folder or repository of the embedder
+  std::string embedder;  ///< short name, folder or repository of the embedder
   embedding_origin origin;
-  std::uint64_t seed = 0;     ///< of the clustering
+  std::uint64_t seed = 0;  ///< of the clustering
   similarity kind = similarity::cosine;
-  tensor<float> centroids;    ///< [clusters, width]
+  tensor<float> centroids;  ///< [clusters, width]
 };
 
 /// All fields but the centroids, for these their shape (`clusters`, `width`) and their hash.
 MOR1E_INLINE nlohmann::json to_json(const intuition_source& source);
-/// The reverse, with centroids that were stored apart. Throws `io_error` beginning with `where` and naming the field that
-/// is missing, of another type, or does not fit the centroids.
-MOR1E_INLINE intuition_source intuition_from_json(const nlohmann::json& object, tensor<float> centroids, std::string_view where);
+/// The reverse, with centroids that were stored apart. Throws `io_error` beginning with `where` and naming the field
+/// that is missing, of another type, or does not fit the centroids.
+MOR1E_INLINE intuition_source intuition_from_json(const nlohmann::json& object, tensor<float> centroids,
+                                                  std::string_view where);
 
-/// A safetensors file with the tensor `centroids` F32 [clusters, width] and the metadata text `intuition`, the JSON object.
+/// A safetensors file with the tensor `centroids` F32 [clusters, width] and the metadata text `intuition`, the JSON
+/// object.
 MOR1E_INLINE void write_intuition(const std::filesystem::path& path, const intuition_source& source);
 /// Throws `io_error` naming file and field.
 MOR1E_INLINE intuition_source read_intuition(const std::filesystem::path& path);
 
 /// A cache of embeddings F32 [n, d], bound to what they depend on.
-MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embedding_origin& origin, const tensor<float>& embeddings);
+MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embedding_origin& origin,
+                                   const tensor<float>& embeddings);
 /// The embeddings of the file, if they are of this origin. Throws `value_error` naming the field that differs, and
 /// `io_error` for a file that is no such cache.
 MOR1E_INLINE tensor<float> read_embeddings(const std::filesystem::path& path, const embedding_origin& origin);
@@ -99,8 +102,10 @@ MOR1E_INLINE tensor<float> read_embeddings(const std::filesystem::path& path, co
 MOR1E_INLINE tensor<float> category_intuition(std::span<const index_t> categories, index_t clusters);
 
 /// A control: a random direction for each example id, [n, k], with the length of row i of `like` [n, k]. It depends on
-/// (seed, id) alone: not on the order of the examples, nor on the others. Throws `shape_error` unless `like` has a row for each id.
-MOR1E_INLINE tensor<float> random_intuition(std::span<const std::string> ids, view<const float> like, std::uint64_t seed);
+/// (seed, id) alone: not on the order of the examples, nor on the others. Throws `shape_error` unless `like` has a row
+/// for each id.
+MOR1E_INLINE tensor<float> random_intuition(std::span<const std::string> ids, view<const float> like,
+                                            std::uint64_t seed);
 /// The same, with unit length.
 MOR1E_INLINE tensor<float> random_intuition(std::span<const std::string> ids, index_t clusters, std::uint64_t seed);
 

@@ -31,9 +31,11 @@ template <class T>
 T field(const nlohmann::json& object, const char* name, std::string_view where) {
   require<io_error>(object.is_object() && object.contains(name), where, ": field '", name, "' is missing");
   const auto& value = object[name];
-  if constexpr (std::is_same_v<T, std::string>) require<io_error>(value.is_string(), where, ": field '", name, "' is not a string");
-  else require<io_error>(value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0), where,
-                         ": field '", name, "' is not a whole number from 0");
+  if constexpr (std::is_same_v<T, std::string>)
+    require<io_error>(value.is_string(), where, ": field '", name, "' is not a string");
+  else
+    require<io_error>(value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0),
+                      where, ": field '", name, "' is not a whole number from 0");
   return value.get<T>();
 }
 
@@ -71,7 +73,8 @@ MOR1E_INLINE similarity similarity_named(std::string_view name) {
   throw value_error(text("similarity '", name, "' is neither 'cosine' nor 'dot'"));
 }
 
-MOR1E_INLINE void check_origin(const embedding_origin& found, const embedding_origin& expected, std::string_view where) {
+MOR1E_INLINE void check_origin(const embedding_origin& found, const embedding_origin& expected,
+                               std::string_view where) {
   for (const auto& [name, member] : detail::origin_fields)
     require<value_error>(found.*member == expected.*member, where, ": made with another ", name, ": '", found.*member,
                          "', now '", expected.*member, "'");
@@ -88,11 +91,13 @@ MOR1E_INLINE nlohmann::json to_json(const intuition_source& source) {
   return object;
 }
 
-MOR1E_INLINE intuition_source intuition_from_json(const nlohmann::json& object, tensor<float> centroids, std::string_view where) {
+MOR1E_INLINE intuition_source intuition_from_json(const nlohmann::json& object, tensor<float> centroids,
+                                                  std::string_view where) {
   using detail::field;
   intuition_source source;
   source.embedder = field<std::string>(object, "embedder", where);
-  for (const auto& [name, member] : detail::origin_fields) source.origin.*member = field<std::string>(object, name, where);
+  for (const auto& [name, member] : detail::origin_fields)
+    source.origin.*member = field<std::string>(object, name, where);
   source.seed = field<std::uint64_t>(object, "seed", where);
   const auto kind = field<std::string>(object, "similarity", where);
   try {
@@ -101,9 +106,12 @@ MOR1E_INLINE intuition_source intuition_from_json(const nlohmann::json& object, 
     throw io_error(text(where, ": ", e.what()));
   }
   require<io_error>(centroids.extents().rank() == 2, where, ": centroids ", centroids.extents(), " are not a matrix");
-  detail::check_field("clusters", field<std::uint64_t>(object, "clusters", where), std::uint64_t(centroids.extents()[0]), where);
-  detail::check_field("width", field<std::uint64_t>(object, "width", where), std::uint64_t(centroids.extents()[1]), where);
-  detail::check_field("centroids_hash", field<std::string>(object, "centroids_hash", where), detail::hash_of(centroids), where);
+  detail::check_field("clusters", field<std::uint64_t>(object, "clusters", where),
+                      std::uint64_t(centroids.extents()[0]), where);
+  detail::check_field("width", field<std::uint64_t>(object, "width", where), std::uint64_t(centroids.extents()[1]),
+                      where);
+  detail::check_field("centroids_hash", field<std::string>(object, "centroids_hash", where), detail::hash_of(centroids),
+                      where);
   source.centroids = std::move(centroids);
   return source;
 }
@@ -128,7 +136,8 @@ MOR1E_INLINE intuition_source read_intuition(const std::filesystem::path& path) 
   return intuition_from_json(object, file.read<float>("centroids"), path.string());
 }
 
-MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embedding_origin& origin, const tensor<float>& embeddings) {
+MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embedding_origin& origin,
+                                   const tensor<float>& embeddings) {
   std::map<std::string, std::string> metadata;
   for (const auto& [name, member] : detail::origin_fields) metadata[name] = origin.*member;
   const std::array tensors{io::stored("embeddings", embeddings)};
@@ -153,7 +162,8 @@ MOR1E_INLINE tensor<float> category_intuition(std::span<const index_t> categorie
   require<value_error>(clusters >= 1, "category intuition: ", clusters, " clusters; there must be one at least");
   tensor<float> out({index_t(categories.size()), clusters});
   for (index_t i = 0; i < index_t(categories.size()); ++i) {
-    require<value_error>(categories[i] >= 0, "category intuition: category ", categories[i], " of example ", i, " is negative");
+    require<value_error>(categories[i] >= 0, "category intuition: category ", categories[i], " of example ", i,
+                         " is negative");
     for (index_t j = 0; j < clusters; ++j) {
       const double angle = double(categories[i]) / std::pow(10000.0, double(j - j % 2) / double(clusters));
       out[i * clusters + j] = float(j % 2 ? std::cos(angle) : std::sin(angle));
@@ -162,13 +172,16 @@ MOR1E_INLINE tensor<float> category_intuition(std::span<const index_t> categorie
   return out;
 }
 
-MOR1E_INLINE tensor<float> random_intuition(std::span<const std::string> ids, view<const float> like, std::uint64_t seed) {
-  require<shape_error>(index_t(ids.size()) == like.rows, "random intuition: ", ids.size(), " ids, ", like.rows, " rows to take the length of");
+MOR1E_INLINE tensor<float> random_intuition(std::span<const std::string> ids, view<const float> like,
+                                            std::uint64_t seed) {
+  require<shape_error>(index_t(ids.size()) == like.rows, "random intuition: ", ids.size(), " ids, ", like.rows,
+                       " rows to take the length of");
   tensor<float> out({like.rows, like.cols});
   for (index_t i = 0; i < like.rows; ++i) {
     double square = 0;
     for (index_t j = 0; j < like.cols; ++j) square += double(like(i, j)) * double(like(i, j));
-    detail::random_direction(detail::stream_of(ids[i], seed), std::sqrt(square), {out.data() + i * like.cols, std::size_t(like.cols)});
+    detail::random_direction(detail::stream_of(ids[i], seed), std::sqrt(square),
+                             {out.data() + i * like.cols, std::size_t(like.cols)});
   }
   return out;
 }

@@ -15,16 +15,16 @@ namespace mor1e::cluster {
 struct kmeans_options {
   index_t clusters = 32;
   std::uint64_t seed = 0;
-  int restarts = 1;          ///< seedings tried; the least inertia wins, the first of equals
+  int restarts = 1;  ///< seedings tried; the least inertia wins, the first of equals
   int max_iterations = 300;
 };
 
 /// What one run of Lloyd's iteration came to.
 struct kmeans_summary {
-  double inertia = 0;        ///< sum over the points of the squared distance to their centroid, in double
-  int iterations = 0;        ///< assignments made, the one that repeated the labels included
-  bool converged = false;    ///< the labels repeated before `max_iterations`
-  index_t empty = 0;         ///< clusters without a point
+  double inertia = 0;      ///< sum over the points of the squared distance to their centroid, in double
+  int iterations = 0;      ///< assignments made, the one that repeated the labels included
+  bool converged = false;  ///< the labels repeated before `max_iterations`
+  index_t empty = 0;       ///< clusters without a point
 };
 
 template <class T>
@@ -147,8 +147,8 @@ kmeans_result<T> run_lloyd(point_set<T, B>& points, tensor<T> centroids, int max
 /// another differs from all chosen; with fewer than k distinct points, some repeat.
 /// The same for the same seed, whatever the number of threads. Throws as `kmeans`.
 template <class T, class B>
-  requires HasHostGemm<B, T>
-tensor<T> kmeans_plus_plus(B& device, view<const T> points, index_t clusters, std::uint64_t seed) {
+requires HasHostGemm<B, T> tensor<T> kmeans_plus_plus(B& device, view<const T> points, index_t clusters,
+                                                      std::uint64_t seed) {
   detail::check_clusters(clusters, points.rows);
   point_set<T, B> set(device, points);
   return detail::seed_centroids(set, clusters, seed);
@@ -161,15 +161,16 @@ tensor<T> kmeans_plus_plus(B& device, view<const T> points, index_t clusters, st
 /// anew, so that they always fit the centroids.
 /// The same bits whatever the number of threads. Throws as `kmeans`; `shape_error` for centroids of another width.
 template <class T, class B>
-  requires HasHostGemm<B, T>
-kmeans_result<T> lloyd(B& device, view<const T> points, view<const T> centroids, int max_iterations = 300) {
+requires HasHostGemm<B, T> kmeans_result<T> lloyd(B& device, view<const T> points, view<const T> centroids,
+                                                  int max_iterations = 300) {
   detail::check_clusters(centroids.rows, points.rows);
   require<shape_error>(points.cols == centroids.cols, "kmeans: widths differ: points [", points.rows, ", ", points.cols,
                        "], centroids [", centroids.rows, ", ", centroids.cols, "]");
   require<value_error>(max_iterations >= 1, "kmeans: ", max_iterations, " iterations; there must be one at least");
   point_set<T, B> set(device, points);
   tensor<T> start({centroids.rows, centroids.cols});
-  for (index_t j = 0; j < centroids.rows; ++j) std::copy_n(centroids.row(j), centroids.cols, start.data() + j * centroids.cols);
+  for (index_t j = 0; j < centroids.rows; ++j)
+    std::copy_n(centroids.row(j), centroids.cols, start.data() + j * centroids.cols);
   return detail::run_lloyd(set, std::move(start), max_iterations);
 }
 
@@ -180,16 +181,18 @@ kmeans_result<T> lloyd(B& device, view<const T> points, view<const T> centroids,
 /// Throws `value_error` for fewer points than clusters (with both numbers), for a point with a NaN or an infinity (with
 /// its row), and for options below one; `shape_error` for points without columns.
 template <class T, class B>
-  requires HasHostGemm<B, T>
-kmeans_result<T> kmeans(B& device, view<const T> points, const kmeans_options& options = {}) {
+requires HasHostGemm<B, T> kmeans_result<T> kmeans(B& device, view<const T> points,
+                                                   const kmeans_options& options = {}) {
   detail::check_clusters(options.clusters, points.rows);
   require<value_error>(options.restarts >= 1, "kmeans: ", options.restarts, " restarts; there must be one at least");
-  require<value_error>(options.max_iterations >= 1, "kmeans: ", options.max_iterations, " iterations; there must be one at least");
+  require<value_error>(options.max_iterations >= 1, "kmeans: ", options.max_iterations,
+                       " iterations; there must be one at least");
   point_set<T, B> set(device, points);
   kmeans_result<T> best;
   std::vector<kmeans_summary> restarts;
   for (int restart = 0; restart < options.restarts; ++restart) {
-    auto run = detail::run_lloyd(set, detail::seed_centroids(set, options.clusters, stream_key(options.seed, restart)), options.max_iterations);
+    auto run = detail::run_lloyd(set, detail::seed_centroids(set, options.clusters, stream_key(options.seed, restart)),
+                                 options.max_iterations);
     restarts.push_back(run);
     if (restart == 0 || run.inertia < best.inertia) best = std::move(run);
   }

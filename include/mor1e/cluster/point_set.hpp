@@ -50,13 +50,16 @@ double squared_length(const T* a, index_t d) {
 /// Every pass cuts the points into pieces that depend on n alone and adds up what the pieces give in their order, so
 /// that no result depends on the number of threads.
 template <class T, class B>
-  requires HasHostGemm<B, T>
+requires HasHostGemm<B, T>
 class point_set {
  public:
   /// Borrows device and points. Throws `shape_error` for points without columns, `value_error` naming the first row
   /// with a NaN, an infinity, or a squared length that T cannot hold.
   point_set(B& device, view<const T> points)
-      : device_(device), points_(points), pieces_(std::clamp<index_t>(points.rows / 256, 1, 32)), squares_(points.rows) {
+      : device_(device),
+        points_(points),
+        pieces_(std::clamp<index_t>(points.rows / 256, 1, 32)),
+        squares_(points.rows) {
     require<shape_error>(points.cols > 0, "kmeans: points [", points.rows, ", ", points.cols, "] have no columns");
     each_piece([&](index_t, index_t begin, index_t end, int) {
       for (index_t i = begin; i < end; ++i) squares_[i] = squared_length(points_.row(i), points_.cols);
@@ -92,7 +95,8 @@ class point_set {
 
   /// out_i = |x_i - centroid of its label|^2; their sum.
   double own_distances(view<const T> centroids, const std::int64_t* labels, double* out) {
-    return total([&](index_t i) { return out[i] = squared_distance(points_.row(i), centroids.row(labels[i]), width()); });
+    return total(
+        [&](index_t i) { return out[i] = squared_distance(points_.row(i), centroids.row(labels[i]), width()); });
   }
 
   /// out(i, j) = |x_i - c_j|^2, never negative, 0 for equal points: [n, k] of them, for few centroids.
@@ -131,12 +135,14 @@ class point_set {
   static void check_length(const char* what, index_t row, double square) {
     // The negation catches NaN. Scores are sums of at most three such terms.
     require<value_error>(square <= double(std::numeric_limits<T>::max()) / 16, "kmeans: ", what, " of row ", row,
-                         std::isfinite(square) ? " is too long for its type, squared length " : " holds a NaN or an infinity, squared length ", square);
+                         std::isfinite(square) ? " is too long for its type, squared length "
+                                               : " holds a NaN or an infinity, squared length ",
+                         square);
   }
 
  private:
   // A device that lends its threads multiplies on each of them alone; another one is used from this thread.
-  static constexpr bool has_threads = requires(B& b, backend::transpose t, T s, view<const T> x, view<T> y) {
+  static constexpr bool has_threads = requires(B & b, backend::transpose t, T s, view<const T> x, view<T> y) {
     parallel_tasks(b.threads(), index_t(), [](index_t, int) {});
     gemm_serial(t, t, s, x, x, s, y);
   };
@@ -148,26 +154,32 @@ class point_set {
   };
 
   int threads() const {
-    if constexpr (has_threads) return device_.threads().size();
-    else return 1;
+    if constexpr (has_threads)
+      return device_.threads().size();
+    else
+      return 1;
   }
 
   template <class F>
   void run(index_t count, const F& f) {
-    if constexpr (has_threads) parallel_tasks(device_.threads(), count, f);
+    if constexpr (has_threads)
+      parallel_tasks(device_.threads(), count, f);
     else
       for (index_t task = 0; task < count; ++task) f(task, 0);
   }
 
   template <class F>
   void each_piece(const F& f) {
-    run(pieces_, [&](index_t piece, int thread) { f(piece, size() * piece / pieces_, size() * (piece + 1) / pieces_, thread); });
+    run(pieces_,
+        [&](index_t piece, int thread) { f(piece, size() * piece / pieces_, size() * (piece + 1) / pieces_, thread); });
   }
 
   void multiply(view<const T> x, view<const T> centroids, view<T> scores) {
     using backend::transpose;
-    if constexpr (has_threads) gemm_serial(transpose::no, transpose::yes, T(-2), x, centroids, T(1), scores);
-    else gemm(device_, transpose::no, transpose::yes, T(-2), x, centroids, T(1), scores);
+    if constexpr (has_threads)
+      gemm_serial(transpose::no, transpose::yes, T(-2), x, centroids, T(1), scores);
+    else
+      gemm(device_, transpose::no, transpose::yes, T(-2), x, centroids, T(1), scores);
   }
 
   static centroid_facts facts_of(view<const T> centroids) {
@@ -197,7 +209,8 @@ class point_set {
     each_piece([&](index_t piece, index_t begin, index_t end, int thread) {
       const index_t blocks = (end - begin + block_rows - 1) / block_rows;
       for (index_t block = 0; block < blocks; ++block) {
-        const index_t first = begin + (end - begin) * block / blocks, last = begin + (end - begin) * (block + 1) / blocks;
+        const index_t first = begin + (end - begin) * block / blocks,
+                      last = begin + (end - begin) * (block + 1) / blocks;
         const view<T> scores(scores_.data() + thread * each, last - first, k);
         for (index_t i = 0; i < scores.rows; ++i) std::copy(facts.squares.begin(), facts.squares.end(), scores.row(i));
         multiply(points_.row_range(first, last - first), centroids, scores);

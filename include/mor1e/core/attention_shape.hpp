@@ -63,7 +63,9 @@ inline index_t key_row(const segment& s, index_t position) {
 /// The positions of the keys that a query at `position` sees.
 inline index_span seen_keys(const attention_shape& a, const segment& s, index_t position) {
   return {a.window > 0 ? std::max<index_t>(0, position - a.window + 1) : 0,
-          a.causal ? position + 1 : a.window > 0 ? std::min(key_count(s), position + a.window) : key_count(s)};
+          a.causal       ? position + 1
+          : a.window > 0 ? std::min(key_count(s), position + a.window)
+                         : key_count(s)};
 }
 
 /// Throws a value_error unless segments that hold queries are in order, apart from each other and inside the matrices.
@@ -72,12 +74,13 @@ inline void check_segments(view<const std::int32_t> segments, index_t query_rows
   for (index_t i = 0; i < segments.rows; ++i) {
     const segment s = segment_at(segments, i);
     if (s.begin == s.end) continue;
-    require<value_error>(free <= s.begin && s.begin < s.end && s.end <= query_rows, "attention: segment ", i, " has queries [", s.begin,
-                         ", ", s.end, "), to lie in [", free, ", ", query_rows, ")");
-    require<value_error>(0 <= s.keys && s.keys + query_count(s) <= key_rows, "attention: segment ", i, " has keys [", s.keys, ", ",
-                         s.keys + query_count(s), ") of ", key_rows, " rows");
-    require<value_error>(0 <= s.prefix_begin && s.prefix_begin <= s.prefix_end && s.prefix_end <= key_rows, "attention: segment ", i,
-                         " has the prefix [", s.prefix_begin, ", ", s.prefix_end, ") of ", key_rows, " rows");
+    require<value_error>(free <= s.begin && s.begin < s.end && s.end <= query_rows, "attention: segment ", i,
+                         " has queries [", s.begin, ", ", s.end, "), to lie in [", free, ", ", query_rows, ")");
+    require<value_error>(0 <= s.keys && s.keys + query_count(s) <= key_rows, "attention: segment ", i, " has keys [",
+                         s.keys, ", ", s.keys + query_count(s), ") of ", key_rows, " rows");
+    require<value_error>(0 <= s.prefix_begin && s.prefix_begin <= s.prefix_end && s.prefix_end <= key_rows,
+                         "attention: segment ", i, " has the prefix [", s.prefix_begin, ", ", s.prefix_end, ") of ",
+                         key_rows, " rows");
     free = s.end;
   }
 }

@@ -35,7 +35,9 @@ inline double exp(double x) { return __builtin_exp(x); }
 
 /// 1 / (1 + e^-x)
 template <class T>
-T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
+T sigmoid(T x) {
+  return T(1) / (T(1) + exp(-x));
+}
 
 /// Hyperbolic tangent for float, relative error below 3e-7.
 inline float tanh(float x) {

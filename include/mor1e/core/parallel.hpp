@@ -45,9 +45,7 @@ class thread_pool {
       if (spin > 2000) std::this_thread::yield();
   }
 
-  static int available() {
-    return std::max(1, int(std::thread::hardware_concurrency()));
-  }
+  static int available() { return std::max(1, int(std::thread::hardware_concurrency())); }
 
  private:
   void announce() {

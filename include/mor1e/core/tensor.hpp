@@ -28,7 +28,8 @@ class tensor {
  public:
   tensor() = default;
   /// Uninitialised memory of the given shape.
-  explicit tensor(shape extents) : extents_(extents), data_(static_cast<T*>(detail::aligned_bytes(extents.size() * sizeof(T)))) {}
+  explicit tensor(shape extents)
+      : extents_(extents), data_(static_cast<T*>(detail::aligned_bytes(extents.size() * sizeof(T)))) {}
   tensor(shape extents, T value) : tensor(extents) { fill(value); }
 
   const shape& extents() const { return extents_; }

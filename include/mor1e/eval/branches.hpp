@@ -39,8 +39,8 @@ struct token_score {
 
 /// What a model says about a branching.
 struct branching_score {
-  std::int32_t greedy = -1;                        ///< the most probable token after the prompt, the first of equal ones
-  std::vector<double> first_logits;                ///< of the first token of each branch
+  std::int32_t greedy = -1;          ///< the most probable token after the prompt, the first of equal ones
+  std::vector<double> first_logits;  ///< of the first token of each branch
   std::vector<std::vector<token_score>> branches;  ///< every token of each branch, given those before it
 };
 
@@ -62,8 +62,8 @@ class branch_scorer {
 
   /// Forward passes over packed branchings: one segment a prompt, and one a branch of several tokens, which sees the
   /// prompt as its prefix. `intuition` [instances, clusters], for methods that use it.
-  /// Throws `value_error` naming the branching for a sequence beyond the model's context, a token beyond its vocabulary, an
-  /// empty part or an instance without intuition, and `error` for logits that are not finite.
+  /// Throws `value_error` naming the branching for a sequence beyond the model's context, a token beyond its
+  /// vocabulary, an empty part or an instance without intuition, and `error` for logits that are not finite.
   void score(std::span<const branching> all, view<const T> intuition, const branching_done& done) {
     for (const branching& item : all) check(item, intuition);
     for (std::size_t begin = 0; begin < all.size();) {
@@ -85,11 +85,12 @@ class branch_scorer {
   };
 
   void check(const branching& item, view<const T> intuition) const {
-    require<value_error>(!item.prompt.empty() && !item.branches.empty(), "scoring: ", item.id, " has no prompt or nothing that follows it");
+    require<value_error>(!item.prompt.empty() && !item.branches.empty(), "scoring: ", item.id,
+                         " has no prompt or nothing that follows it");
     const auto known = [&](const std::vector<std::int32_t>& tokens) {
       for (const std::int32_t token : tokens)
-        require<value_error>(token >= 0 && token < model_->vocabulary(), "scoring: ", item.id, " has token ", token, ", the vocabulary has ",
-                             model_->vocabulary());
+        require<value_error>(token >= 0 && token < model_->vocabulary(), "scoring: ", item.id, " has token ", token,
+                             ", the vocabulary has ", model_->vocabulary());
     };
     known(item.prompt);
     std::size_t longest = 0;
@@ -101,8 +102,9 @@ class branch_scorer {
     const index_t length = index_t(item.prompt.size() + longest) - 1;
     require<value_error>(length <= model_->context(), "scoring: ", item.id, " has a sequence of ", length,
                          " tokens, the context of the model is ", model_->context());
-    require<value_error>(!intuition.data || (item.instance >= 0 && item.instance < intuition.rows), "scoring: ", item.id, " is instance ",
-                         item.instance, ", there are ", intuition.rows, " rows of intuition");
+    require<value_error>(!intuition.data || (item.instance >= 0 && item.instance < intuition.rows),
+                         "scoring: ", item.id, " is instance ", item.instance, ", there are ", intuition.rows,
+                         " rows of intuition");
   }
 
   std::vector<branching_score> pass(std::span<const branching> items, view<const T> intuition) {
@@ -148,7 +150,8 @@ class branch_scorer {
     auto step = models::place_batch<B, T>(t, batch);
     std::vector<T> felt;
     if (intuition.data) {
-      for (const branching& item : items) felt.insert(felt.end(), intuition.row(item.instance), intuition.row(item.instance) + intuition.cols);
+      for (const branching& item : items)
+        felt.insert(felt.end(), intuition.row(item.instance), intuition.row(item.instance) + intuition.cols);
       step.intuition = t.input(view<const T>(felt.data(), index_t(items.size()), intuition.cols));
     }
     const var<T> body = model_->body(t, step);
@@ -158,7 +161,9 @@ class branch_scorer {
     const index_t chunk = std::max<index_t>(1, index_t(options_.logit_bytes / (sizeof(T) * std::size_t(wide))));
     for (index_t begin = 0; begin < count; begin += chunk) {
       const index_t rows = std::min(chunk, count - begin);
-      const auto column = [&](const std::vector<std::int32_t>& all) { return view<const std::int32_t>(all.data() + begin, rows, 1); };
+      const auto column = [&](const std::vector<std::int32_t>& all) {
+        return view<const std::int32_t>(all.data() + begin, rows, 1);
+      };
       t.stretch(false, [&] {
         const var<T> last = ops::gather_rows(t, body, t.input(column(asked_at)));
         const var<T> logits = model_->logits(t, model_->final_norm(t, last));
@@ -180,7 +185,8 @@ class branch_scorer {
     return out;
   }
 
-  static void read_row(const branching& item, const asked_row& row, const T* z, index_t wide, double lse, branching_score& out) {
+  static void read_row(const branching& item, const asked_row& row, const T* z, index_t wide, double lse,
+                       branching_score& out) {
     T most = z[0];
 #pragma omp simd reduction(max : most)
     for (index_t j = 1; j < wide; ++j) most = z[j] > most ? z[j] : most;

@@ -28,14 +28,14 @@ struct tally {
 struct task_report {
   std::string task;
   index_t items = 0;
-  index_t choice_items = 0;                                    ///< items that are no instructions
-  double chance = 0;                                           ///< expected share of right guesses among these
-  double majority = 0;                                         ///< share of the most frequent right choice number
-  std::array<tally, metrics.size()> right = {};                ///< in the order of `metrics`; count 0: not asked
-  tally format;                                                ///< answers that are a letter at all
-  std::optional<double> answer_log_probability;                ///< mean over the items; of the text, else of the letter
-  index_t output_tokens = 0;                                   ///< of instructions
-  double output_loss = 0;                                      ///< negative log-likelihood, mean over these tokens
+  index_t choice_items = 0;                      ///< items that are no instructions
+  double chance = 0;                             ///< expected share of right guesses among these
+  double majority = 0;                           ///< share of the most frequent right choice number
+  std::array<tally, metrics.size()> right = {};  ///< in the order of `metrics`; count 0: not asked
+  tally format;                                  ///< answers that are a letter at all
+  std::optional<double> answer_log_probability;  ///< mean over the items; of the text, else of the letter
+  index_t output_tokens = 0;                     ///< of instructions
+  double output_loss = 0;                        ///< negative log-likelihood, mean over these tokens
 
   const tally& of(metric m) const { return right[std::size_t(m)]; }
 };
@@ -56,12 +56,12 @@ MOR1E_INLINE nlohmann::json to_json(const item_score& item);
 
 /// Two scorings of the same items.
 struct pairing {
-  std::string task;       ///< empty: all
+  std::string task;  ///< empty: all
   index_t items = 0;
-  index_t before = 0, after = 0;   ///< right
-  index_t won = 0;        ///< right only after
-  index_t lost = 0;       ///< right only before
-  double p = 1;           ///< exact two-sided McNemar test
+  index_t before = 0, after = 0;                                        ///< right
+  index_t won = 0;                                                      ///< right only after
+  index_t lost = 0;                                                     ///< right only before
+  double p = 1;                                                         ///< exact two-sided McNemar test
   std::optional<double> log_probability_before, log_probability_after;  ///< mean, of the right answers
 
   /// Whether the difference can be told from chance.

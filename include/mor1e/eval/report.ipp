@@ -64,7 +64,8 @@ inline task_report report_of(std::string task, const std::vector<const item_scor
     log_probability.add(answer_log_probability(*item, item->loglik ? metric::sum : metric::letter));
   }
   if (out.choice_items) out.chance = chance / double(out.choice_items);
-  for (const auto& [answer, count] : answered) out.majority = std::max(out.majority, double(count) / double(out.choice_items));
+  for (const auto& [answer, count] : answered)
+    out.majority = std::max(out.majority, double(count) / double(out.choice_items));
   out.answer_log_probability = log_probability.value();
   if (out.output_tokens) out.output_loss /= double(out.output_tokens);
   return out;
@@ -72,7 +73,8 @@ inline task_report report_of(std::string task, const std::vector<const item_scor
 
 /// The items of each task, tasks in the order of their first items.
 template <class Item>
-std::vector<std::pair<std::string, std::vector<Item>>> by_task(std::span<const item_score> items, Item (*of)(const item_score*, std::size_t)) {
+std::vector<std::pair<std::string, std::vector<Item>>> by_task(std::span<const item_score> items,
+                                                               Item (*of)(const item_score*, std::size_t)) {
   std::vector<std::pair<std::string, std::vector<Item>>> out;
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto at = std::find_if(out.begin(), out.end(), [&](const auto& group) { return group.first == items[i].task; });
@@ -109,7 +111,9 @@ inline std::string with_interval(const tally& of) {
   return printed("%.1f [%.0f, %.0f]", 100 * of.rate(), 100 * range.low, 100 * range.high);
 }
 
-inline nlohmann::json or_null(const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); }
+inline nlohmann::json or_null(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
 
 inline nlohmann::json to_json(const tally& of) {
   const interval range = of.range();
@@ -196,11 +200,12 @@ MOR1E_INLINE std::string table(const report& of) {
     for (const task_report* task : lines) {
       if (!task->choice_items) continue;
       auto& line = cells.emplace_back();
-      line = {task->task, detail::printed("%lld", static_cast<long long>(task->choice_items)), detail::printed("%.1f", 100 * task->chance),
-              detail::printed("%.1f", 100 * task->majority)};
+      line = {task->task, detail::printed("%lld", static_cast<long long>(task->choice_items)),
+              detail::printed("%.1f", 100 * task->chance), detail::printed("%.1f", 100 * task->majority)};
       for (const metric m : metrics)
         if (of.all.of(m).count) line.push_back(detail::with_interval(task->of(m)));
-      if (of.all.format.count) line.push_back(task->format.count ? detail::printed("%.1f", 100 * task->format.rate()) : "");
+      if (of.all.format.count)
+        line.push_back(task->format.count ? detail::printed("%.1f", 100 * task->format.rate()) : "");
       line.push_back(task->answer_log_probability ? detail::printed("%.3f", *task->answer_log_probability) : "");
     }
     out += "accuracy in per cent, 95 % intervals\n" + detail::aligned(cells);
@@ -210,7 +215,8 @@ MOR1E_INLINE std::string table(const report& of) {
     for (const task_report* task : lines) {
       if (!task->output_tokens) continue;
       cells.push_back({task->task, detail::printed("%lld", static_cast<long long>(task->items - task->choice_items)),
-                       detail::printed("%lld", static_cast<long long>(task->output_tokens)), detail::printed("%.4f", task->output_loss),
+                       detail::printed("%lld", static_cast<long long>(task->output_tokens)),
+                       detail::printed("%.4f", task->output_loss),
                        detail::printed("%.3f", std::exp(task->output_loss))});
     }
     out += detail::aligned(cells);
@@ -236,9 +242,14 @@ MOR1E_INLINE nlohmann::json to_json(const item_score& item) {
     const loglik_score& from = *item.loglik;
     nlohmann::json choices = nlohmann::json::array();
     for (const choice_score& c : from.choices)
-      choices.push_back({{"sum", c.sum}, {"mean", c.mean}, {"per_byte", c.per_byte}, {"tokens", c.log_probabilities.size()}, {"greedy", c.greedy}});
-    out["loglik"] = {{"choices", choices},         {"pick_sum", from.pick_sum}, {"pick_mean", from.pick_mean}, {"pick_per_byte", from.pick_per_byte},
-                     {"exact", from.exact}, {"answer_log_probability", from.answer_log_probability}};
+      choices.push_back({{"sum", c.sum},
+                         {"mean", c.mean},
+                         {"per_byte", c.per_byte},
+                         {"tokens", c.log_probabilities.size()},
+                         {"greedy", c.greedy}});
+    out["loglik"] = {{"choices", choices},          {"pick_sum", from.pick_sum},
+                     {"pick_mean", from.pick_mean}, {"pick_per_byte", from.pick_per_byte},
+                     {"exact", from.exact},         {"answer_log_probability", from.answer_log_probability}};
   }
   if (item.letter) {
     const letter_score& from = *item.letter;
@@ -266,12 +277,14 @@ MOR1E_INLINE std::vector<std::string> comparison::unmoved() const {
 MOR1E_INLINE comparison compare(std::span<const item_score> before, std::span<const item_score> after, metric by) {
   require<value_error>(before.size() == after.size(), "comparison: ", before.size(), " items against ", after.size());
   for (std::size_t i = 0; i < before.size(); ++i)
-    require<value_error>(before[i].id == after[i].id && before[i].task == after[i].task, "comparison: item ", i, " is ", before[i].id, " of ",
-                         before[i].task, " before and ", after[i].id, " of ", after[i].task, " after");
+    require<value_error>(before[i].id == after[i].id && before[i].task == after[i].task, "comparison: item ", i, " is ",
+                         before[i].id, " of ", before[i].task, " before and ", after[i].id, " of ", after[i].task,
+                         " after");
   comparison out;
   out.by = by;
   std::vector<std::size_t> all;
-  for (const auto& [task, which] : detail::by_task<std::size_t>(before, [](const item_score*, std::size_t i) { return i; })) {
+  for (const auto& [task, which] :
+       detail::by_task<std::size_t>(before, [](const item_score*, std::size_t i) { return i; })) {
     pairing pair = detail::pairing_of(task, before, after, which, by);
     if (pair.items) out.tasks.push_back(std::move(pair));
     all.insert(all.end(), which.begin(), which.end());
@@ -284,7 +297,8 @@ MOR1E_INLINE comparison compare(std::span<const item_score> before, std::span<co
 MOR1E_INLINE std::vector<metric> headlines(std::span<const item_score> items) {
   std::vector<metric> out;
   for (const metric m : {metric::sum, metric::letter})
-    if (std::any_of(items.begin(), items.end(), [m](const item_score& item) { return is_right(item, m).has_value(); })) out.push_back(m);
+    if (std::any_of(items.begin(), items.end(), [m](const item_score& item) { return is_right(item, m).has_value(); }))
+      out.push_back(m);
   return out;
 }
 
@@ -292,14 +306,20 @@ MOR1E_INLINE std::string table(const comparison& of) {
   std::vector<std::vector<std::string>> cells{{"task", "n", "before", "after", "won", "lost", "p", "answer log p"}};
   const auto add = [&](const pairing& pair, const std::string& name) {
     const auto count = [](index_t n) { return detail::printed("%lld", static_cast<long long>(n)); };
-    const auto share = [&](index_t n) { return detail::printed("%.1f", pair.items ? 100 * double(n) / double(pair.items) : 0.0); };
+    const auto share = [&](index_t n) {
+      return detail::printed("%.1f", pair.items ? 100 * double(n) / double(pair.items) : 0.0);
+    };
     const bool probabilities = pair.log_probability_before && pair.log_probability_after;
-    cells.push_back({name, count(pair.items), share(pair.before), share(pair.after), count(pair.won), count(pair.lost), detail::printed("%.2g", pair.p),
-                     probabilities ? detail::printed("%.3f -> %.3f", *pair.log_probability_before, *pair.log_probability_after) : ""});
+    cells.push_back({name, count(pair.items), share(pair.before), share(pair.after), count(pair.won), count(pair.lost),
+                     detail::printed("%.2g", pair.p),
+                     probabilities
+                         ? detail::printed("%.3f -> %.3f", *pair.log_probability_before, *pair.log_probability_after)
+                         : ""});
   };
   for (const pairing& task : of.tasks) add(task, task.task);
   if (of.tasks.size() != 1) add(of.all, "all");
-  std::string out = "accuracy by " + std::string(name_of(of.by)) + " in per cent, McNemar test\n" + detail::aligned(cells);
+  std::string out =
+      "accuracy by " + std::string(name_of(of.by)) + " in per cent, McNemar test\n" + detail::aligned(cells);
   std::string names;
   for (const std::string& task : of.unmoved()) names += (names.empty() ? "" : ", ") + task;
   return out + "did not move (p > 0.05): " + (names.empty() ? "none" : names) + "\n";

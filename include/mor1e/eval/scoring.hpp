@@ -32,17 +32,17 @@ struct choice_score {
 struct loglik_score {
   std::vector<choice_score> choices;
   int pick_sum = -1, pick_mean = -1, pick_per_byte = -1;
-  bool exact = false;               ///< generation writes a right answer
+  bool exact = false;                 ///< generation writes a right answer
   double answer_log_probability = 0;  ///< of the right answer, the most probable of several
 };
 
 /// The choices are listed under letters; the model answers with one. Beyond Z there are none.
 struct letter_score {
-  std::vector<double> logits;       ///< of the first token of each letter
-  int pick = -1;                    ///< the most probable letter among those listed
-  std::int32_t greedy_token = -1;   ///< the most probable token of all
+  std::vector<double> logits;      ///< of the first token of each letter
+  int pick = -1;                   ///< the most probable letter among those listed
+  std::int32_t greedy_token = -1;  ///< the most probable token of all
   std::string greedy_text;
-  int greedy = -1;                  ///< the letter it stands for, white space and case aside; -1: none, the format is wrong
+  int greedy = -1;  ///< the letter it stands for, white space and case aside; -1: none, the format is wrong
   double answer_log_probability = 0;
 };
 
@@ -66,7 +66,8 @@ struct item_score {
 
 /// What "right" can mean.
 enum class metric { sum, mean, per_byte, exact, letter, greedy };
-inline constexpr std::array metrics{metric::sum, metric::mean, metric::per_byte, metric::exact, metric::letter, metric::greedy};
+inline constexpr std::array metrics{metric::sum,   metric::mean,   metric::per_byte,
+                                    metric::exact, metric::letter, metric::greedy};
 /// "sum", "mean", "per_byte", "exact", "letter", "greedy"
 MOR1E_INLINE std::string_view name_of(metric m);
 /// Whether the item is right in that sense; none if it was not asked.
@@ -93,15 +94,17 @@ struct scoring_options {
 /// The branchings of items, loglik before letter, and how their scores become item scores.
 class item_encoder {
  public:
-  item_encoder(texts::tokenizer tokenizer, scoring_options options) : tokenizer_(std::move(tokenizer)), options_(std::move(options)) {}
+  item_encoder(texts::tokenizer tokenizer, scoring_options options)
+      : tokenizer_(std::move(tokenizer)), options_(std::move(options)) {}
 
-  /// One to two branchings. Prompt and continuations are encoded apart, the tokenizer's own tokens around the prompt alone.
-  /// Throws `value_error` naming an item without an answer or a prompt.
+  /// One to two branchings. Prompt and continuations are encoded apart, the tokenizer's own tokens around the prompt
+  /// alone. Throws `value_error` naming an item without an answer or a prompt.
   MOR1E_INLINE std::vector<branching> encode(const data::example& row, index_t instance) const;
   /// An item without scores.
   MOR1E_INLINE item_score begin(const data::example& row) const;
   /// Enters the score of branching number `part` of the row.
-  MOR1E_INLINE void enter(const data::example& row, std::size_t part, const branching_score& score, item_score& into) const;
+  MOR1E_INLINE void enter(const data::example& row, std::size_t part, const branching_score& score,
+                          item_score& into) const;
 
  private:
   struct asked {
@@ -121,15 +124,17 @@ using item_done = std::function<void(const item_score&)>;
 template <class B, class T>
 class scorer {
  public:
-  scorer(B& device, models::language_model<B, T>& model, texts::tokenizer tokenizer, const scoring_options& options = {})
+  scorer(B& device, models::language_model<B, T>& model, texts::tokenizer tokenizer,
+         const scoring_options& options = {})
       : encoder_(std::move(tokenizer), options), branches_(device, model, options.pass) {}
 
-  /// `intuition`: one row an item, for methods that use it. Throws as `branch_scorer::score` and `item_encoder::encode`,
-  /// before anything is computed.
-  std::vector<item_score> score(std::span<const data::example> items, view<const T> intuition = {}, const item_done& done = {}) {
+  /// `intuition`: one row an item, for methods that use it. Throws as `branch_scorer::score` and
+  /// `item_encoder::encode`, before anything is computed.
+  std::vector<item_score> score(std::span<const data::example> items, view<const T> intuition = {},
+                                const item_done& done = {}) {
     require<value_error>(!items.empty(), "scoring: there are no items");
-    require<value_error>(!intuition.data || intuition.rows == index_t(items.size()), "scoring: ", items.size(), " items, ", intuition.rows,
-                         " rows of intuition");
+    require<value_error>(!intuition.data || intuition.rows == index_t(items.size()), "scoring: ", items.size(),
+                         " items, ", intuition.rows, " rows of intuition");
     std::vector<branching> all;
     std::vector<std::pair<std::size_t, std::size_t>> whose;  // item, part
     std::vector<std::size_t> parts;

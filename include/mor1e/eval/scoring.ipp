@@ -50,7 +50,9 @@ inline double best_answer(const data::example& row, const std::vector<std::vecto
 
 }  // namespace detail
 
-MOR1E_INLINE bool item_score::accepts(int choice) const { return std::find(answers.begin(), answers.end(), choice) != answers.end(); }
+MOR1E_INLINE bool item_score::accepts(int choice) const {
+  return std::find(answers.begin(), answers.end(), choice) != answers.end();
+}
 
 MOR1E_INLINE std::string_view name_of(metric m) {
   constexpr std::string_view names[] = {"sum", "mean", "per_byte", "exact", "letter", "greedy"};
@@ -92,7 +94,8 @@ MOR1E_INLINE item_encoder::asked item_encoder::asked_of(const data::example& row
 }
 
 MOR1E_INLINE std::vector<branching> item_encoder::encode(const data::example& row, index_t instance) const {
-  require<value_error>(row.is_instruction() || !row.answers.empty(), "scoring: ", row.id, ": no answer is marked as right");
+  require<value_error>(row.is_instruction() || !row.answers.empty(), "scoring: ", row.id,
+                       ": no answer is marked as right");
   std::vector<branching> out;
   const auto add = [&](const std::string& prompt) -> branching& {
     return out.emplace_back(branching{row.id, tokenizer_.encode(prompt, true), {}, instance});
@@ -124,7 +127,8 @@ MOR1E_INLINE item_score item_encoder::begin(const data::example& row) const {
   return out;
 }
 
-MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part, const branching_score& score, item_score& into) const {
+MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part, const branching_score& score,
+                                      item_score& into) const {
   if (row.is_instruction()) {
     const auto& tokens = score.branches.front();
     into.output = {index_t(tokens.size()), detail::sum_of(tokens)};
@@ -139,11 +143,14 @@ MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part
       for (const token_score& t : tokens) choice.log_probabilities.push_back(t.log_probability);
       choice.sum = detail::sum_of(tokens);
       choice.mean = choice.sum / double(tokens.size());
-      choice.per_byte = choice.sum / double(texts::render_choice(row, int(c), wording(data::answer_style::text)).size());
+      choice.per_byte =
+          choice.sum / double(texts::render_choice(row, int(c), wording(data::answer_style::text)).size());
       choice.greedy = detail::all_greedy(tokens);
       to.exact |= choice.greedy && row.accepts(int(c));
     }
-    const auto pick = [&](double choice_score::*by) { return detail::first_largest(to.choices.size(), [&](std::size_t c) { return to.choices[c].*by; }); };
+    const auto pick = [&](double choice_score::*by) {
+      return detail::first_largest(to.choices.size(), [&](std::size_t c) { return to.choices[c].*by; });
+    };
     to.pick_sum = pick(&choice_score::sum);
     to.pick_mean = pick(&choice_score::mean);
     to.pick_per_byte = pick(&choice_score::per_byte);
@@ -152,7 +159,8 @@ MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part
   }
   letter_score& to = into.letter.emplace();
   to.logits = score.first_logits;
-  to.pick = detail::first_largest(score.branches.size(), [&](std::size_t c) { return detail::sum_of(score.branches[c]); });
+  to.pick =
+      detail::first_largest(score.branches.size(), [&](std::size_t c) { return detail::sum_of(score.branches[c]); });
   to.greedy_token = score.greedy;
   to.greedy_text = tokenizer_.decode(std::vector<std::int32_t>{score.greedy});
   const std::string said = detail::bare_lower(to.greedy_text);

@@ -176,7 +176,8 @@ MOR1E_INLINE void remove_leftovers(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code code;
   std::vector<fs::path> found;
-  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) found.push_back(entry->path());
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
+    found.push_back(entry->path());
   if (code) throw io_error(text(folder.string(), ": cannot list the folder: ", code.message()));
   for (const fs::path& path : found) {
     const std::string name = path.filename().string();

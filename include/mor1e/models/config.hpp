@@ -22,9 +22,9 @@ struct llama_config {
   int vocabulary = 0;
   double norm_eps = 1e-5;
   double rope_theta = 1e4;
-  int window = 0;             ///< sliding window in tokens; 0: none
-  int context = 2048;         ///< longest sequence the positions are made for
-  bool tied = false;          ///< the head is the embedding table
+  int window = 0;      ///< sliding window in tokens; 0: none
+  int context = 2048;  ///< longest sequence the positions are made for
+  bool tied = false;   ///< the head is the embedding table
   bool attention_bias = false;
   bool mlp_bias = false;
 };

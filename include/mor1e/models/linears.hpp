@@ -23,8 +23,8 @@ struct linear_shape {
 struct backbone {
   std::string model_type;
   std::int64_t layers = 0;
-  std::vector<linear_shape> linears;   ///< of one block: every linear but the head
-  std::int64_t parameters = 0;         ///< of the whole model, tied tables counted once
+  std::vector<linear_shape> linears;  ///< of one block: every linear but the head
+  std::int64_t parameters = 0;        ///< of the whole model, tied tables counted once
   linear_shape head;
 
   std::int64_t adapted_linears() const { return layers * std::int64_t(linears.size()); }
@@ -35,8 +35,9 @@ struct backbone {
   std::int64_t sum_products() const;
 };
 
-/// The backbone of a config.json: llama, mistral, gemma, gemma3_text, bloom, phi. More than `models::load` opens: counting needs
-/// no weights. Throws `io_error` naming a missing key, `value_error` for an architecture that is not known.
+/// The backbone of a config.json: llama, mistral, gemma, gemma3_text, bloom, phi. More than `models::load` opens:
+/// counting needs no weights. Throws `io_error` naming a missing key, `value_error` for an architecture that is not
+/// known.
 backbone backbone_of(const nlohmann::json& config, const std::string& where);
 
 }  // namespace mor1e::models

@@ -26,7 +26,9 @@ MOR1E_INLINE std::int64_t backbone::sum_products() const {
 
 MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::string& where) {
   const detail::config_reader in(config, where);
-  const auto either = [&](const char* key, const char* other) { return std::int64_t(in.positive(in.has(key) ? key : other)); };
+  const auto either = [&](const char* key, const char* other) {
+    return std::int64_t(in.positive(in.has(key) ? key : other));
+  };
   backbone b;
   b.model_type = in.get<std::string>("model_type");
   const std::int64_t h = either("hidden_size", "n_embed"), vocabulary = in.positive("vocab_size");
@@ -47,24 +49,31 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
     return sum;
   };
 
-  if (b.model_type == "llama" || b.model_type == "mistral" || b.model_type == "gemma" || b.model_type == "gemma3_text") {
+  if (b.model_type == "llama" || b.model_type == "mistral" || b.model_type == "gemma" ||
+      b.model_type == "gemma3_text") {
     const std::int64_t kv_heads = in.has("num_key_value_heads") ? in.positive("num_key_value_heads") : heads;
     const std::int64_t head_dim = in.has("head_dim") ? in.positive("head_dim") : gemma ? 256 : h / heads;
     const std::int64_t inner = in.positive("intermediate_size"), q = heads * head_dim, kv = kv_heads * head_dim;
-    b.linears = {{"self_attn.q_proj", h, q}, {"self_attn.k_proj", h, kv}, {"self_attn.v_proj", h, kv}, {"self_attn.o_proj", q, h},
-                 {"mlp.gate_proj", h, inner}, {"mlp.up_proj", h, inner}, {"mlp.down_proj", inner, h}};
+    b.linears = {{"self_attn.q_proj", h, q}, {"self_attn.k_proj", h, kv}, {"self_attn.v_proj", h, kv},
+                 {"self_attn.o_proj", q, h}, {"mlp.gate_proj", h, inner}, {"mlp.up_proj", h, inner},
+                 {"mlp.down_proj", inner, h}};
     // Gemma 3 has four norms a block, and norms of queries and keys.
     const std::int64_t norms = b.model_type == "gemma3_text" ? 4 * h + 2 * head_dim : 2 * h;
     b.parameters = vocabulary * h * (tied ? 1 : 2) + b.layers * (weights() + norms) + h;
   } else if (b.model_type == "bloom") {
-    b.linears = {{"self_attention.query_key_value", h, 3 * h}, {"self_attention.dense", h, h}, {"mlp.dense_h_to_4h", h, 4 * h}, {"mlp.dense_4h_to_h", 4 * h, h}};
+    b.linears = {{"self_attention.query_key_value", h, 3 * h},
+                 {"self_attention.dense", h, h},
+                 {"mlp.dense_h_to_4h", h, 4 * h},
+                 {"mlp.dense_4h_to_h", 4 * h, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + 2 * h + b.layers * (weights() + biases() + 4 * h) + 2 * h;
   } else if (b.model_type == "phi") {
     const std::int64_t inner = in.has("intermediate_size") ? in.positive("intermediate_size") : 4 * h;
-    b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, h}, {"self_attn.v_proj", h, h}, {"self_attn.dense", h, h}, {"mlp.fc1", h, inner}, {"mlp.fc2", inner, h}};
+    b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, h}, {"self_attn.v_proj", h, h},
+                 {"self_attn.dense", h, h},  {"mlp.fc1", h, inner},      {"mlp.fc2", inner, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + vocabulary + b.layers * (weights() + biases() + 2 * h) + 2 * h;
   } else {
-    throw value_error(text(where, ": model_type '", b.model_type, "' is not known (llama, mistral, gemma, gemma3_text, bloom and phi are)"));
+    throw value_error(text(where, ": model_type '", b.model_type,
+                           "' is not known (llama, mistral, gemma, gemma3_text, bloom and phi are)"));
   }
   return b;
 }

@@ -34,7 +34,8 @@ MOR1E_INLINE std::filesystem::path locate(const std::string& name) {
   const fs::path there = cache / "models" / name;
   const bool plain = !name.empty() && name.find('/') == std::string::npos;
   if (plain && fs::exists(there)) return single_file(there);
-  throw io_error(text("no model at ", name, ": no such file or folder", plain ? text(", and no ", there.string()) : ""));
+  throw io_error(
+      text("no model at ", name, ": no such file or folder", plain ? text(", and no ", there.string()) : ""));
 }
 
 MOR1E_INLINE std::string architecture_of(const io::checkpoint& from) {

@@ -13,10 +13,10 @@ template <class B, class T>
 struct attention {
   projection_group<B, T> qkv, o;
   int heads = 1, kv_heads = 1, head_dim = 1;
-  double scale = 1;      ///< on the scores; usually 1 / sqrt(head_dim)
-  int window = 0;        ///< 0: all earlier tokens are seen
+  double scale = 1;  ///< on the scores; usually 1 / sqrt(head_dim)
+  int window = 0;    ///< 0: all earlier tokens are seen
   bool causal = true;
-  int layer = 0;         ///< index in the cache
+  int layer = 0;  ///< index in the cache
 
   /// `table`: the cosines and sines of the rows' positions; empty for models without rotary embeddings.
   var<T> forward(tape<B>& t, var<T> x, var<T> table, step_context<B, T>& step) const {
@@ -25,8 +25,11 @@ struct attention {
     const ops::attention_attributes a{heads, kv_heads, head_dim, scale, window, causal};
     if (!step.cache) return o.forward(t, ops::attention(t, fused, step.segments, a), step);
     auto& held = step.cache->layers[layer];
-    const auto matrix = [&](auto& m) { return t.template constant<T>({m.data(), m.extents().rows(), m.extents().cols()}); };
-    return o.forward(t, ops::attention_cached(t, fused, matrix(held.keys), matrix(held.values), step.segments, a), step);
+    const auto matrix = [&](auto& m) {
+      return t.template constant<T>({m.data(), m.extents().rows(), m.extents().cols()});
+    };
+    return o.forward(t, ops::attention_cached(t, fused, matrix(held.keys), matrix(held.values), step.segments, a),
+                     step);
   }
 };
 

@@ -37,7 +37,8 @@ struct projection {
   vector_weight<B, T> b;
 };
 
-/// One to four linears of the same input: q, k, v; gate, up; o; down.     x [T, in] -> [y_0 | y_1 | ...] [T, sum of outputs]
+/// One to four linears of the same input: q, k, v; gate, up; o; down.     x [T, in] -> [y_0 | y_1 | ...] [T, sum of
+/// outputs]
 template <class B, class T>
 class projection_group {
  public:
@@ -61,8 +62,9 @@ class projection_group {
 
   /// Puts another frozen weight of the same size in the place of that of part p; returns what was there.
   weight<B, T> exchange(std::size_t p, weight<B, T> w) {
-    require<shape_error>(w.rows() == parts_[p].w.rows() && w.cols() == parts_[p].w.cols(), parts_[p].name, ": a weight [", w.rows(), ", ", w.cols(),
-                         "] for one of [", parts_[p].w.rows(), ", ", parts_[p].w.cols(), "]");
+    require<shape_error>(w.rows() == parts_[p].w.rows() && w.cols() == parts_[p].w.cols(), parts_[p].name,
+                         ": a weight [", w.rows(), ", ", w.cols(), "] for one of [", parts_[p].w.rows(), ", ",
+                         parts_[p].w.cols(), "]");
     return std::exchange(parts_[p].w, std::move(w));
   }
 

@@ -10,7 +10,8 @@
 
 namespace mor1e::nn {
 
-/// Keys and values of the tokens seen so far, for generation: one pair of matrices [capacity, kv_heads * head_dim] a layer.
+/// Keys and values of the tokens seen so far, for generation: one pair of matrices [capacity, kv_heads * head_dim] a
+/// layer.
 template <class B, class T>
 struct kv_cache {
   using array = typename B::template array<T>;
@@ -20,7 +21,8 @@ struct kv_cache {
   std::vector<layer> layers;
 };
 
-/// Statistics of one router, [linears of the group, 1 + experts] each row (mean entropy in nats, mean weight of each expert).
+/// Statistics of one router, [linears of the group, 1 + experts] each row (mean entropy in nats, mean weight of each
+/// expert).
 template <class T>
 struct router_statistics {
   std::string group;
@@ -33,23 +35,24 @@ struct router_statistics {
 /// instance, no row of the answer, and cost only their share of the row kernels.
 template <class B, class T>
 struct step_context {
-  var<std::int32_t> tokens;       ///< [rows, 1]
-  var<std::int32_t> positions;    ///< [rows, 1], from 0 in each sequence
-  var<std::int32_t> segments;     ///< [sequences, 5], see core/segment.hpp
-  var<std::int32_t> instances;    ///< [rows, 1], row of `intuition` of each token; -1 for dead rows
-  var<std::int32_t> examples;     ///< [rows, 1], number of each token's example in its step, however it is packed; empty without dropout
-  var<std::int32_t> draw;         ///< [1, 2], halves of the key of this step's random numbers; empty: nothing is dropped
-  var<T> intuition;               ///< [instances, clusters]; empty for methods without
+  var<std::int32_t> tokens;     ///< [rows, 1]
+  var<std::int32_t> positions;  ///< [rows, 1], from 0 in each sequence
+  var<std::int32_t> segments;   ///< [sequences, 5], see core/segment.hpp
+  var<std::int32_t> instances;  ///< [rows, 1], row of `intuition` of each token; -1 for dead rows
+  var<std::int32_t>
+      examples;  ///< [rows, 1], number of each token's example in its step, however it is packed; empty without dropout
+  var<std::int32_t> draw;  ///< [1, 2], halves of the key of this step's random numbers; empty: nothing is dropped
+  var<T> intuition;        ///< [instances, clusters]; empty for methods without
   var<std::int32_t> answer_rows;  ///< [answers, 1], rows whose next token is a target; -1 for none
   var<std::int32_t> targets;      ///< [answers, 1], the token that follows; -1 ignored
   var<T> loss_scale;              ///< [1, 1], 1 / number of targets of the whole step
   var<T> token_scale;             ///< [1, 1], 1 / number of live rows of the whole step; for auxiliary losses
 
   bool training = false;
-  bool recompute = false;                              ///< run each block again before its backward
-  kv_cache<B, T>* cache = nullptr;                     ///< generation: attend over it and append to it
+  bool recompute = false;                     ///< run each block again before its backward
+  kv_cache<B, T>* cache = nullptr;            ///< generation: attend over it and append to it
   std::vector<var<T>> auxiliary_losses = {};  ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
-  std::vector<var<T>>* hidden = nullptr;               ///< collects the input of the first block and the output of each
+  std::vector<var<T>>* hidden = nullptr;      ///< collects the input of the first block and the output of each
   std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
 };
 

@@ -14,18 +14,17 @@ struct add_op {
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
-    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ", describe("b", in[1]));
+    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ",
+          describe("b", in[1]));
     return {.outputs = {{in[0].rows, in[0].cols}}, .in_place = 1};
   }
 
   template <class B, class T>
-    requires HasAdd<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    add(c.device(), c.in(0), c.in(1), c.out());
-  }
+  requires HasAdd<B, T>
+  static void forward(call<B, T> c, const attributes&) { add(c.device(), c.in(0), c.in(1), c.out()); }
 
   template <class B, class T>
-    requires HasAdd<B, T>
+  requires HasAdd<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (int k = 0; k < 2; ++k)
       if (const sink<T> dx = c.grad_in(k)) axpby(c.device(), T(1), c.grad_out(), dx.beta(), dx.to);
@@ -46,6 +45,8 @@ struct add_op {
 };
 
 template <class B, class T>
-var<T> add(tape<B>& t, var<T> a, var<T> b) { return t.template apply<add_op, T>({}, {a, b}); }
+var<T> add(tape<B>& t, var<T> a, var<T> b) {
+  return t.template apply<add_op, T>({}, {a, b});
+}
 
 }  // namespace mor1e::ops

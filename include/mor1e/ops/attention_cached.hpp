@@ -5,9 +5,10 @@
 
 namespace mor1e::ops {
 
-/// The k and v columns of row begin + i of each segment go to row keys + i of the caches; then the rows attend over the cached
-/// rows that their segment names.
-///   qkv [T, (heads + 2 kv_heads) head_dim], keys and values [capacity, kv_heads head_dim] (written to), segments int32 [S, 5]
+/// The k and v columns of row begin + i of each segment go to row keys + i of the caches; then the rows attend over the
+/// cached rows that their segment names.
+///   qkv [T, (heads + 2 kv_heads) head_dim], keys and values [capacity, kv_heads head_dim] (written to), segments int32
+///   [S, 5]
 ///   -> out [T, heads head_dim]
 /// The tape does not order reads of a cache against this write: give each cache to one op a forward pass.
 struct attention_cached_op {
@@ -18,13 +19,13 @@ struct attention_cached_op {
   static signature shape(const attributes& a, operands in) {
     a.check(label, in[0], in[3]);
     for (int k = 1; k <= 2; ++k)
-      check(in[k].cols == index_t(a.kv_heads) * a.head_dim && in[k].rows == in[1].rows, label, a.kv_heads, " heads of ", a.head_dim,
-            " columns do not make ", describe(k == 1 ? "keys" : "values", in[k], "capacity", "columns"));
+      check(in[k].cols == index_t(a.kv_heads) * a.head_dim && in[k].rows == in[1].rows, label, a.kv_heads, " heads of ",
+            a.head_dim, " columns do not make ", describe(k == 1 ? "keys" : "values", in[k], "capacity", "columns"));
     return {.outputs = {{in[0].rows, index_t(a.heads) * a.head_dim}}};
   }
 
   template <class B, class T>
-    requires HasKeyCache<B, T>
+  requires HasKeyCache<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     const view<const T> qkv = c.in(0), keys = c.in(1), values = c.in(2);
     const view<const std::int32_t> segments = c.template in_as<std::int32_t>(3);
@@ -41,9 +42,12 @@ struct attention_cached_op {
   }
 
   static std::vector<op_case<attention_cached_op>> cases() {
-    const auto held = [](index_t rows, index_t cols) { return case_input{.rows = rows, .cols = cols, .gradient = false}; };
+    const auto held = [](index_t rows, index_t cols) {
+      return case_input{.rows = rows, .cols = cols, .gradient = false};
+    };
     const auto segments = [](std::vector<std::int32_t> f) {
-      return case_input{.rows = index_t(f.size()) / segment_fields, .cols = segment_fields, .gradient = false, .integers = f};
+      return case_input{
+          .rows = index_t(f.size()) / segment_fields, .cols = segment_fields, .gradient = false, .integers = f};
     };
     return {{.name = "prompt",
              .attributes = {.heads = 2, .head_dim = 3},
@@ -54,7 +58,9 @@ struct attention_cached_op {
             {.name = "two_sequences",
              .attributes = {.heads = 2, .kv_heads = 2, .head_dim = 20, .window = 3, .interleaved = true},
              .inputs = {held(3, 120), held(12, 40), held(12, 40), segments({0, 1, 4, 0, 4, 1, 3, 9, 6, 9})}},
-            {.name = "narrow_cache", .inputs = {held(1, 3), held(4, 2), held(4, 1), segments({0, 1, 0, 0, 0})}, .must_throw = true},
+            {.name = "narrow_cache",
+             .inputs = {held(1, 3), held(4, 2), held(4, 1), segments({0, 1, 0, 0, 0})},
+             .must_throw = true},
             {.name = "next_of_2048",
              .attributes = {.heads = 9, .kv_heads = 3, .head_dim = 64, .scale = 0.125},
              .inputs = {held(1, 960), held(2048, 192), held(2048, 192), segments({0, 1, 2047, 0, 2047})},
@@ -64,12 +70,15 @@ struct attention_cached_op {
  private:
   /// Inputs are read-only to ops, but this one exists to extend what the caller gave it for that.
   template <class T>
-  static view<T> writable(view<const T> held) { return {const_cast<T*>(held.data), held.rows, held.cols, held.stride}; }
+  static view<T> writable(view<const T> held) {
+    return {const_cast<T*>(held.data), held.rows, held.cols, held.stride};
+  }
 };
 
 /// `keys` and `values`: constants whose memory the caller lets this op write.
 template <class B, class T>
-var<T> attention_cached(tape<B>& t, var<T> qkv, var<T> keys, var<T> values, var<std::int32_t> segments, const attention_attributes& a) {
+var<T> attention_cached(tape<B>& t, var<T> qkv, var<T> keys, var<T> values, var<std::int32_t> segments,
+                        const attention_attributes& a) {
   return t.template apply<attention_cached_op, T>(a, {qkv, keys, values, segments});
 }
 

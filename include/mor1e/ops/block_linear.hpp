@@ -6,15 +6,16 @@
 
 namespace mor1e::ops {
 
-/// y_p = x_p W_p^T for blocks p side by side: x = [x_0 | x_1 | ...] [T, P n], W = W_0 over W_1 over ... [P m, n]  ->  y [T, P m]
-/// dx_p = dy_p W_p, dW_p = dy_p^T x_p. The backward reads x and W.
+/// y_p = x_p W_p^T for blocks p side by side: x = [x_0 | x_1 | ...] [T, P n], W = W_0 over W_1 over ... [P m, n]  ->  y
+/// [T, P m] dx_p = dy_p W_p, dW_p = dy_p^T x_p. The backward reads x and W.
 struct block_linear_op {
   static constexpr const char* label = "block_linear";
 
   static signature shape(const no_attributes&, operands in) {
     const index_t blocks = in[1].cols > 0 ? in[0].cols / in[1].cols : 0;
-    check(blocks > 0 && in[0].cols == blocks * in[1].cols && in[1].rows % blocks == 0, label, "blocks do not fit: ",
-          describe("x", in[0], "tokens", "blocks x in"), ", ", describe("w", in[1], "blocks x out", "in"));
+    check(blocks > 0 && in[0].cols == blocks * in[1].cols && in[1].rows % blocks == 0, label,
+          "blocks do not fit: ", describe("x", in[0], "tokens", "blocks x in"), ", ",
+          describe("w", in[1], "blocks x out", "in"));
     return {.outputs = {{in[0].rows, in[1].rows}}, .backward_reads = reads(0) | reads(1)};
   }
   using attributes = no_attributes;
@@ -27,22 +28,25 @@ struct block_linear_op {
   }
 
   template <class B, class T>
-    requires HasGemm<B, T>
+  requires HasGemm<B, T>
   static void forward(call<B, T> c, const attributes&) {
     each(c, [&](index_t x, index_t n, index_t w, index_t m) {
-      gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0).col_range(x, n), c.in(1).row_range(w, m), T(0), c.out().col_range(w, m));
+      gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0).col_range(x, n), c.in(1).row_range(w, m), T(0),
+           c.out().col_range(w, m));
     });
   }
 
   template <class B, class T>
-    requires HasGemm<B, T>
+  requires HasGemm<B, T>
   static void backward(call<B, T> c, const attributes&) {
     each(c, [&](index_t x, index_t n, index_t w, index_t m) {
       const view<const T> dy = c.grad_out().col_range(w, m);
       if (const sink<T> dx = c.grad_in(0))
-        gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1).row_range(w, m), dx.beta(), dx.to.col_range(x, n));
+        gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1).row_range(w, m), dx.beta(),
+             dx.to.col_range(x, n));
       if (const sink<T> dw = c.grad_in(1))
-        gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0).col_range(x, n), dw.beta(), dw.to.row_range(w, m));
+        gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0).col_range(x, n), dw.beta(),
+             dw.to.row_range(w, m));
     });
   }
 
@@ -62,6 +66,8 @@ struct block_linear_op {
 };
 
 template <class B, class T>
-var<T> block_linear(tape<B>& t, var<T> x, var<T> w) { return t.template apply<block_linear_op, T>({}, {x, w}); }
+var<T> block_linear(tape<B>& t, var<T> x, var<T> w) {
+  return t.template apply<block_linear_op, T>({}, {x, w});
+}
 
 }  // namespace mor1e::ops

@@ -15,19 +15,19 @@ struct columns_op {
   };
 
   static signature shape(const attributes& a, operands in) {
-    check(a.begin >= 0 && a.count >= 0 && a.begin + a.count <= in[0].cols, label, "no such columns: [", a.begin, ", ", a.begin + a.count,
-          ") of ", describe("x", in[0]));
+    check(a.begin >= 0 && a.count >= 0 && a.begin + a.count <= in[0].cols, label, "no such columns: [", a.begin, ", ",
+          a.begin + a.count, ") of ", describe("x", in[0]));
     return {.outputs = {{in[0].rows, a.count}}, .cheap = true};
   }
 
   template <class B, class T>
-    requires HasAxpby<B, T> && HasRescale<B, T>
+  requires HasAxpby<B, T> && HasRescale<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     axpby(c.device(), T(1), c.in(0).col_range(a.begin, a.count), T(0), c.out());
   }
 
   template <class B, class T>
-    requires HasAxpby<B, T> && HasRescale<B, T>
+  requires HasAxpby<B, T> && HasRescale<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const sink<T> dx = c.grad_in(0);
     const index_t end = a.begin + a.count;
@@ -51,6 +51,8 @@ struct columns_op {
 };
 
 template <class B, class T>
-var<T> columns(tape<B>& t, var<T> x, index_t begin, index_t count) { return t.template apply<columns_op, T>({begin, count}, {x}); }
+var<T> columns(tape<B>& t, var<T> x, index_t begin, index_t count) {
+  return t.template apply<columns_op, T>({begin, count}, {x});
+}
 
 }  // namespace mor1e::ops

@@ -22,17 +22,18 @@ struct concat_columns_op {
   }
 
   template <class B, class T>
-    requires HasAxpby<B, T>
+  requires HasAxpby<B, T>
   static void forward(call<B, T> c, const attributes&) {
     for (index_t k = 0, begin = 0; k < c.inputs(); begin += c.in(k++).cols)
       axpby(c.device(), T(1), c.in(k), T(0), c.out().col_range(begin, c.in(k).cols));
   }
 
   template <class B, class T>
-    requires HasAxpby<B, T>
+  requires HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (index_t k = 0, begin = 0; k < c.inputs(); begin += c.in(k++).cols)
-      if (const sink<T> dx = c.grad_in(k)) axpby(c.device(), T(1), c.grad_out().col_range(begin, dx.to.cols), dx.beta(), dx.to);
+      if (const sink<T> dx = c.grad_in(k))
+        axpby(c.device(), T(1), c.grad_out().col_range(begin, dx.to.cols), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool) {

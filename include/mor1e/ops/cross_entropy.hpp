@@ -17,8 +17,9 @@ struct cross_entropy_op {
 
   static signature shape(const attributes&, operands in) {
     check(in[0].cols > 0, label, "a row must not be empty: ", describe("logits", in[0], "answers", "classes"));
-    check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one target a row: ", describe("logits", in[0], "answers", "classes"),
-          ", ", describe("targets", in[1], "answers"));
+    check(in[1].rows == in[0].rows && in[1].cols == 1, label,
+          "one target a row: ", describe("logits", in[0], "answers", "classes"), ", ",
+          describe("targets", in[1], "answers"));
     check(in[2].rows == 1 && in[2].cols == 1, label, "one number: ", describe("scale", in[2]));
     return {.outputs = {{1, 1}, {in[0].rows, 1}},
             .saved = {{in[0].rows, 1}},
@@ -27,7 +28,7 @@ struct cross_entropy_op {
   }
 
   template <class B, class T>
-    requires HasCrossEntropy<B, T>
+  requires HasCrossEntropy<B, T>
   static void forward(call<B, T> c, const attributes&) {
     const view<T> loss = c.out(0), nll = c.out(1);
     cross_entropy_forward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), nll, c.saved());
@@ -36,14 +37,14 @@ struct cross_entropy_op {
   }
 
   template <class B, class T>
-    requires HasCrossEntropy<B, T>
+  requires HasCrossEntropy<B, T>
   static void backward(call<B, T> c, const attributes&) {
     require<error>(!c.grad_out(1).data, label, ": nll has no gradient, use the loss");
     const sink<T> dx = c.grad_in(0);
     const view<T> factor = c.scratch();
     multiply(c.device(), c.grad_out(0), c.in(2), T(0), factor);
-    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view<const T>(c.saved()), view<const T>(factor),
-                           dx.beta(), dx.to);
+    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view<const T>(c.saved()),
+                           view<const T>(factor), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {
@@ -52,7 +53,9 @@ struct cross_entropy_op {
   }
 
   static std::vector<op_case<cross_entropy_op>> cases() {
-    const auto targets = [](std::vector<std::int32_t> t) { return case_input{.rows = index_t(t.size()), .cols = 1, .integers = t}; };
+    const auto targets = [](std::vector<std::int32_t> t) {
+      return case_input{.rows = index_t(t.size()), .cols = 1, .integers = t};
+    };
     const case_input scale{.rows = 1, .cols = 1, .low = 0.5, .high = 1.5, .gradient = false};
     return {{.name = "one", .inputs = {{1, 1}, targets({0}), scale}},
             {.name = "row", .inputs = {{1, 19}, targets({18}), scale}},
@@ -61,7 +64,9 @@ struct cross_entropy_op {
             {.name = "large_logits", .inputs = {{3, 5, 80, 90}, targets({1, 4, 0}), scale}},
             {.name = "targets", .inputs = {{3, 5}, targets({1, 4}), scale}, .must_throw = true},
             {.name = "scales", .inputs = {{1, 5}, targets({1}), {1, 2}}, .must_throw = true},
-            {.name = "512x32768", .inputs = {{512, 32768}, targets(std::vector<std::int32_t>(512, 7)), scale}, .benchmark = true}};
+            {.name = "512x32768",
+             .inputs = {{512, 32768}, targets(std::vector<std::int32_t>(512, 7)), scale},
+             .benchmark = true}};
   }
 };
 

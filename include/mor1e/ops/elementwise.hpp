@@ -22,13 +22,11 @@ struct elementwise {
   }
 
   template <class B, class T>
-    requires HasMap<B, T, Op>
-  static void forward(call<B, T> c, const attributes&) {
-    map_forward(c.device(), Op{}, c.in(0), c.out());
-  }
+  requires HasMap<B, T, Op>
+  static void forward(call<B, T> c, const attributes&) { map_forward(c.device(), Op{}, c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasMap<B, T, Op>
+  requires HasMap<B, T, Op>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     map_backward(c.device(), Op{}, c.in(0), c.grad_out(), dx.beta(), dx.to);

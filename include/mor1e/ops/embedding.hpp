@@ -10,6 +10,8 @@ namespace mor1e::ops {
 using embedding_op = gather_rows_op;
 
 template <class B, class T>
-var<T> embedding(tape<B>& t, var<T> table, var<std::int32_t> ids, double scale = 1) { return gather_rows(t, table, ids, scale); }
+var<T> embedding(tape<B>& t, var<T> table, var<std::int32_t> ids, double scale = 1) {
+  return gather_rows(t, table, ids, scale);
+}
 
 }  // namespace mor1e::ops

@@ -21,9 +21,10 @@ struct frozen_embedding_op {
   }
 
   template <class B, class T>
-    requires HasFrozenGather<B, T>
+  requires HasFrozenGather<B, T>
   static void forward(call<B, T> c, const attributes& a) {
-    frozen_gather(c.device(), T(a.scale), c.template object<typename B::template frozen<T>>(0), c.template in_as<std::int32_t>(1), c.out());
+    frozen_gather(c.device(), T(a.scale), c.template object<typename B::template frozen<T>>(0),
+                  c.template in_as<std::int32_t>(1), c.out());
   }
 
   static cost work(const attributes&, operands in, bool) {
@@ -32,12 +33,19 @@ struct frozen_embedding_op {
   }
 
   static std::vector<op_case<frozen_embedding_op>> cases() {
-    const auto table = [](index_t v, index_t d) { return case_input{.rows = v, .cols = d, .gradient = false, .frozen = true}; };
-    const auto ids = [](std::vector<std::int32_t> i) { return case_input{.rows = index_t(i.size()), .cols = 1, .integers = i}; };
-    return {{.name = "one", .inputs = {table(1, 1), ids({0})}},
-            {.name = "tokens", .attributes = {.scale = 2}, .inputs = {table(5, 19), ids({4, 0, 4, -1})}},
-            {.name = "pairs", .inputs = {table(4, 3), {.rows = 2, .cols = 2, .integers = {0, 1, 2, 3}}}, .must_throw = true},
-            {.name = "2048x576", .inputs = {table(8192, 576), ids(std::vector<std::int32_t>(2048, 7))}, .benchmark = true}};
+    const auto table = [](index_t v, index_t d) {
+      return case_input{.rows = v, .cols = d, .gradient = false, .frozen = true};
+    };
+    const auto ids = [](std::vector<std::int32_t> i) {
+      return case_input{.rows = index_t(i.size()), .cols = 1, .integers = i};
+    };
+    return {
+        {.name = "one", .inputs = {table(1, 1), ids({0})}},
+        {.name = "tokens", .attributes = {.scale = 2}, .inputs = {table(5, 19), ids({4, 0, 4, -1})}},
+        {.name = "pairs",
+         .inputs = {table(4, 3), {.rows = 2, .cols = 2, .integers = {0, 1, 2, 3}}},
+         .must_throw = true},
+        {.name = "2048x576", .inputs = {table(8192, 576), ids(std::vector<std::int32_t>(2048, 7))}, .benchmark = true}};
   }
 };
 

@@ -9,7 +9,8 @@
 namespace mor1e::ops {
 
 /// y_p = x W_p^T (+ b_p) (+ scale g_p U_p^T), y = [y_0 | y_1 | ...]
-///   x [T, n]; W_p [m_p, n] frozen; b_p [1, m_p] frozen; g = [g_0 | g_1 | ...] [T, sum r_p]; U_p [m_p, r_p]  ->  y [T, sum m_p]
+///   x [T, n]; W_p [m_p, n] frozen; b_p [1, m_p] frozen; g = [g_0 | g_1 | ...] [T, sum r_p]; U_p [m_p, r_p]  ->  y [T,
+///   sum m_p]
 /// Nothing is kept for W. dx = sum_p dy_p W_p; dg_p = scale dy_p U_p; dU_p = scale dy_p^T g_p.
 /// The update is added by the GEMM into W x, so an adapted linear makes no second [T, m] tensor.
 struct frozen_linear_op {
@@ -17,8 +18,8 @@ struct frozen_linear_op {
   static constexpr int max_parts = 4;
   struct attributes {
     int parts = 1;
-    bool bias = false;     ///< one bias a part follows the weights
-    bool update = false;   ///< g and one U a part follow
+    bool bias = false;    ///< one bias a part follows the weights
+    bool update = false;  ///< g and one U a part follow
     double scale = 1;
   };
 
@@ -36,11 +37,13 @@ struct frozen_linear_op {
             describe("w", w, "out", "in"), "; ", in[0].cols, " != ", w.cols);
       if (a.bias) {
         const operand& b = in[first_bias(a) + p];
-        check(b.rows == 1 && b.cols == w.rows, label, "one bias an output: ", describe("w", w, "out", "in"), ", ", describe("b", b));
+        check(b.rows == 1 && b.cols == w.rows, label, "one bias an output: ", describe("w", w, "out", "in"), ", ",
+              describe("b", b));
       }
       if (a.update) {
         const operand& u = in[first_up(a) + p];
-        check(u.rows == w.rows, label, "outputs differ: ", describe("w", w, "out", "in"), ", ", describe("u", u, "out", "rank"));
+        check(u.rows == w.rows, label, "outputs differ: ", describe("w", w, "out", "in"), ", ",
+              describe("u", u, "out", "rank"));
         rank += u.cols;
         needed |= reads(first_up(a) + p);
       }
@@ -48,8 +51,8 @@ struct frozen_linear_op {
     }
     if (a.update) {
       const operand& g = in[gates(a)];
-      check(g.rows == in[0].rows && g.cols == rank, label, "gates do not fit: ", describe("x", in[0], "tokens", "in"), ", ",
-            describe("g", g, "tokens", "rank"), "; the ranks of u sum to ", rank);
+      check(g.rows == in[0].rows && g.cols == rank, label, "gates do not fit: ", describe("x", in[0], "tokens", "in"),
+            ", ", describe("g", g, "tokens", "rank"), "; the ranks of u sum to ", rank);
       needed |= reads(gates(a));
     }
     return {.outputs = {{in[0].rows, outputs}}, .backward_reads = needed};
@@ -68,7 +71,7 @@ struct frozen_linear_op {
   }
 
   template <class B, class T>
-    requires HasFrozenGemm<B, T> && HasBias<B, T>
+  requires HasFrozenGemm<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view<T> y = c.out().col_range(out, w.rows());
@@ -81,17 +84,19 @@ struct frozen_linear_op {
   }
 
   template <class B, class T>
-    requires HasFrozenGemm<B, T> && HasBias<B, T>
+  requires HasFrozenGemm<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view<const T> dy = c.grad_out().col_range(out, w.rows());
-      if (const sink<T> dx = c.grad_in(0)) frozen_gemm(c.device(), transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
+      if (const sink<T> dx = c.grad_in(0))
+        frozen_gemm(c.device(), transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
       if (!a.update) return;
       const int up = first_up(a) + p;
       const view<const T> u = c.in(up), g = c.in(gates(a)).col_range(rank, u.cols);
       if (const sink<T> dg = c.grad_in(gates(a)))
         gemm(c.device(), transpose::no, transpose::no, T(a.scale), dy, u, dg.beta(), dg.to.col_range(rank, u.cols));
-      if (const sink<T> du = c.grad_in(up)) gemm(c.device(), transpose::yes, transpose::no, T(a.scale), dy, g, du.beta(), du.to);
+      if (const sink<T> du = c.grad_in(up))
+        gemm(c.device(), transpose::yes, transpose::no, T(a.scale), dy, g, du.beta(), du.to);
     });
   }
 
@@ -107,23 +112,29 @@ struct frozen_linear_op {
   }
 
   static std::vector<op_case<frozen_linear_op>> cases() {
-    const auto w = [](index_t m, index_t n) { return case_input{.rows = m, .cols = n, .gradient = false, .frozen = true}; };
+    const auto w = [](index_t m, index_t n) {
+      return case_input{.rows = m, .cols = n, .gradient = false, .frozen = true};
+    };
     const auto b = [](index_t m) { return case_input{.rows = 1, .cols = m, .gradient = false}; };
-    return {{.name = "one", .inputs = {{1, 1}, w(1, 1)}},
-            {.name = "single", .inputs = {{4, 5}, w(3, 5)}},
-            {.name = "group", .attributes = {.parts = 3}, .inputs = {{4, 5}, w(3, 5), w(2, 5), w(1, 5)}},
-            {.name = "bias", .attributes = {.parts = 2, .bias = true}, .inputs = {{4, 5}, w(3, 5), w(2, 5), b(3), b(2)}},
-            {.name = "update", .attributes = {.update = true, .scale = 0.5}, .inputs = {{4, 5}, w(3, 5), {4, 2}, {3, 2}}},
-            {.name = "everything",
-             .attributes = {.parts = 2, .bias = true, .update = true, .scale = 2},
-             .inputs = {{6, 5}, w(3, 5), w(4, 5), b(3), b(4), {6, 5}, {3, 2}, {4, 3}}},
-            {.name = "inner", .inputs = {{4, 5}, w(3, 4)}, .must_throw = true},
-            {.name = "gates", .attributes = {.update = true}, .inputs = {{4, 5}, w(3, 5), {4, 3}, {3, 2}}, .must_throw = true},
-            {.name = "2048x576x576", .inputs = {{2048, 576}, w(576, 576)}, .benchmark = true},
-            {.name = "2048x576x1536_rank32",
-             .attributes = {.update = true, .scale = 0.5},
-             .inputs = {{2048, 576}, w(1536, 576), {2048, 32}, {1536, 32}},
-             .benchmark = true}};
+    return {
+        {.name = "one", .inputs = {{1, 1}, w(1, 1)}},
+        {.name = "single", .inputs = {{4, 5}, w(3, 5)}},
+        {.name = "group", .attributes = {.parts = 3}, .inputs = {{4, 5}, w(3, 5), w(2, 5), w(1, 5)}},
+        {.name = "bias", .attributes = {.parts = 2, .bias = true}, .inputs = {{4, 5}, w(3, 5), w(2, 5), b(3), b(2)}},
+        {.name = "update", .attributes = {.update = true, .scale = 0.5}, .inputs = {{4, 5}, w(3, 5), {4, 2}, {3, 2}}},
+        {.name = "everything",
+         .attributes = {.parts = 2, .bias = true, .update = true, .scale = 2},
+         .inputs = {{6, 5}, w(3, 5), w(4, 5), b(3), b(4), {6, 5}, {3, 2}, {4, 3}}},
+        {.name = "inner", .inputs = {{4, 5}, w(3, 4)}, .must_throw = true},
+        {.name = "gates",
+         .attributes = {.update = true},
+         .inputs = {{4, 5}, w(3, 5), {4, 3}, {3, 2}},
+         .must_throw = true},
+        {.name = "2048x576x576", .inputs = {{2048, 576}, w(576, 576)}, .benchmark = true},
+        {.name = "2048x576x1536_rank32",
+         .attributes = {.update = true, .scale = 0.5},
+         .inputs = {{2048, 576}, w(1536, 576), {2048, 32}, {1536, 32}},
+         .benchmark = true}};
   }
 };
 
@@ -138,8 +149,8 @@ var<T> frozen_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights, 
 
 /// The same with the update scale * g_p U_p^T added to each part.
 template <class B, class T>
-var<T> adapted_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights, std::span<const var<T>> biases, var<T> gates,
-                      std::span<const var<T>> ups, double scale) {
+var<T> adapted_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights, std::span<const var<T>> biases,
+                      var<T> gates, std::span<const var<T>> ups, double scale) {
   std::vector<operand> in{x};
   in.insert(in.end(), weights.begin(), weights.end());
   in.insert(in.end(), biases.begin(), biases.end());

@@ -13,18 +13,17 @@ struct gated_op {
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
-    check(in[0].cols % 2 == 0, label, "x is [gate | up], so its columns are even: ", describe("x", in[0], "tokens", "gate + up"));
+    check(in[0].cols % 2 == 0, label,
+          "x is [gate | up], so its columns are even: ", describe("x", in[0], "tokens", "gate + up"));
     return {.outputs = {{in[0].rows, in[0].cols / 2}}, .backward_reads = reads(0), .cheap = true};
   }
 
   template <class B, class T>
-    requires HasGated<B, T, F>
-  static void forward(call<B, T> c, const attributes&) {
-    gated_forward(c.device(), F{}, c.in(0), c.out());
-  }
+  requires HasGated<B, T, F>
+  static void forward(call<B, T> c, const attributes&) { gated_forward(c.device(), F{}, c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasGated<B, T, F>
+  requires HasGated<B, T, F>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     gated_backward(c.device(), F{}, c.in(0), c.grad_out(), dx.beta(), dx.to);
@@ -46,6 +45,8 @@ struct gated_op {
 
 /// gated<silu_op>(tape, x)
 template <class F, class B, class T>
-var<T> gated(tape<B>& t, var<T> x) { return t.template apply<gated_op<F>, T>({}, {x}); }
+var<T> gated(tape<B>& t, var<T> x) {
+  return t.template apply<gated_op<F>, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

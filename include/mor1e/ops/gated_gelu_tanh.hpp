@@ -9,6 +9,8 @@ namespace mor1e::ops {
 using gated_gelu_tanh_op = gated_op<gelu_tanh_op>;
 
 template <class B, class T>
-var<T> gated_gelu_tanh(tape<B>& t, var<T> x) { return gated<gelu_tanh_op>(t, x); }
+var<T> gated_gelu_tanh(tape<B>& t, var<T> x) {
+  return gated<gelu_tanh_op>(t, x);
+}
 
 }  // namespace mor1e::ops

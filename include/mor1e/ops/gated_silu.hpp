@@ -9,6 +9,8 @@ namespace mor1e::ops {
 using gated_silu_op = gated_op<silu_op>;
 
 template <class B, class T>
-var<T> gated_silu(tape<B>& t, var<T> x) { return gated<silu_op>(t, x); }
+var<T> gated_silu(tape<B>& t, var<T> x) {
+  return gated<silu_op>(t, x);
+}
 
 }  // namespace mor1e::ops

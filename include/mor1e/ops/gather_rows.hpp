@@ -7,7 +7,8 @@
 namespace mor1e::ops {
 
 /// y_i = scale x_index[i]; an index of -1 gives a row of zeros.              x [N, d], index int32 [M, 1] -> y [M, d]
-/// dx_index[i] += scale dy_i, always in the order of i. Throws a value_error at run time for an index past the end of x.
+/// dx_index[i] += scale dy_i, always in the order of i. Throws a value_error at run time for an index past the end of
+/// x.
 struct gather_rows_op {
   static constexpr const char* label = "gather_rows";
   struct attributes {
@@ -20,13 +21,13 @@ struct gather_rows_op {
   }
 
   template <class B, class T>
-    requires HasGather<B, T>
+  requires HasGather<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     gather_rows(c.device(), T(a.scale), c.in(0), c.template in_as<std::int32_t>(1), c.out());
   }
 
   template <class B, class T>
-    requires HasGather<B, T>
+  requires HasGather<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const sink<T> dx = c.grad_in(0);
     scatter_rows(c.device(), T(a.scale), c.grad_out(), c.template in_as<std::int32_t>(1), dx.beta(), dx.to);
@@ -38,7 +39,9 @@ struct gather_rows_op {
   }
 
   static std::vector<op_case<gather_rows_op>> cases() {
-    const auto index = [](std::vector<std::int32_t> i) { return case_input{.rows = index_t(i.size()), .cols = 1, .integers = i}; };
+    const auto index = [](std::vector<std::int32_t> i) {
+      return case_input{.rows = index_t(i.size()), .cols = 1, .integers = i};
+    };
     return {{.name = "one", .inputs = {{1, 1}, index({0})}},
             {.name = "some", .inputs = {{5, 3}, index({4, 0})}},
             {.name = "repeated", .attributes = {.scale = 3}, .inputs = {{4, 19}, index({2, 0, 2, 2, 1, 0})}},

@@ -12,9 +12,13 @@ struct gelu_tanh_op : elementwise<gelu_tanh_op> {
   static constexpr double twice = 1.5957691216057308, cubic = 0.044715;  // 2 sqrt(2 / pi)
 
   template <class T>
-  static T weight(T x) { return math::sigmoid(T(twice) * x * (T(1) + T(cubic) * x * x)); }
+  static T weight(T x) {
+    return math::sigmoid(T(twice) * x * (T(1) + T(cubic) * x * x));
+  }
   template <class T>
-  static T f(T x) { return x * weight(x); }
+  static T f(T x) {
+    return x * weight(x);
+  }
   template <class T>
   static T df(T x, T y) {
     const T s = weight(x);
@@ -23,6 +27,8 @@ struct gelu_tanh_op : elementwise<gelu_tanh_op> {
 };
 
 template <class B, class T>
-var<T> gelu_tanh(tape<B>& t, var<T> x) { return t.template apply<gelu_tanh_op, T>({}, {x}); }
+var<T> gelu_tanh(tape<B>& t, var<T> x) {
+  return t.template apply<gelu_tanh_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

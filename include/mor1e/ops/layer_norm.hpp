@@ -17,8 +17,9 @@ struct layer_norm_op {
 
   static signature shape(const attributes&, operands in) {
     for (int k = 1; k < 3; ++k)
-      check(in[k].rows == 1 && in[k].cols == in[0].cols, label, k == 1 ? "one weight a column: " : "one bias a column: ",
-            describe("x", in[0], "tokens", "d"), ", ", describe(k == 1 ? "w" : "b", in[k]));
+      check(in[k].rows == 1 && in[k].cols == in[0].cols, label,
+            k == 1 ? "one weight a column: " : "one bias a column: ", describe("x", in[0], "tokens", "d"), ", ",
+            describe(k == 1 ? "w" : "b", in[k]));
     return {.outputs = {{in[0].rows, in[0].cols}},
             .saved = {{in[0].rows, 1}, {in[0].rows, 1}},
             .backward_reads = reads(0) | reads(1),
@@ -26,17 +27,19 @@ struct layer_norm_op {
   }
 
   template <class B, class T>
-    requires HasLayerNorm<B, T>
+  requires HasLayerNorm<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     layer_norm_forward(c.device(), c.in(0), c.in(1), c.in(2), T(a.eps), c.out(), c.saved(0), c.saved(1));
   }
 
   template <class B, class T>
-    requires HasLayerNorm<B, T>
+  requires HasLayerNorm<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const view<const T> mean = c.saved(0), rstd = c.saved(1), dy = c.grad_out();
-    if (const sink<T> dx = c.grad_in(0)) layer_norm_backward(c.device(), c.in(0), c.in(1), mean, rstd, dy, dx.beta(), dx.to);
-    if (const sink<T> dw = c.grad_in(1)) layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
+    if (const sink<T> dx = c.grad_in(0))
+      layer_norm_backward(c.device(), c.in(0), c.in(1), mean, rstd, dy, dx.beta(), dx.to);
+    if (const sink<T> dw = c.grad_in(1))
+      layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
     if (const sink<T> db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }
 
@@ -57,6 +60,8 @@ struct layer_norm_op {
 };
 
 template <class B, class T>
-var<T> layer_norm(tape<B>& t, var<T> x, var<T> w, var<T> b, double eps) { return t.template apply<layer_norm_op, T>({eps}, {x, w, b}); }
+var<T> layer_norm(tape<B>& t, var<T> x, var<T> w, var<T> b, double eps) {
+  return t.template apply<layer_norm_op, T>({eps}, {x, w, b});
+}
 
 }  // namespace mor1e::ops

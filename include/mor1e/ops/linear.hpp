@@ -17,24 +17,26 @@ struct linear_op {
   static signature shape(const attributes&, operands in) {
     check(in[0].cols == in[1].cols, label, "inner dimensions differ: ", describe("x", in[0], "tokens", "in"), ", ",
           describe("w", in[1], "out", "in"), "; ", in[0].cols, " != ", in[1].cols);
-    check(in.size() == 2 || (in[2].rows == 1 && in[2].cols == in[1].rows), label, "one bias an output: ",
-          describe("w", in[1], "out", "in"), in.size() > 2 ? ", " + describe("b", in[2]) : "");
+    check(in.size() == 2 || (in[2].rows == 1 && in[2].cols == in[1].rows), label,
+          "one bias an output: ", describe("w", in[1], "out", "in"), in.size() > 2 ? ", " + describe("b", in[2]) : "");
     return {.outputs = {{in[0].rows, in[1].rows}}, .backward_reads = reads(0) | reads(1)};
   }
 
   template <class B, class T>
-    requires HasGemm<B, T> && HasBias<B, T>
+  requires HasGemm<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes&) {
     gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0), c.in(1), T(0), c.out());
     if (c.inputs() == 3) add_bias(c.device(), c.in(2), c.out());
   }
 
   template <class B, class T>
-    requires HasGemm<B, T> && HasBias<B, T>
+  requires HasGemm<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const view<const T> dy = c.grad_out();
-    if (const sink<T> dx = c.grad_in(0)) gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
-    if (const sink<T> dw = c.grad_in(1)) gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
+    if (const sink<T> dx = c.grad_in(0))
+      gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
+    if (const sink<T> dw = c.grad_in(1))
+      gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
     if (c.inputs() == 3)
       if (const sink<T> db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }

@@ -22,8 +22,8 @@ struct linear_cross_entropy_op {
     check(in[0].cols == in[1].cols, label, "inner dimensions differ: ", describe("x", in[0], "answers", "in"), ", ",
           describe("w", in[1], "classes", "in"), "; ", in[0].cols, " != ", in[1].cols);
     check(in[1].rows > 0, label, "no classes: ", describe("w", in[1], "classes", "in"));
-    check(in[2].rows == in[0].rows && in[2].cols == 1, label, "one target a row: ", describe("x", in[0], "answers", "in"), ", ",
-          describe("targets", in[2], "answers"));
+    check(in[2].rows == in[0].rows && in[2].cols == 1, label,
+          "one target a row: ", describe("x", in[0], "answers", "in"), ", ", describe("targets", in[2], "answers"));
     check(in[3].rows == 1 && in[3].cols == 1, label, "one number: ", describe("scale", in[3]));
     check(a.chunk > 0, label, "a chunk has at least one row, not ", a.chunk);
     signature s{.outputs = {{1, 1}, {in[0].rows, 1}},
@@ -35,7 +35,7 @@ struct linear_cross_entropy_op {
   }
 
   template <class B, class T>
-    requires HasLinearCrossEntropy<B, T>
+  requires HasLinearCrossEntropy<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     const auto& w = c.template object<typename B::template frozen<T>>(1);
     const view<const T> x = c.in(0);
@@ -44,7 +44,8 @@ struct linear_cross_entropy_op {
       const index_t count = std::min(a.chunk, x.rows - begin);
       const view<T> logits = c.scratch().row_range(0, count);
       frozen_gemm(c.device(), transpose::yes, x.row_range(begin, count), w, T(0), logits);
-      cross_entropy_in_place(c.device(), c.template in_as<std::int32_t>(2).row_range(begin, count), logits, nll.row_range(begin, count));
+      cross_entropy_in_place(c.device(), c.template in_as<std::int32_t>(2).row_range(begin, count), logits,
+                             nll.row_range(begin, count));
       if (a.gradient)
         frozen_gemm(c.device(), transpose::no, view<const T>(logits), w, T(0), c.saved().row_range(begin, count));
     }
@@ -53,7 +54,7 @@ struct linear_cross_entropy_op {
   }
 
   template <class B, class T>
-    requires HasLinearCrossEntropy<B, T>
+  requires HasLinearCrossEntropy<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     require<error>(a.gradient, label, ": was recorded without a gradient");
     require<error>(!c.grad_out(1).data, label, ": nll has no gradient, use the loss");
@@ -70,23 +71,31 @@ struct linear_cross_entropy_op {
   }
 
   static std::vector<op_case<linear_cross_entropy_op>> cases() {
-    const auto w = [](index_t m, index_t n) { return case_input{.rows = m, .cols = n, .gradient = false, .frozen = true}; };
-    const auto targets = [](std::vector<std::int32_t> t) { return case_input{.rows = index_t(t.size()), .cols = 1, .integers = t}; };
+    const auto w = [](index_t m, index_t n) {
+      return case_input{.rows = m, .cols = n, .gradient = false, .frozen = true};
+    };
+    const auto targets = [](std::vector<std::int32_t> t) {
+      return case_input{.rows = index_t(t.size()), .cols = 1, .integers = t};
+    };
     const case_input scale{.rows = 1, .cols = 1, .low = 0.5, .high = 1.5, .gradient = false};
-    return {{.name = "one", .inputs = {{1, 1}, w(2, 1), targets({0}), scale}},
-            {.name = "chunk", .inputs = {{4, 3}, w(5, 3), targets({4, -1, 0, 2}), scale}},
-            {.name = "chunks", .attributes = {.chunk = 2}, .inputs = {{5, 3}, w(7, 3), targets({4, -1, 0, -1, 6}), scale}},
-            {.name = "inner", .inputs = {{2, 3}, w(5, 4), targets({1, 1}), scale}, .must_throw = true},
-            {.name = "targets", .inputs = {{2, 3}, w(5, 3), targets({1}), scale}, .must_throw = true},
-            {.name = "512x576x49152", .inputs = {{512, 576}, w(49152, 576), targets(std::vector<std::int32_t>(512, 7)), scale}, .benchmark = true}};
+    return {
+        {.name = "one", .inputs = {{1, 1}, w(2, 1), targets({0}), scale}},
+        {.name = "chunk", .inputs = {{4, 3}, w(5, 3), targets({4, -1, 0, 2}), scale}},
+        {.name = "chunks", .attributes = {.chunk = 2}, .inputs = {{5, 3}, w(7, 3), targets({4, -1, 0, -1, 6}), scale}},
+        {.name = "inner", .inputs = {{2, 3}, w(5, 4), targets({1, 1}), scale}, .must_throw = true},
+        {.name = "targets", .inputs = {{2, 3}, w(5, 3), targets({1}), scale}, .must_throw = true},
+        {.name = "512x576x49152",
+         .inputs = {{512, 576}, w(49152, 576), targets(std::vector<std::int32_t>(512, 7)), scale},
+         .benchmark = true}};
   }
 };
 
 /// `gradient`: pass false when the plan recorded here has no backward.
 template <class B, class T>
-loss_and_nll<T> linear_cross_entropy(tape<B>& t, var<T> x, frozen_var head, var<std::int32_t> targets, var<T> scale, bool gradient = true) {
-  const var<T> loss = t.template apply<linear_cross_entropy_op, T>({.gradient = gradient && t.how() != recording::forward},
-                                                                   {x, head, targets, scale});
+loss_and_nll<T> linear_cross_entropy(tape<B>& t, var<T> x, frozen_var head, var<std::int32_t> targets, var<T> scale,
+                                     bool gradient = true) {
+  const var<T> loss = t.template apply<linear_cross_entropy_op, T>(
+      {.gradient = gradient && t.how() != recording::forward}, {x, head, targets, scale});
   return {loss, {loss.id + 1, x.rows, 1}};
 }
 

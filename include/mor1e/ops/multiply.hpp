@@ -12,18 +12,17 @@ struct multiply_op {
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
-    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ", describe("b", in[1]));
+    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ",
+          describe("b", in[1]));
     return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = reads(0) | reads(1), .cheap = true, .in_place = 0};
   }
 
   template <class B, class T>
-    requires HasMultiply<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    multiply(c.device(), c.in(0), c.in(1), T(0), c.out());
-  }
+  requires HasMultiply<B, T>
+  static void forward(call<B, T> c, const attributes&) { multiply(c.device(), c.in(0), c.in(1), T(0), c.out()); }
 
   template <class B, class T>
-    requires HasMultiply<B, T>
+  requires HasMultiply<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (int k = 0; k < 2; ++k)
       if (const sink<T> dx = c.grad_in(k)) multiply(c.device(), c.grad_out(), c.in(1 - k), dx.beta(), dx.to);
@@ -44,6 +43,8 @@ struct multiply_op {
 };
 
 template <class B, class T>
-var<T> multiply(tape<B>& t, var<T> a, var<T> b) { return t.template apply<multiply_op, T>({}, {a, b}); }
+var<T> multiply(tape<B>& t, var<T> a, var<T> b) {
+  return t.template apply<multiply_op, T>({}, {a, b});
+}
 
 }  // namespace mor1e::ops

@@ -15,17 +15,21 @@ struct normalise_rows_op {
   };
 
   static signature shape(const attributes&, operands in) {
-    return {.outputs = {{in[0].rows, in[0].cols}}, .saved = {{in[0].rows, 1}}, .backward_reads = reads(1), .cheap = true, .in_place = 0};
+    return {.outputs = {{in[0].rows, in[0].cols}},
+            .saved = {{in[0].rows, 1}},
+            .backward_reads = reads(1),
+            .cheap = true,
+            .in_place = 0};
   }
 
   template <class B, class T>
-    requires HasNormaliseRows<B, T>
+  requires HasNormaliseRows<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     normalise_rows_forward(c.device(), c.in(0), T(a.eps), c.out(), c.saved());
   }
 
   template <class B, class T>
-    requires HasNormaliseRows<B, T>
+  requires HasNormaliseRows<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const sink<T> dx = c.grad_in(0);
     const view<const T> y = c.out(), r = c.saved();
@@ -48,6 +52,8 @@ struct normalise_rows_op {
 };
 
 template <class B, class T>
-var<T> normalise_rows(tape<B>& t, var<T> x, double eps = 1e-12) { return t.template apply<normalise_rows_op, T>({eps}, {x}); }
+var<T> normalise_rows(tape<B>& t, var<T> x, double eps = 1e-12) {
+  return t.template apply<normalise_rows_op, T>({eps}, {x});
+}
 
 }  // namespace mor1e::ops

@@ -17,8 +17,8 @@ struct rms_norm_op {
   };
 
   static signature shape(const attributes&, operands in) {
-    check(in[1].rows == 1 && in[1].cols == in[0].cols, label, "one weight a column: ", describe("x", in[0], "tokens", "d"), ", ",
-          describe("w", in[1]));
+    check(in[1].rows == 1 && in[1].cols == in[0].cols, label,
+          "one weight a column: ", describe("x", in[0], "tokens", "d"), ", ", describe("w", in[1]));
     return {.outputs = {{in[0].rows, in[0].cols}},
             .saved = {{in[0].rows, 1}},
             .backward_reads = reads(0) | reads(1),
@@ -26,13 +26,13 @@ struct rms_norm_op {
   }
 
   template <class B, class T>
-    requires HasRmsNorm<B, T>
+  requires HasRmsNorm<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     rms_norm_forward(c.device(), c.in(0), c.in(1), T(a.eps), T(a.offset), c.out(), c.saved());
   }
 
   template <class B, class T>
-    requires HasRmsNorm<B, T>
+  requires HasRmsNorm<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const view<const T> rstd = c.saved();
     if (const sink<T> dx = c.grad_in(0))
@@ -48,13 +48,14 @@ struct rms_norm_op {
 
   static std::vector<op_case<rms_norm_op>> cases() {
     // One element: dx is the difference of two nearly equal numbers, so float has few digits of it.
-    return {{.name = "one", .inputs = {{1, 1}, {1, 1, 0.5, 1.5}}, .parity_tolerance = 1e-3},
-            {.name = "row", .inputs = {{1, 7}, {1, 7, 0.5, 1.5}}},
-            {.name = "rows", .attributes = {.eps = 1e-2}, .inputs = {{5, 6}, {1, 6, 0.5, 1.5}}},
-            {.name = "gemma", .attributes = {.offset = 1}, .inputs = {{4, 3}, {1, 3}}},
-            {.name = "frozen_weight", .inputs = {{4, 3}, {.rows = 1, .cols = 3, .gradient = false}}},
-            {.name = "short_weight", .inputs = {{4, 3}, {1, 2}}, .must_throw = true},
-            {.name = "2048x576", .inputs = {{2048, 576}, {.rows = 1, .cols = 576, .gradient = false}}, .benchmark = true}};
+    return {
+        {.name = "one", .inputs = {{1, 1}, {1, 1, 0.5, 1.5}}, .parity_tolerance = 1e-3},
+        {.name = "row", .inputs = {{1, 7}, {1, 7, 0.5, 1.5}}},
+        {.name = "rows", .attributes = {.eps = 1e-2}, .inputs = {{5, 6}, {1, 6, 0.5, 1.5}}},
+        {.name = "gemma", .attributes = {.offset = 1}, .inputs = {{4, 3}, {1, 3}}},
+        {.name = "frozen_weight", .inputs = {{4, 3}, {.rows = 1, .cols = 3, .gradient = false}}},
+        {.name = "short_weight", .inputs = {{4, 3}, {1, 2}}, .must_throw = true},
+        {.name = "2048x576", .inputs = {{2048, 576}, {.rows = 1, .cols = 576, .gradient = false}}, .benchmark = true}};
   }
 };
 

@@ -6,7 +6,8 @@
 
 namespace mor1e::ops {
 
-/// table_t = scaling [cos angle_0 ... cos angle_{r/2-1} | sin angle_0 ...], angle_i = position_t theta^(-2i / r), in double
+/// table_t = scaling [cos angle_0 ... cos angle_{r/2-1} | sin angle_0 ...], angle_i = position_t theta^(-2i / r), in
+/// double
 ///   positions int32 [T, 1] -> table [T, r], r = rotary_dim
 /// Source: Su et al. 2021, eq. 15; the halves lie one after the other as the rotary op pairs them.
 struct rotary_table_op {
@@ -25,7 +26,7 @@ struct rotary_table_op {
   }
 
   template <class B, class T>
-    requires HasRotary<B, T>
+  requires HasRotary<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     rotary_angles(c.device(), c.template in_as<std::int32_t>(0), a.theta, a.scaling, c.out());
   }
@@ -36,11 +37,15 @@ struct rotary_table_op {
   }
 
   static std::vector<op_case<rotary_table_op>> cases() {
-    const auto positions = [](std::vector<std::int32_t> p) { return case_input{.rows = index_t(p.size()), .cols = 1, .integers = p}; };
+    const auto positions = [](std::vector<std::int32_t> p) {
+      return case_input{.rows = index_t(p.size()), .cols = 1, .integers = p};
+    };
     std::vector<std::int32_t> many(2048);
     for (std::size_t i = 0; i < many.size(); ++i) many[i] = std::int32_t(i);
     return {{.name = "one", .inputs = {positions({3})}},
-            {.name = "far", .attributes = {.theta = 1e5, .rotary_dim = 6, .scaling = 1.2}, .inputs = {positions({0, 1, 100, 8191, 131071})}},
+            {.name = "far",
+             .attributes = {.theta = 1e5, .rotary_dim = 6, .scaling = 1.2},
+             .inputs = {positions({0, 1, 100, 8191, 131071})}},
             {.name = "odd", .attributes = {.rotary_dim = 3}, .inputs = {positions({0})}, .must_throw = true},
             {.name = "pairs", .inputs = {{.rows = 1, .cols = 2, .integers = {0, 1}}}, .must_throw = true},
             {.name = "2048x64", .attributes = {.rotary_dim = 64}, .inputs = {positions(many)}, .benchmark = true}};

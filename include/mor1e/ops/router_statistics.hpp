@@ -15,24 +15,28 @@ struct router_statistics_op {
   using attributes = backend::rank1_gates_shape;
 
   static signature shape(const attributes& s, operands in) {
-    check(s.router && in[0].cols == s.columns(), label, "columns are not 2 x linears x experts: ", describe("x", in[0], "tokens"), "; ", s.parts,
-          " linears, ", s.experts, " experts");
+    check(s.router && in[0].cols == s.columns(), label,
+          "columns are not 2 x linears x experts: ", describe("x", in[0], "tokens"), "; ", s.parts, " linears, ",
+          s.experts, " experts");
     return {.outputs = {{s.parts, 1 + s.experts}}};
   }
 
   template <class B, class T>
-    requires HasRank1Gates<B, T>
+  requires HasRank1Gates<B, T>
   static void forward(call<B, T> c, const attributes& s) {
     rank1_gates_statistics(c.device(), s, c.in(0), c.template in_as<std::int32_t>(1), c.out());
   }
 
-  static cost work(const attributes&, operands in, bool) { return {10.0 * double(in[0].rows * in[0].cols), 4.0 * double(in[0].rows * in[0].cols)}; }
+  static cost work(const attributes&, operands in, bool) {
+    return {10.0 * double(in[0].rows * in[0].cols), 4.0 * double(in[0].rows * in[0].cols)};
+  }
 
   static std::vector<op_case<router_statistics_op>> cases() {
     const case_input tokens{.rows = 4, .cols = 1, .gradient = false, .integers = {0, 0, -1, 1}};
-    return {{.name = "uniform", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 12, 0, 0}, tokens}},
-            {.name = "random", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 12, -3, 3}, tokens}},
-            {.name = "columns", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 11}, tokens}, .must_throw = true}};
+    return {
+        {.name = "uniform", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 12, 0, 0}, tokens}},
+        {.name = "random", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 12, -3, 3}, tokens}},
+        {.name = "columns", .attributes = {.parts = 2, .experts = 3}, .inputs = {{4, 11}, tokens}, .must_throw = true}};
   }
 };
 

@@ -11,18 +11,14 @@ struct row_sum_op {
   static constexpr const char* label = "row_sum";
   using attributes = no_attributes;
 
-  static signature shape(const attributes&, operands in) {
-    return {.outputs = {{in[0].rows, 1}}, .cheap = true};
-  }
+  static signature shape(const attributes&, operands in) { return {.outputs = {{in[0].rows, 1}}, .cheap = true}; }
 
   template <class B, class T>
-    requires HasRowSums<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    row_sums(c.device(), c.in(0), c.out());
-  }
+  requires HasRowSums<B, T>
+  static void forward(call<B, T> c, const attributes&) { row_sums(c.device(), c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasRowSums<B, T>
+  requires HasRowSums<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     broadcast(c.device(), c.grad_out(), dx.beta(), dx.to);
@@ -42,6 +38,8 @@ struct row_sum_op {
 };
 
 template <class B, class T>
-var<T> row_sum(tape<B>& t, var<T> x) { return t.template apply<row_sum_op, T>({}, {x}); }
+var<T> row_sum(tape<B>& t, var<T> x) {
+  return t.template apply<row_sum_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

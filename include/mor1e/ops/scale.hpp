@@ -18,13 +18,11 @@ struct scale_op {
   }
 
   template <class B, class T>
-    requires HasAxpby<B, T>
-  static void forward(call<B, T> c, const attributes& a) {
-    axpby(c.device(), T(a.alpha), c.in(0), T(0), c.out());
-  }
+  requires HasAxpby<B, T>
+  static void forward(call<B, T> c, const attributes& a) { axpby(c.device(), T(a.alpha), c.in(0), T(0), c.out()); }
 
   template <class B, class T>
-    requires HasAxpby<B, T>
+  requires HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const sink<T> dx = c.grad_in(0);
     axpby(c.device(), T(a.alpha), c.grad_out(), dx.beta(), dx.to);
@@ -43,6 +41,8 @@ struct scale_op {
 };
 
 template <class B, class T>
-var<T> scale(tape<B>& t, var<T> x, double alpha) { return t.template apply<scale_op, T>({alpha}, {x}); }
+var<T> scale(tape<B>& t, var<T> x, double alpha) {
+  return t.template apply<scale_op, T>({alpha}, {x});
+}
 
 }  // namespace mor1e::ops

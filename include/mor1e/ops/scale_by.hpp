@@ -17,13 +17,11 @@ struct scale_by_op {
   }
 
   template <class B, class T>
-    requires HasScaleBy<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    scale_by(c.device(), c.in(1), c.in(0), T(0), c.out());
-  }
+  requires HasScaleBy<B, T>
+  static void forward(call<B, T> c, const attributes&) { scale_by(c.device(), c.in(1), c.in(0), T(0), c.out()); }
 
   template <class B, class T>
-    requires HasScaleBy<B, T>
+  requires HasScaleBy<B, T>
   static void backward(call<B, T> c, const attributes&) {
     if (const sink<T> dx = c.grad_in(0)) scale_by(c.device(), c.in(1), c.grad_out(), dx.beta(), dx.to);
     if (const sink<T> ds = c.grad_in(1)) dot(c.device(), c.in(0), c.grad_out(), ds.beta(), ds.to);
@@ -44,6 +42,8 @@ struct scale_by_op {
 };
 
 template <class B, class T>
-var<T> scale_by(tape<B>& t, var<T> x, var<T> s) { return t.template apply<scale_by_op, T>({}, {x, s}); }
+var<T> scale_by(tape<B>& t, var<T> x, var<T> s) {
+  return t.template apply<scale_by_op, T>({}, {x, s});
+}
 
 }  // namespace mor1e::ops

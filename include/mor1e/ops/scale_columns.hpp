@@ -14,23 +14,26 @@ struct scale_columns_op {
 
   static signature shape(const attributes&, operands in) {
     const auto fits = [&](const operand& o) { return o.rows == 1 && o.cols == in[0].cols; };
-    check(fits(in[1]) && fits(in[2]), label, "one number a column: ", describe("x", in[0]), ", ", describe("m", in[1]), ", ", describe("n", in[2]));
-    check(in.size() == 3 || fits(in[3]), label, "one bias a column: ", describe("x", in[0]), in.size() > 3 ? ", " + describe("b", in[3]) : "");
+    check(fits(in[1]) && fits(in[2]), label, "one number a column: ", describe("x", in[0]), ", ", describe("m", in[1]),
+          ", ", describe("n", in[2]));
+    check(in.size() == 3 || fits(in[3]), label, "one bias a column: ", describe("x", in[0]),
+          in.size() > 3 ? ", " + describe("b", in[3]) : "");
     return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = reads(0) | reads(1) | reads(2), .cheap = true};
   }
 
   template <class B, class T>
-    requires HasScaleColumns<B, T> && HasBias<B, T>
+  requires HasScaleColumns<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes&) {
     scale_columns(c.device(), c.in(1), c.in(2), c.in(0), T(0), c.out());
     if (c.inputs() == 4) add_bias(c.device(), c.in(3), c.out());
   }
 
   template <class B, class T>
-    requires HasScaleColumns<B, T> && HasBias<B, T>
+  requires HasScaleColumns<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes&) {
     if (const sink<T> dx = c.grad_in(0)) scale_columns(c.device(), c.in(1), c.in(2), c.grad_out(), dx.beta(), dx.to);
-    if (const sink<T> dm = c.grad_in(1)) scale_columns_gradient(c.device(), c.in(2), c.in(0), c.grad_out(), dm.beta(), dm.to);
+    if (const sink<T> dm = c.grad_in(1))
+      scale_columns_gradient(c.device(), c.in(2), c.in(0), c.grad_out(), dm.beta(), dm.to);
     if (c.inputs() == 4)
       if (const sink<T> db = c.grad_in(3)) column_sums(c.device(), c.grad_out(), db.beta(), db.to);
   }
@@ -54,7 +57,8 @@ struct scale_columns_op {
 
 template <class B, class T>
 var<T> scale_columns(tape<B>& t, var<T> x, var<T> m, var<T> n, var<T> b = {}) {
-  return b ? t.template apply<scale_columns_op, T>({}, {x, m, n, b}) : t.template apply<scale_columns_op, T>({}, {x, m, n});
+  return b ? t.template apply<scale_columns_op, T>({}, {x, m, n, b})
+           : t.template apply<scale_columns_op, T>({}, {x, m, n});
 }
 
 }  // namespace mor1e::ops

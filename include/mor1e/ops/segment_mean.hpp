@@ -20,13 +20,13 @@ struct segment_mean_op {
   }
 
   template <class B, class T>
-    requires HasSegmentMean<B, T>
+  requires HasSegmentMean<B, T>
   static void forward(call<B, T> c, const attributes&) {
     segment_mean_forward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), c.out());
   }
 
   template <class B, class T>
-    requires HasSegmentMean<B, T>
+  requires HasSegmentMean<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     segment_mean_backward(c.device(), c.template in_as<std::int32_t>(1), c.grad_out(), dx.beta(), dx.to);
@@ -38,16 +38,22 @@ struct segment_mean_op {
   }
 
   static std::vector<op_case<segment_mean_op>> cases() {
-    const auto segments = [](std::vector<std::int32_t> s) { return case_input{.rows = index_t(s.size() / 5), .cols = 5, .integers = s}; };
+    const auto segments = [](std::vector<std::int32_t> s) {
+      return case_input{.rows = index_t(s.size() / 5), .cols = 5, .integers = s};
+    };
     return {{.name = "one", .inputs = {{1, 1}, segments({0, 1, 0, 0, 0})}},
             {.name = "some", .inputs = {{7, 19}, segments({0, 3, 0, 0, 0, 3, 3, 3, 0, 0, 3, 4, 3, 0, 0})}},
             {.name = "overlapping", .inputs = {{4, 2}, segments({0, 3, 0, 0, 0, 1, 4, 0, 0, 0})}},
             {.name = "fields", .inputs = {{4, 2}, {.rows = 1, .cols = 2, .integers = {0, 4}}}, .must_throw = true},
-            {.name = "2048x576", .inputs = {{2048, 576}, segments({0, 1024, 0, 0, 0, 1024, 2048, 1024, 0, 0})}, .benchmark = true}};
+            {.name = "2048x576",
+             .inputs = {{2048, 576}, segments({0, 1024, 0, 0, 0, 1024, 2048, 1024, 0, 0})},
+             .benchmark = true}};
   }
 };
 
 template <class B, class T>
-var<T> segment_mean(tape<B>& t, var<T> x, var<std::int32_t> segments) { return t.template apply<segment_mean_op, T>({}, {x, segments}); }
+var<T> segment_mean(tape<B>& t, var<T> x, var<std::int32_t> segments) {
+  return t.template apply<segment_mean_op, T>({}, {x, segments});
+}
 
 }  // namespace mor1e::ops

@@ -10,12 +10,18 @@ struct sigmoid_op : elementwise<sigmoid_op> {
   static constexpr const char *label = "sigmoid", *gated_label = "gated_sigmoid";
 
   template <class T>
-  static T f(T x) { return math::sigmoid(x); }
+  static T f(T x) {
+    return math::sigmoid(x);
+  }
   template <class T>
-  static T df(T, T y) { return y * (T(1) - y); }
+  static T df(T, T y) {
+    return y * (T(1) - y);
+  }
 };
 
 template <class B, class T>
-var<T> sigmoid(tape<B>& t, var<T> x) { return t.template apply<sigmoid_op, T>({}, {x}); }
+var<T> sigmoid(tape<B>& t, var<T> x) {
+  return t.template apply<sigmoid_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

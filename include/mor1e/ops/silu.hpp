@@ -10,7 +10,9 @@ struct silu_op : elementwise<silu_op> {
   static constexpr const char *label = "silu", *gated_label = "gated_silu";
 
   template <class T>
-  static T f(T x) { return x * math::sigmoid(x); }
+  static T f(T x) {
+    return x * math::sigmoid(x);
+  }
   template <class T>
   static T df(T x, T y) {
     const T s = math::sigmoid(x);
@@ -19,6 +21,8 @@ struct silu_op : elementwise<silu_op> {
 };
 
 template <class B, class T>
-var<T> silu(tape<B>& t, var<T> x) { return t.template apply<silu_op, T>({}, {x}); }
+var<T> silu(tape<B>& t, var<T> x) {
+  return t.template apply<silu_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

@@ -18,13 +18,11 @@ struct softmax_op {
   }
 
   template <class B, class T>
-    requires HasSoftmax<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    softmax_forward(c.device(), c.in(0), c.out());
-  }
+  requires HasSoftmax<B, T>
+  static void forward(call<B, T> c, const attributes&) { softmax_forward(c.device(), c.in(0), c.out()); }
 
   template <class B, class T>
-    requires HasSoftmax<B, T>
+  requires HasSoftmax<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     softmax_backward(c.device(), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
@@ -46,6 +44,8 @@ struct softmax_op {
 };
 
 template <class B, class T>
-var<T> softmax(tape<B>& t, var<T> x) { return t.template apply<softmax_op, T>({}, {x}); }
+var<T> softmax(tape<B>& t, var<T> x) {
+  return t.template apply<softmax_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

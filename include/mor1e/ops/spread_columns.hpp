@@ -17,19 +17,19 @@ struct spread_columns_op {
 
   static signature shape(const attributes& a, operands in) {
     const index_t block = a.inner;
-    check(a.copies >= 1 && a.inner >= 1 && in[0].cols % block == 0, label, "columns are no multiple of ", block, ": ", describe("x", in[0]), "; ", a.copies,
-          " copies of ", a.inner);
+    check(a.copies >= 1 && a.inner >= 1 && in[0].cols % block == 0, label, "columns are no multiple of ", block, ": ",
+          describe("x", in[0]), "; ", a.copies, " copies of ", a.inner);
     return {.outputs = {{in[0].rows, in[0].cols / block * (a.copies * a.inner)}}, .cheap = true};
   }
 
   template <class B, class T>
-    requires HasFold<B, T>
+  requires HasFold<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     spread_columns(c.device(), a.copies, a.inner, c.in(0), T(0), c.out());
   }
 
   template <class B, class T>
-    requires HasFold<B, T>
+  requires HasFold<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     const sink<T> dx = c.grad_in(0);
     fold_columns(c.device(), a.copies, a.inner, c.grad_out(), dx.beta(), dx.to);
@@ -51,6 +51,8 @@ struct spread_columns_op {
 };
 
 template <class B, class T>
-var<T> spread_columns(tape<B>& t, var<T> x, index_t copies, index_t inner) { return t.template apply<spread_columns_op, T>({copies, inner}, {x}); }
+var<T> spread_columns(tape<B>& t, var<T> x, index_t copies, index_t inner) {
+  return t.template apply<spread_columns_op, T>({copies, inner}, {x});
+}
 
 }  // namespace mor1e::ops

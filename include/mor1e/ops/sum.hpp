@@ -11,18 +11,14 @@ struct sum_op {
   static constexpr const char* label = "sum";
   using attributes = no_attributes;
 
-  static signature shape(const attributes&, operands) {
-    return {.outputs = {{1, 1}}};
-  }
+  static signature shape(const attributes&, operands) { return {.outputs = {{1, 1}}}; }
 
   template <class B, class T>
-    requires HasSum<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    sum(c.device(), c.in(0), T(0), c.out());
-  }
+  requires HasSum<B, T>
+  static void forward(call<B, T> c, const attributes&) { sum(c.device(), c.in(0), T(0), c.out()); }
 
   template <class B, class T>
-    requires HasSum<B, T>
+  requires HasSum<B, T>
   static void backward(call<B, T> c, const attributes&) {
     const sink<T> dx = c.grad_in(0);
     broadcast(c.device(), c.grad_out(), dx.beta(), dx.to);
@@ -42,6 +38,8 @@ struct sum_op {
 };
 
 template <class B, class T>
-var<T> sum(tape<B>& t, var<T> x) { return t.template apply<sum_op, T>({}, {x}); }
+var<T> sum(tape<B>& t, var<T> x) {
+  return t.template apply<sum_op, T>({}, {x});
+}
 
 }  // namespace mor1e::ops

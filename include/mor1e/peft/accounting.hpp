@@ -27,7 +27,8 @@ template <Method M>
 method_cost cost_on(const M& method, std::int64_t inputs, std::int64_t outputs) {
   method_cost c;
   c.router_parameters = method.router_rows() * inputs;
-  for (const extra_parameter& e : method.extra()) (e.rows ? c.router_parameters : c.scalars) += std::max(e.rows, 1) * e.width;
+  for (const extra_parameter& e : method.extra())
+    (e.rows ? c.router_parameters : c.scalars) += std::max(e.rows, 1) * e.width;
   if (LearnsMagnitudes<M>) c.scalars += outputs;
   c.parameters = down_rows(method) * inputs + method.slots() * outputs + c.router_parameters + c.scalars;
   return c;

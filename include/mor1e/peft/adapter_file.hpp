@@ -41,13 +41,18 @@ struct loaded_adapter {
 /// tensor for one that is missing, not expected, or of another shape; the model is then as before.
 /// Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
 template <class B, class T>
-loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups, const std::filesystem::path& folder);
+loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
+                                  const std::filesystem::path& folder);
 
 /// The same for a model.
 template <Adaptable Model>
-auto attach(Model& model, const adapter_spec& spec) { return attach(model.groups(), spec); }
+auto attach(Model& model, const adapter_spec& spec) {
+  return attach(model.groups(), spec);
+}
 template <Adaptable Model>
-auto load_adapter(Model& model, const std::filesystem::path& folder) { return load_adapter(model.groups(), folder); }
+auto load_adapter(Model& model, const std::filesystem::path& folder) {
+  return load_adapter(model.groups(), folder);
+}
 
 namespace detail {
 
@@ -66,7 +71,9 @@ inline std::vector<std::string> last_names(const std::vector<std::string>& paths
 }
 
 template <class B, class T>
-shape extents_of(const parameter_view<B, T>& v) { return v.vector ? shape{v.values.size()} : shape{v.values.rows, v.values.cols}; }
+shape extents_of(const parameter_view<B, T>& v) {
+  return v.vector ? shape{v.values.size()} : shape{v.values.rows, v.values.cols};
+}
 
 }  // namespace detail
 
@@ -77,7 +84,8 @@ void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, c
   nlohmann::json config = config_of(record);
   if (record.spec.targets.empty()) config["target_modules"] = detail::last_names(set.linears());
   std::vector<io::stored_tensor> tensors;
-  for (const auto& v : set.views()) tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, detail::extents_of(v), v.values.data});
+  for (const auto& v : set.views())
+    tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, detail::extents_of(v), v.values.data});
   if (!record.centroids.empty()) tensors.push_back(io::stored(detail::centroids_name, record.centroids));
   io::atomic_folder out(folder);
   io::write_json(out.path() / detail::config_file, config);
@@ -86,7 +94,8 @@ void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, c
 }
 
 template <class B, class T>
-loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups, const std::filesystem::path& folder) {
+loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
+                                  const std::filesystem::path& folder) {
   const std::filesystem::path config_path = folder / detail::config_file;
   const nlohmann::json config = io::read_json(config_path);
   const io::safetensors_file file(folder / detail::tensor_file);
@@ -110,20 +119,23 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
     const std::string name = detail::name_prefix + v.name;
     const io::safetensors_entry& entry = file.at(name);
     const shape wanted = detail::extents_of(v);
-    require<io_error>(entry.extents == wanted, where, ": tensor '", name, "' has shape ", entry.extents, ", the configuration asks for ", wanted);
+    require<io_error>(entry.extents == wanted, where, ": tensor '", name, "' has shape ", entry.extents,
+                      ", the configuration asks for ", wanted);
     file.read(entry, v.values.data);
     known.push_back(name);
   }
   if (config.contains("intuition_centroids")) {
     out.record.centroids = file.read<float>(detail::centroids_name);
     const shape& found = out.record.centroids.extents();
-    require<io_error>(config.at("intuition_centroids") == nlohmann::json{found[0], found[1]}, where, ": tensor '", detail::centroids_name,
-                      "' has shape ", found, ", the configuration says ", config.at("intuition_centroids").dump());
+    require<io_error>(config.at("intuition_centroids") == nlohmann::json{found[0], found[1]}, where, ": tensor '",
+                      detail::centroids_name, "' has shape ", found, ", the configuration says ",
+                      config.at("intuition_centroids").dump());
     known.push_back(detail::centroids_name);
   }
   std::sort(known.begin(), known.end());
   for (const auto& entry : file.entries())
-    require<io_error>(std::binary_search(known.begin(), known.end(), entry.name), where, ": tensor '", entry.name, "' is not expected");
+    require<io_error>(std::binary_search(known.begin(), known.end(), entry.name), where, ": tensor '", entry.name,
+                      "' is not expected");
   return out;
 }
 

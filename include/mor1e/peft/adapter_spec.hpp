@@ -54,11 +54,11 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
 /// What an adapter folder says besides the values of its parameters.
 struct adapter_record {
   adapter_spec spec;
-  std::string base_model;      ///< name or path of the base
-  std::string base_sha256;     ///< of its weights (`io::checkpoint::hash`); empty: not known
-  nlohmann::json intuition;    ///< how instances are embedded, clustered and compared; null for methods without
-  tensor<float> centroids;     ///< [clusters, width of the embedding]; empty for an intuition without
-  nlohmann::json extras;       ///< anything a program wants to find again: template, tasks, versions
+  std::string base_model;    ///< name or path of the base
+  std::string base_sha256;   ///< of its weights (`io::checkpoint::hash`); empty: not known
+  nlohmann::json intuition;  ///< how instances are embedded, clustered and compared; null for methods without
+  tensor<float> centroids;   ///< [clusters, width of the embedding]; empty for an intuition without
+  nlohmann::json extras;     ///< anything a program wants to find again: template, tasks, versions
 };
 
 /// adapter_config.json of a record: in PEFT's own layout and keys for LoRA, which leave no room for hash, seed and
@@ -68,7 +68,8 @@ MOR1E_INLINE nlohmann::json config_of(const adapter_record& record);
 MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record);
 /// The record that both say, without centroids. Throws `io_error` as `spec_from_json`, and for a method that reads an
 /// intuition without one in the record.
-MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata, const std::string& where);
+MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata,
+                                      const std::string& where);
 
 }  // namespace mor1e::peft
 

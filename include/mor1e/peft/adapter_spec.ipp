@@ -36,11 +36,17 @@ class config_reader {
       return;
     } else if constexpr (std::is_same_v<Value, bool>)
       fits = value.is_boolean();
-    else if constexpr (std::is_unsigned_v<Value>) fits = value.is_number_unsigned();
-    else if constexpr (std::is_integral_v<Value>) fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
-    else if constexpr (std::is_arithmetic_v<Value>) fits = value.is_number();
-    else if constexpr (std::is_same_v<Value, std::string>) fits = value.is_string();
-    else fits = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
+    else if constexpr (std::is_unsigned_v<Value>)
+      fits = value.is_number_unsigned();
+    else if constexpr (std::is_integral_v<Value>)
+      fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
+    else if constexpr (std::is_arithmetic_v<Value>)
+      fits = value.is_number();
+    else if constexpr (std::is_same_v<Value, std::string>)
+      fits = value.is_string();
+    else
+      fits = value.is_array() &&
+             std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
     require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
     if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
   }
@@ -50,7 +56,9 @@ class config_reader {
     known_.push_back(key);
   }
   /// The value of `key`, which was read, is one that makes sense.
-  void check(const char* key, bool holds) const { require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : ""); }
+  void check(const char* key, bool holds) const {
+    require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : "");
+  }
   void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
   /// The key may be missing, off, or one of `values`.
   void expect(const char* key, std::initializer_list<nlohmann::json> values) {
@@ -80,7 +88,9 @@ class config_reader {
   }
 
  private:
-  static bool off(const nlohmann::json& value) { return value.is_null() || value == false || (value.is_structured() && value.empty()); }
+  static bool off(const nlohmann::json& value) {
+    return value.is_null() || value == false || (value.is_structured() && value.empty());
+  }
   [[noreturn]] void refuse(const std::string& key) const {
     throw io_error(text(where_, ": '", key, "': ", config_.at(key).dump(), " is not supported"));
   }
@@ -96,7 +106,7 @@ inline constexpr std::initializer_list<const char*> descriptive_keys = {
 
 // The fields of a method under their keys, once for writing and once for reading: f(key, field).
 template <class Method, class F>
-  requires std::same_as<std::remove_const_t<Method>, mor1e>
+requires std::same_as<std::remove_const_t<Method>, mor1e>
 void each_field(Method& m, F f) {
   f("experts", m.experts);
   f("c_token", m.c_token);
@@ -110,7 +120,7 @@ void each_field(Method& m, F f) {
 }
 
 template <class Method, class F>
-  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+requires std::same_as<std::remove_const_t<Method>, mix_and_match>
 void each_field(Method& m, F f) {
   f("r1", m.r1);
   f("r2", m.r2);
@@ -127,18 +137,20 @@ void each_field(Method& m, F f) {
 
 // Fields that came later: an adapter that does not name them was trained without.
 template <class Method, class F>
-  requires std::same_as<std::remove_const_t<Method>, mor1e>
+requires std::same_as<std::remove_const_t<Method>, mor1e>
 void each_later_field(Method& m, F f) {
   f("clusters", m.clusters);
   f("intuition_before", m.before);
   f("low_rank_router", m.low_rank_router);
 }
 template <class Method, class F>
-  requires std::same_as<std::remove_const_t<Method>, mix_and_match>
+requires std::same_as<std::remove_const_t<Method>, mix_and_match>
 void each_later_field(Method&, F) {}
 
 /// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
-inline bool stored_as_lora(const any_method& method) { return std::holds_alternative<lora>(method) || std::holds_alternative<dora>(method); }
+inline bool stored_as_lora(const any_method& method) {
+  return std::holds_alternative<lora>(method) || std::holds_alternative<dora>(method);
+}
 inline lora lora_of(const any_method& method) {
   const dora* with_magnitudes = std::get_if<dora>(&method);
   return with_magnitudes ? with_magnitudes->update() : std::get<lora>(method);
@@ -201,9 +213,11 @@ inline nlohmann::json targets_of(const adapter_spec& spec) {
 inline nlohmann::json lora_config(const any_method& any) {
   const lora method = lora_of(any);
   nlohmann::json c;
-  for (const char* key : {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules", "kasa_config",
-                          "layer_replication", "layers_pattern", "layers_to_transform", "lora_ga_config", "megatron_config", "modules_to_save",
-                          "monteclora_config", "revision", "target_parameters", "trainable_token_indices", "use_bdlora", "velora_config"})
+  for (const char* key :
+       {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules",
+        "kasa_config", "layer_replication", "layers_pattern", "layers_to_transform", "lora_ga_config",
+        "megatron_config", "modules_to_save", "monteclora_config", "revision", "target_parameters",
+        "trainable_token_indices", "use_bdlora", "velora_config"})
     c[key] = nullptr;
   for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) c[key] = false;
   c["use_dora"] = std::holds_alternative<dora>(any);
@@ -236,7 +250,8 @@ inline any_method read_lora(config_reader& from) {
   // The other ways to initialise take something out of the base weights.
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
-  from.ignore({"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
+  from.ignore(
+      {"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
   from.check("lora_dropout", method.dropout >= 0 && method.dropout < 1);
   if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised, method.dropout};
   return method;
@@ -297,30 +312,39 @@ MOR1E_INLINE std::string family(const adapter_spec& spec) {
 }
 
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
-  return std::visit([](const auto& method) {
-    if constexpr (requires { method.intuition; }) return method.intuition;
-    else return false;
-  }, spec.method);
+  return std::visit(
+      [](const auto& method) {
+        if constexpr (requires { method.intuition; })
+          return method.intuition;
+        else
+          return false;
+      },
+      spec.method);
 }
 
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
   if (detail::stored_as_lora(spec.method)) {
     const lora method = detail::lora_of(spec.method);
-    out = {{"peft_type", "LORA"}, {"r", method.rank}, {"lora_alpha", method.alpha}, {"use_rslora", method.rank_stabilised}};
+    out = {{"peft_type", "LORA"},
+           {"r", method.rank},
+           {"lora_alpha", method.alpha},
+           {"use_rslora", method.rank_stabilised}};
     if (std::holds_alternative<dora>(spec.method)) out["use_dora"] = true;
     if (method.dropout > 0) out["lora_dropout"] = method.dropout;
   } else {
     detail::write_mixture(spec.method, out);
   }
-  std::visit([&](const auto& method) {
-    if constexpr (requires { detail::type_of(method); }) {
-      out = {{"peft_type", detail::type_of(method)}, {"gate_sharpness", backend::gate_sharpness}};
-      const auto write = [&](const char* key, const auto& field) { out[key] = field; };
-      detail::each_field(method, write);
-      detail::each_later_field(method, write);
-    }
-  }, spec.method);
+  std::visit(
+      [&](const auto& method) {
+        if constexpr (requires { detail::type_of(method); }) {
+          out = {{"peft_type", detail::type_of(method)}, {"gate_sharpness", backend::gate_sharpness}};
+          const auto write = [&](const char* key, const auto& field) { out[key] = field; };
+          detail::each_field(method, write);
+          detail::each_later_field(method, write);
+        }
+      },
+      spec.method);
   out["target_modules"] = detail::targets_of(spec);
   out["seed"] = spec.seed;
   return out;
@@ -343,10 +367,12 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
       if (type != detail::type_of(method)) return false;
       detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
       detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
-      require<io_error>(method.clusters >= 0 && method.clusters <= detail::most_experts, where, ": 'clusters' is ", method.clusters);
+      require<io_error>(method.clusters >= 0 && method.clusters <= detail::most_experts, where, ": 'clusters' is ",
+                        method.clusters);
       if constexpr (requires { method.r1; })
-        require<io_error>(method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where, ": ", method.r1, " x ",
-                          method.r2, " pairs");
+        require<io_error>(
+            method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where,
+            ": ", method.r1, " x ", method.r2, " pairs");
       spec.method = method;
       from.expect("gate_sharpness", {backend::gate_sharpness});
       from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
@@ -382,7 +408,8 @@ MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record
   return out;
 }
 
-MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata, const std::string& where) {
+MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::map<std::string, std::string>& metadata,
+                                      const std::string& where) {
   adapter_record out;
   out.spec = spec_from_json(config, where);
   if (config.contains("base_model_name_or_path") && config.at("base_model_name_or_path").is_string())
@@ -391,7 +418,8 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
     const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);
-    require<io_error>(!facts.is_discarded(), where, ": the metadata '", detail::record_key, "' of its tensors is no JSON");
+    require<io_error>(!facts.is_discarded(), where, ": the metadata '", detail::record_key,
+                      "' of its tensors is no JSON");
     detail::read_facts(facts, out, where);
     return out;
   }

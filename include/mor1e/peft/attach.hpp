@@ -45,7 +45,8 @@ class adapter_set {
   std::vector<std::string> linears() {
     std::vector<std::string> out;
     for (const auto& v : views())
-      if (const std::string end = ".lora_A.weight"; v.name.ends_with(end)) out.push_back(v.name.substr(0, v.name.size() - end.size()));
+      if (const std::string end = ".lora_A.weight"; v.name.ends_with(end))
+        out.push_back(v.name.substr(0, v.name.size() - end.size()));
     return out;
   }
 
@@ -79,11 +80,11 @@ class adapter_set {
 };
 
 /// Attaches `method` to the linears whose path is one of `targets` or ends in one ("q_proj", "self_attn.q_proj", ...);
-/// empty: all linears of all groups, that is every linear but the head. Throws `value_error` for a target that no linear
-/// has, and for a group that has an adapter.
+/// empty: all linears of all groups, that is every linear but the head. Throws `value_error` for a target that no
+/// linear has, and for a group that has an adapter.
 template <class B, class T, Method M>
-adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed = 0,
-                         const std::vector<std::string>& targets = {}) {
+adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method,
+                         std::uint64_t seed = 0, const std::vector<std::string>& targets = {}) {
   adapter_set<B, T> set;
   std::vector<bool> met(targets.size(), false);
   std::vector<std::vector<bool>> targeted;
@@ -101,14 +102,17 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
   if constexpr (requires { method.admit(inputs); }) method.admit(inputs);
   for (std::size_t g = 0; g < groups.size(); ++g)
     if (std::find(targeted[g].begin(), targeted[g].end(), true) != targeted[g].end())
-      set.add(*groups[g], std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g)));
+      set.add(*groups[g],
+              std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g)));
   for (std::size_t i = 0; i < targets.size(); ++i)
     require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
   return set;
 }
 /// A model that says what can be adapted.
 template <class Model>
-concept Adaptable = requires(Model& model) { model.groups(); };
+concept Adaptable = requires(Model& model) {
+  model.groups();
+};
 
 /// The same for a model.
 template <Adaptable Model, Method M>

@@ -22,7 +22,9 @@ struct lora {
   std::vector<extra_parameter> extra() const { return {}; }
 
   template <class B, class T>
-  var<T> gates(tape<B>&, var<T> products, int, std::span<const var<T>>, nn::step_context<B, T>&) const { return products; }
+  var<T> gates(tape<B>&, var<T> products, int, std::span<const var<T>>, nn::step_context<B, T>&) const {
+    return products;
+  }
 };
 
 }  // namespace mor1e::peft

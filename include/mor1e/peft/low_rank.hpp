@@ -49,7 +49,8 @@ class stored_adapter : public nn::adapter<B, T> {
  public:
   virtual std::vector<parameter_view<B, T>> views() = 0;
   /// The weights that alone compute what base and adapter do. Throws `value_error` if none do.
-  virtual std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base, const fold_options<T>& options) = 0;
+  virtual std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
+                                             const fold_options<T>& options) = 0;
 };
 
 /// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
@@ -62,11 +63,13 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key)
       : method_(std::move(method)), site_(stream_key(key, -1)), magnitudes_(base, targeted) {
     const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
-    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ", std::min(slots, downs));
+    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ",
+                         std::min(slots, downs));
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
-      up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
+      up_.push_back(
+          std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
     down_ =
@@ -104,8 +107,10 @@ class low_rank_adapter final : public stored_adapter<B, T> {
         }
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
     if constexpr (LearnsMagnitudes<M>)
-      return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_), ups, method_.scale());
-    else return base.adapted(t, x, gates, ups, method_.scale());
+      return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_),
+                               ups, method_.scale());
+    else
+      return base.adapted(t, x, gates, ups, method_.scale());
   }
 
   std::vector<param<B, T>*> parameters() override {
@@ -134,18 +139,24 @@ class low_rank_adapter final : public stored_adapter<B, T> {
         out.push_back({m.name, &m, {m.value.data(), 1, m.size()}, true});
       }
       ++part;
-      if (routers) out.push_back({names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
+      if (routers)
+        out.push_back(
+            {names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
       const std::vector<extra_parameter> kinds = method_.extra();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
         param<B, T>& e = *extra_[k];
         const index_t each = e.size() / linears, width = kinds[k].width;
-        out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, {e.value.data() + p * each, each / width, width}, kinds[k].rows == 0});
+        out.push_back({names_[p] + e.name.substr(names_.front().size()),
+                       &e,
+                       {e.value.data() + p * each, each / width, width},
+                       kinds[k].rows == 0});
       }
     }
     return out;
   }
 
-  std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base, const fold_options<T>& options) override {
+  std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
+                                     const fold_options<T>& options) override {
     const index_t linears = index_t(names_.size()), downs = down_rows(method_), slots = method_.slots();
     const tensor<T> gates = fixed_gates(device, options);
     std::vector<folded_linear<T>> out;
@@ -160,7 +171,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       const view<const T> g = view<const T>(gates.data(), downs, linears * slots).col_range(p * slots, slots);
       const view<const T> a = view<const T>(down_->value.data(), linears * downs, w.cols()).row_range(p * downs, downs);
       gemm(device, transpose::yes, transpose::no, T(1), g, a, T(0), rows.matrix());
-      gemm(device, transpose::no, transpose::no, T(method_.scale()), view<const T>(up.value.data(), w.rows(), slots), std::as_const(rows).matrix(), T(1), weight.matrix());
+      gemm(device, transpose::no, transpose::no, T(method_.scale()), view<const T>(up.value.data(), w.rows(), slots),
+           std::as_const(rows).matrix(), T(1), weight.matrix());
       if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;
@@ -179,8 +191,10 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     bool routed = method.router_rows() > 0, felt = false;
     if constexpr (requires { method.router = false; }) routed |= method.router;
     if constexpr (requires { method.intuition; }) felt = method.intuition;
-    require<value_error>(!routed, names_.front(), ": the router weighs the experts anew for every token, which no fixed weight does");
-    require<value_error>(!felt || !options.intuition.empty(), names_.front(), ": the experts are weighed by the intuition of a text; say of which");
+    require<value_error>(!routed, names_.front(),
+                         ": the router weighs the experts anew for every token, which no fixed weight does");
+    require<value_error>(!felt || !options.intuition.empty(), names_.front(),
+                         ": the experts are weighed by the intuition of a text; say of which");
     // The parameters that are left without the router.
     std::vector<var<T>> extra;
     tape<B> t(device, recording::forward);
@@ -197,16 +211,18 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     step.instances = t.template input<std::int32_t>(one_text.matrix());
     if (felt) step.intuition = t.template input<T>(options.intuition);
     var<T> x = t.template input<T>(std::as_const(units).matrix());
-    if constexpr (requires { method.complete(t, x, int(linears), extras, step); }) x = method.complete(t, x, int(linears), extras, step);
+    if constexpr (requires { method.complete(t, x, int(linears), extras, step); })
+      x = method.complete(t, x, int(linears), extras, step);
     return t.read(method.gates(t, x, int(linears), extras, step));
   }
 
   /// What the down projection reads: x, in training without a part of it.
   var<T> dropped(tape<B>& t, var<T> x, const nn::step_context<B, T>& step) const {
     if constexpr (requires { method_.dropout; }) {
-      require<value_error>(method_.dropout == 0 || !step.training || bool(step.draw), names_.front(), ": this step draws no random numbers for a dropout of ",
-                           method_.dropout);
-      if (method_.dropout > 0 && step.draw) return ops::dropout(t, x, method_.dropout, site_, step.examples, step.positions, step.draw);
+      require<value_error>(method_.dropout == 0 || !step.training || bool(step.draw), names_.front(),
+                           ": this step draws no random numbers for a dropout of ", method_.dropout);
+      if (method_.dropout > 0 && step.draw)
+        return ops::dropout(t, x, method_.dropout, site_, step.examples, step.positions, step.draw);
     }
     return x;
   }

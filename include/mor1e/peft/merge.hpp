@@ -17,9 +17,10 @@
 namespace mor1e::peft {
 
 /// The weights of a model with its adapters' updates in them, in the place of its own and without the adapters:
-///   W' = W + s U A;  DoRA: m (W + s U A) / |W + s U A|;  MoR1E, mix: W + s U G^T A for one intuition, without the router
-/// The originals are kept, so `unmerge` (or the end of this object) restores the base bit for bit. Must not outlive model
-/// and adapters.
+///   W' = W + s U A;  DoRA: m (W + s U A) / |W + s U A|;  MoR1E, mix: W + s U G^T A for one intuition, without the
+///   router
+/// The originals are kept, so `unmerge` (or the end of this object) restores the base bit for bit. Must not outlive
+/// model and adapters.
 template <class B, class T>
 class merged_adapters {
  public:
@@ -27,7 +28,8 @@ class merged_adapters {
   merged_adapters(B& device, adapter_set<B, T>& set, const fold_options<T>& options = {}) : set_(&set) {
     set.each([&](auto& group, auto& adapter) {
       for (folded_linear<T>& linear : adapter.fold(device, group, options))
-        held_.push_back({&group, linear.part, nn::weight<B, T>(typename B::template frozen<T>(std::move(linear.weight)))});
+        held_.push_back(
+            {&group, linear.part, nn::weight<B, T>(typename B::template frozen<T>(std::move(linear.weight)))});
     });
     swap();
     set.detach();
@@ -72,7 +74,8 @@ class merged_adapters {
 /// model.safetensors, and what lies beside a base folder of tokenizer and generation settings. Whole or not at all.
 /// Throws `io_error`.
 template <class B>
-void save_merged(const std::filesystem::path& folder, const io::checkpoint& base, const merged_adapters<B, float>& merged) {
+void save_merged(const std::filesystem::path& folder, const io::checkpoint& base,
+                 const merged_adapters<B, float>& merged) {
   const auto weights = merged.weights();
   std::vector<tensor<float>> loaded;
   std::vector<io::stored_tensor> tensors;
@@ -90,18 +93,21 @@ void save_merged(const std::filesystem::path& folder, const io::checkpoint& base
     }
     tensors.push_back({name, dtype::f32, extents, at});
   }
-  require<io_error>(met == weights.size(), base.path.string(), ": ", weights.size() - met, " of the adapted linears are no tensor of their own in this file");
+  require<io_error>(met == weights.size(), base.path.string(), ": ", weights.size() - met,
+                    " of the adapted linears are no tensor of their own in this file");
 
   nlohmann::json config = base.config;
   config.erase("dtype");
   config["torch_dtype"] = "float32";
-  if (!config.contains("architectures") && config.value("model_type", "") == "llama") config["architectures"] = {"LlamaForCausalLM"};
+  if (!config.contains("architectures") && config.value("model_type", "") == "llama")
+    config["architectures"] = {"LlamaForCausalLM"};
   io::atomic_folder out(folder);
   io::write_json(out.path() / "config.json", config);
   io::write_safetensors(out.path() / "model.safetensors", tensors, {{"format", "pt"}});
   if (std::filesystem::is_directory(base.path))
-    for (const char* file : {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-                             "merges.txt", "vocab.txt", "chat_template.jinja", "generation_config.json"})
+    for (const char* file :
+         {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
+          "vocab.json", "merges.txt", "vocab.txt", "chat_template.jinja", "generation_config.json"})
       if (std::filesystem::exists(base.path / file)) std::filesystem::copy_file(base.path / file, out.path() / file);
   out.commit();
 }

@@ -9,8 +9,8 @@
 
 namespace mor1e::peft {
 
-/// What a method trains beside its down and up projections: for each linear of the group a vector of `width` values, all of
-/// them in one row; or a matrix [rows, width], one below the other.
+/// What a method trains beside its down and up projections: for each linear of the group a vector of `width` values,
+/// all of them in one row; or a matrix [rows, width], one below the other.
 struct extra_parameter {
   const char* name;
   double learning_rate_scale = 1;
@@ -46,13 +46,17 @@ concept Method = requires(const M& m) {
 };
 
 template <class M>
-concept LearnsMagnitudes = requires { requires M::learns_magnitudes; };
+concept LearnsMagnitudes = requires {
+  requires M::learns_magnitudes;
+};
 
 /// Rows of V_p: products V^T x of one linear.
 template <Method M>
 int down_rows(const M& method) {
-  if constexpr (requires { method.down_rows(); }) return method.down_rows();
-  else return method.slots();
+  if constexpr (requires { method.down_rows(); })
+    return method.down_rows();
+  else
+    return method.slots();
 }
 
 }  // namespace mor1e::peft

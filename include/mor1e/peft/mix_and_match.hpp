@@ -10,32 +10,41 @@
 
 namespace mor1e::peft {
 
-/// z = W x + scale U (G(x)^T V^T x),  V^T [r1, in], U [out, r2], G [r1, r2] the weights of the pairs (v_i, u_j) in rows.
+/// z = W x + scale U (G(x)^T V^T x),  V^T [r1, in], U [out, r2], G [r1, r2] the weights of the pairs (v_i, u_j) in
+/// rows.
 ///
-/// The pairs are r1 r2 experts of a MoR1E: one softmax over all of them, one cluster of the intuition each, the same gates
-/// and presets. (The paper's figure has G transposed.) The router has r1 r2 rows: it outgrows all else, and from 1024 pairs
-/// on `attach` refuses it. Factorised: G = p q^T from r1 + r2 logits, p and q softmaxes; the form for many pairs.
-/// Source: Intuition-MoR1E, section 3.4; the released code runs 4 x 8.
+/// The pairs are r1 r2 experts of a MoR1E: one softmax over all of them, one cluster of the intuition each, the same
+/// gates and presets. (The paper's figure has G transposed.) The router has r1 r2 rows: it outgrows all else, and from
+/// 1024 pairs on `attach` refuses it. Factorised: G = p q^T from r1 + r2 logits, p and q softmaxes; the form for many
+/// pairs. Source: Intuition-MoR1E, section 3.4; the released code runs 4 x 8.
 struct mix_and_match {
   int r1 = 4;
   int r2 = 8;
   bool factorised = false;
-  double c_token = 0;               ///< 0: the number of pairs
+  double c_token = 0;  ///< 0: the number of pairs
   double c_intuition = 4;
   bool learned_gates = true;
   bool router = true;
   bool intuition = true;
   double update_scale = 1;
   double gate_learning_rate_scale = 1;
-  int clusters = 0;                 ///< as in MoR1E: not 0, through a learned map [r1 r2, clusters]
+  int clusters = 0;  ///< as in MoR1E: not 0, through a learned map [r1 r2, clusters]
 
   friend bool operator==(const mix_and_match&, const mix_and_match&) = default;
-  static mix_and_match paper(int r1 = 4, int r2 = 8) { return {.r1 = r1, .r2 = r2, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
+  static mix_and_match paper(int r1 = 4, int r2 = 8) {
+    return {.r1 = r1, .r2 = r2, .c_token = 1, .c_intuition = 1, .learned_gates = false};
+  }
 
   /// The mixture of the pairs.
   mor1e pairs() const {
-    return {.experts = r1 * r2, .c_token = c_token, .c_intuition = c_intuition, .learned_gates = learned_gates, .router = router,
-            .intuition = intuition, .gate_learning_rate_scale = gate_learning_rate_scale, .clusters = clusters};
+    return {.experts = r1 * r2,
+            .c_token = c_token,
+            .c_intuition = c_intuition,
+            .learned_gates = learned_gates,
+            .router = router,
+            .intuition = intuition,
+            .gate_learning_rate_scale = gate_learning_rate_scale,
+            .clusters = clusters};
   }
   int slots() const { return r2; }
   int down_rows() const { return r1; }
@@ -51,7 +60,8 @@ struct mix_and_match {
   /// [products | logits] of r1 * r2 pairs a linear. The product of a pair is that of its input vector, and
   /// softmax(a_i + b_j) over pairs is softmax(a)_i softmax(b)_j.
   template <class B, class T>
-  var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
+  var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra,
+                  nn::step_context<B, T>& step) const {
     std::vector<var<T>> parts{ops::spread_columns(t, router ? ops::columns(t, x, 0, index_t(linears) * r1) : x, r2, 1)};
     const index_t first = index_t(linears) * r1, rows = router_rows();
     if (router && !factorised) parts.push_back(ops::columns(t, x, first, linears * rows));
@@ -59,7 +69,8 @@ struct mix_and_match {
       const var<T> a = ops::columns(t, x, first + p * rows, r1), b = ops::columns(t, x, first + p * rows + r1, r2);
       parts.push_back(ops::add(t, ops::spread_columns(t, a, r2, 1), ops::spread_columns(t, b, r1, r2)));
     }
-    return pairs().complete(t, parts.size() == 1 ? parts.front() : ops::concat_columns<B, T>(t, parts), linears, extra, step);
+    return pairs().complete(t, parts.size() == 1 ? parts.front() : ops::concat_columns<B, T>(t, parts), linears, extra,
+                            step);
   }
 
   template <class B, class T>

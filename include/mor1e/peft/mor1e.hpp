@@ -22,8 +22,8 @@ namespace mor1e::peft {
 
 /// z = W x + scale sum_i w_i u_i (v_i^T x),  w = router(x) (+) I.
 ///
-/// Release preset (the default; what was run): w = c_token t softmax(R x) + c_intuition (1 - t) I, t = sigmoid(100 a), the
-/// whole times sigmoid(100 b); a and b learned for each linear from 0. c_token is the number of experts (32 in the
+/// Release preset (the default; what was run): w = c_token t softmax(R x) + c_intuition (1 - t) I, t = sigmoid(100 a),
+/// the whole times sigmoid(100 b); a and b learned for each linear from 0. c_token is the number of experts (32 in the
 /// released code, which runs 32), c_intuition is 4.
 /// Paper preset: w = softmax(R x) + I.
 /// Ablations of Table 5: `router = false` (intuition only), `intuition = false` (rank-1 only).
@@ -31,21 +31,23 @@ namespace mor1e::peft {
 template <class Router = softmax_router>
 struct basic_mor1e {
   int experts = 32;
-  double c_token = 0;               ///< 0: the number of experts
+  double c_token = 0;  ///< 0: the number of experts
   double c_intuition = 4;
   bool learned_gates = true;
   bool router = true;
   bool intuition = true;
   double update_scale = 1;
   double gate_learning_rate_scale = 1;  ///< on a and b
-  bool router_bias = false;         ///< softmax(R x + bias), the bias learned from 0: Algorithm 2 has one, the release none
-  int clusters = 0;                 ///< of I; not 0: weighs the experts through a learned map [experts, clusters], I' = M I
-  bool before = false;              ///< I inside the softmax, w = c_token t softmax(R x + I)
-  bool low_rank_router = false;     ///< the router reads V^T x in place of x: R is [experts, experts]
+  bool router_bias = false;  ///< softmax(R x + bias), the bias learned from 0: Algorithm 2 has one, the release none
+  int clusters = 0;          ///< of I; not 0: weighs the experts through a learned map [experts, clusters], I' = M I
+  bool before = false;       ///< I inside the softmax, w = c_token t softmax(R x + I)
+  bool low_rank_router = false;  ///< the router reads V^T x in place of x: R is [experts, experts]
   Router route = {};
 
   friend bool operator==(const basic_mor1e&, const basic_mor1e&) = default;
-  static basic_mor1e paper(int experts = 32) { return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false}; }
+  static basic_mor1e paper(int experts = 32) {
+    return {.experts = experts, .c_token = 1, .c_intuition = 1, .learned_gates = false};
+  }
 
   int slots() const { return experts; }
   int router_rows() const { return router && !low_rank_router ? experts : 0; }
@@ -70,9 +72,12 @@ struct basic_mor1e {
 
   /// x with the logits of a router on the products, and with I in them if it comes before the softmax.
   template <class B, class T>
-  var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
-    require<value_error>(!before || (router && intuition), "mor1e: an intuition before the softmax needs router and intuition");
-    require<value_error>(!intuition || bool(step.intuition), "mor1e: this step has no intuition; give one, or switch it off");
+  var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra,
+                  nn::step_context<B, T>& step) const {
+    require<value_error>(!before || (router && intuition),
+                         "mor1e: an intuition before the softmax needs router and intuition");
+    require<value_error>(!intuition || bool(step.intuition),
+                         "mor1e: this step has no intuition; give one, or switch it off");
     const auto beside = [&](var<T> a, var<T> b) {
       const var<T> both[] = {a, b};
       return ops::concat_columns<B, T>(t, both);
@@ -89,7 +94,8 @@ struct basic_mor1e {
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
     require<value_error>(router || intuition, "mor1e: router and intuition are both off");
     const bool after = intuition && !before;
-    const backend::rank1_gates_shape s{linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
+    const backend::rank1_gates_shape s{
+        linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
     const var<T> felt = after ? mapped(t, extra, step) : var<T>{};
     if constexpr (std::is_same_v<Router, softmax_router>) {
       // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
@@ -97,7 +103,8 @@ struct basic_mor1e {
       return ops::rank1_gates(t, s, x, after ? felt : none, step.instances, learned_gates ? extra[0] : none,
                               learned_gates ? extra[1] : none);
     } else {
-      return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{}, route, step);
+      return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{},
+                                  learned_gates ? extra[1] : var<T>{}, route, step);
     }
   }
 
@@ -113,7 +120,8 @@ struct basic_mor1e {
   template <class B, class T>
   var<T> mapped(tape<B>& t, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
     if (!maps()) return step.intuition;
-    return ops::linear(t, step.intuition, extra[std::size_t((learned_gates ? 2 : 0) + (router && router_bias ? 1 : 0))]);
+    return ops::linear(t, step.intuition,
+                       extra[std::size_t((learned_gates ? 2 : 0) + (router && router_bias ? 1 : 0))]);
   }
 };
 

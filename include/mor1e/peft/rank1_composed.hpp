@@ -19,8 +19,8 @@ namespace mor1e::peft {
 
 /// What `ops::rank1_gates` computes, with `router(tape, logits, step)` in place of its softmax. Arguments as there.
 template <class B, class T, class Router>
-var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> intuition, var<T> a, var<T> b, const Router& router,
-                            nn::step_context<B, T>& step) {
+var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> intuition, var<T> a,
+                            var<T> b, const Router& router, nn::step_context<B, T>& step) {
   const auto gate = [&](var<T> all, int part, double sign) {
     return ops::sigmoid(t, ops::scale(t, ops::columns(t, all, part, 1), sign * backend::gate_sharpness));
   };

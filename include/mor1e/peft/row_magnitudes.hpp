@@ -12,12 +12,13 @@
 
 namespace mor1e::peft {
 
-/// y = b + (m / n) (W + s U A) x with m learned from the norms of W, n the norms of the rows of W + s U A. Linears that are
-/// not targeted keep theirs.
+/// y = b + (m / n) (W + s U A) x with m learned from the norms of W, n the norms of the rows of W + s U A. Linears that
+/// are not targeted keep theirs.
 template <class B, class T>
 class row_magnitudes {
  public:
-  row_magnitudes(const nn::projection_group<B, T>& base, const std::vector<bool>& targeted) : squares_(shape{1, base.outputs()}) {
+  row_magnitudes(const nn::projection_group<B, T>& base, const std::vector<bool>& targeted)
+      : squares_(shape{1, base.outputs()}) {
     index_t first = 0;
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
@@ -32,13 +33,15 @@ class row_magnitudes {
   }
 
   /// `z` = (W + s U A) x of all linears, without their bias.
-  var<T> apply(tape<B>& t, var<T> z, const nn::projection_group<B, T>& base, var<T> down, std::span<const var<T>> ups, double scale) {
+  var<T> apply(tape<B>& t, var<T> z, const nn::projection_group<B, T>& base, var<T> down, std::span<const var<T>> ups,
+               double scale) {
     std::vector<var<T>> m;
     for (std::size_t p = 0; p < values_.size(); ++p) {
       const auto& v = values_[p]->value;
       m.push_back(trained_[p] ? t.use(*values_[p]) : t.template constant<T>({v.data(), 1, v.size()}));
     }
-    const var<T> n = ops::updated_row_norms<B, T>(t, base.frozen(t), t.template constant<T>({squares_.data(), 1, squares_.size()}), down, ups, scale);
+    const var<T> n = ops::updated_row_norms<B, T>(
+        t, base.frozen(t), t.template constant<T>({squares_.data(), 1, squares_.size()}), down, ups, scale);
     return ops::scale_columns(t, z, m.size() == 1 ? m.front() : ops::concat_columns<B, T>(t, m), n, base.bias(t));
   }
 

@@ -24,8 +24,8 @@ constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none"
 ///
 /// While training an expert takes C = ceil(capacity k S / E) of the S tokens of a group, in their order, whatever the
 /// rank of the choice; the others lose it. Dead rows compete for nothing and get no update. At inference there is no
-/// limit: an answer must not depend on what is scored beside it. The paper has no code: experts, k, alpha, capacity, the
-/// weight of the loss and how weights are renormalised are our choices. Its dropout of gates is not built.
+/// limit: an answer must not depend on what is scored beside it. The paper has no code: experts, k, alpha, capacity,
+/// the weight of the loss and how weights are renormalised are our choices. Its dropout of gates is not built.
 struct sira {
   int experts = 16;
   int rank = 4;

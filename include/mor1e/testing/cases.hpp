@@ -86,7 +86,8 @@ case_result run_case(B& device, const op_case<Op>& c, const drawn_case& drawn, b
     t.backward(y, std::as_const(cotangent).matrix());
     for (std::size_t k = 0; k < in.size(); ++k) {
       const bool wanted = c.inputs[k].gradient && !c.inputs[k].frozen && c.inputs[k].integers.empty();
-      out.gradients.push_back(wanted ? widen(t.template gradient<T>({in[k].id, in[k].rows, in[k].cols})) : tensor<double>());
+      out.gradients.push_back(wanted ? widen(t.template gradient<T>({in[k].id, in[k].rows, in[k].cols}))
+                                     : tensor<double>());
     }
   }
   out.output = widen(t.read(y));

@@ -15,8 +15,8 @@ struct deviation {
   double ours = 0, reference = 0;
 
   std::string str() const {
-    return text(input < 0 ? std::string("output") : text("gradient of input ", input), " at ", at, ": ", ours, " for ", reference,
-                ", relative ", relative);
+    return text(input < 0 ? std::string("output") : text("gradient of input ", input), " at ", at, ": ", ours, " for ",
+                reference, ", relative ", relative);
   }
 };
 
@@ -39,7 +39,8 @@ deviation gradient_deviation(B& device, const op_case<Op>& c, std::uint64_t seed
   const auto objective = [&] {
     const case_result r = run_case<Op, double>(device, c, drawn, false);
     double sum = 0;
-    for (index_t i = 0; i < r.output.size(); ++i) sum += r.output[i] * (uniform<double>(drawn.cotangent_key, i) * 2 - 1);
+    for (index_t i = 0; i < r.output.size(); ++i)
+      sum += r.output[i] * (uniform<double>(drawn.cotangent_key, i) * 2 - 1);
     return sum;
   };
   deviation worst;

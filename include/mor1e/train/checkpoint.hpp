@@ -24,11 +24,11 @@ struct run_totals {
 
 /// Where a run stands. Everything random in a run is a function of its seed and of these positions.
 struct run_state {
-  std::int64_t step = 0;               ///< optimiser steps done
-  std::int64_t sampler_position = 0;   ///< examples drawn
-  std::uint64_t log_bytes = 0;         ///< length of the log when the state was saved
+  std::int64_t step = 0;              ///< optimiser steps done
+  std::int64_t sampler_position = 0;  ///< examples drawn
+  std::uint64_t log_bytes = 0;        ///< length of the log when the state was saved
   run_totals totals = {};
-  nlohmann::json settings;             ///< what must not differ on resume: options, data, model, thread count
+  nlohmann::json settings;  ///< what must not differ on resume: options, data, model, thread count
 };
 
 /// True if `folder` holds a checkpoint, be it damaged.
@@ -75,8 +75,9 @@ run_state load_checkpoint(const std::filesystem::path& folder, trainer<B, T>& ru
   for (param<B, T>* p : run.parameters()) {
     const auto read = [&](const std::string& name, T* to) {
       const io::safetensors_entry& entry = file.at(name);
-      require<io_error>(entry.extents == p->extents() && entry.type == dtype_of<T>, file.path().string(), ": tensor '", name, "' is ",
-                        name_of(entry.type), " ", entry.extents, ", the run has ", name_of(dtype_of<T>), " ", p->extents());
+      require<io_error>(entry.extents == p->extents() && entry.type == dtype_of<T>, file.path().string(), ": tensor '",
+                        name, "' is ", name_of(entry.type), " ", entry.extents, ", the run has ", name_of(dtype_of<T>),
+                        " ", p->extents());
       file.read(entry, to);
     };
     moments.push_back({std::vector<T>(std::size_t(p->size())), std::vector<T>(std::size_t(p->size()))});

@@ -16,19 +16,19 @@ namespace mor1e::train {
 /// The training rows of all tasks, numbered through: those of task t follow those of task t - 1.
 struct training_set {
   std::vector<data::encoded_example> examples;
-  std::vector<data::example> rows;         ///< what they were made from
+  std::vector<data::example> rows;  ///< what they were made from
   std::vector<index_t> task_sizes;
   std::vector<std::string> task_names;
-  std::string hash;                        ///< SHA-256 over ids and tokens: what a resumed run must find again
+  std::string hash;  ///< SHA-256 over ids and tokens: what a resumed run must find again
   index_t tokens = 0;
 };
 
 /// Renders and encodes. Prompt and target are encoded apart, so that a target's tokens do not depend on its prompt; the
 /// tokenizer's beginning token is put before the prompt if it has one of its own, the end token behind free answers.
-/// `limit` > 0 cuts each task. Throws `value_error` naming the example for one longer than `max_length` (unless `truncate`
-/// cuts its prompt at the left), and for no example at all.
-training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer, const texts::prompt_options& wording,
-                    index_t max_length, bool truncate, index_t limit = 0);
+/// `limit` > 0 cuts each task. Throws `value_error` naming the example for one longer than `max_length` (unless
+/// `truncate` cuts its prompt at the left), and for no example at all.
+training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer,
+                    const texts::prompt_options& wording, index_t max_length, bool truncate, index_t limit = 0);
 
 }  // namespace mor1e::train
 

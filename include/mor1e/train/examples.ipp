@@ -9,8 +9,9 @@
 
 namespace mor1e::train {
 
-MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer, const texts::prompt_options& wording,
-                                 index_t max_length, bool truncate, index_t limit) {
+MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer,
+                                 const texts::prompt_options& wording, index_t max_length, bool truncate,
+                                 index_t limit) {
   training_set out;
   std::string digest;
   for (const data::task_data& task : tasks) {
@@ -24,12 +25,14 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
       std::vector<std::int32_t> ids = tokenizer.encode(words.prompt, true);
       std::vector<std::int32_t> target = tokenizer.encode(words.target, false);
       if (words.ends && tokenizer.eos()) target.push_back(*tokenizer.eos());
-      require<value_error>(!ids.empty() && !target.empty(), row.id, ": the ", ids.empty() ? "prompt" : "answer", " has no token");
+      require<value_error>(!ids.empty() && !target.empty(), row.id, ": the ", ids.empty() ? "prompt" : "answer",
+                           " has no token");
       const index_t length = index_t(ids.size() + target.size());
       require<value_error>(truncate || length <= max_length, row.id, ": ", length, " tokens, at most ", max_length,
                            " fit (--max-length; --truncate cuts the prompt at its left)");
       if (length > max_length) {
-        require<value_error>(index_t(target.size()) < max_length, row.id, ": the target alone has ", target.size(), " tokens, at most ", max_length, " fit");
+        require<value_error>(index_t(target.size()) < max_length, row.id, ": the target alone has ", target.size(),
+                             " tokens, at most ", max_length, " fit");
         ids.erase(ids.begin(), ids.begin() + (length - max_length));
       }
       data::encoded_example example{row.id, std::move(ids), 0, index_t(out.examples.size())};

@@ -43,24 +43,30 @@ struct intuition_recipe {
 
 /// What an adapter folder says (`peft::adapter_record::intuition`); the centroids are stored apart.
 MOR1E_INLINE nlohmann::json to_json(const intuition_recipe& recipe);
-/// The reverse, also of `cluster::to_json`; `centroids` is empty for kind category. Throws `io_error` beginning with `where` and naming the field.
-MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, tensor<float> centroids, std::string_view where);
+/// The reverse, also of `cluster::to_json`; `centroids` is empty for kind category. Throws `io_error` beginning with
+/// `where` and naming the field.
+MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, tensor<float> centroids,
+                                               std::string_view where);
 
 /// Throws `value_error` beginning with `where` and naming both hashes unless the embedder has the weights that the
 /// centroids were made with.
-MOR1E_INLINE void check_embedder(const cluster::intuition_source& source, models::sentence_embedder& embedder, std::string_view where);
+MOR1E_INLINE void check_embedder(const cluster::intuition_source& source, models::sentence_embedder& embedder,
+                                 std::string_view where);
 
 /// What is embedded of each example: its prompt.
-MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> examples, const texts::prompt_options& wording = {});
+MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> examples,
+                                                 const texts::prompt_options& wording = {});
 
 /// Embeddings [n, dimension] of `prefix` + text.
-MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts, const std::string& prefix,
+MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts,
+                                             const std::string& prefix,
                                              const models::embedding_progress& progress = {});
 
 /// Similarity of `prefix` + text to each centroid [K, dimension] -> [n, K].
 template <class B>
-tensor<float> intuition_of(B& device, models::sentence_embedder& embedder, view<const float> centroids, std::span<const std::string> texts,
-                           const std::string& prefix = {}, cluster::similarity kind = cluster::similarity::cosine,
+tensor<float> intuition_of(B& device, models::sentence_embedder& embedder, view<const float> centroids,
+                           std::span<const std::string> texts, const std::string& prefix = {},
+                           cluster::similarity kind = cluster::similarity::cosine,
                            const models::embedding_progress& progress = {}) {
   const tensor<float> embedded = embed_with_prefix(embedder, texts, prefix, progress);
   return cluster::intuition<float>(device, embedded.matrix(), centroids, kind);
@@ -69,7 +75,8 @@ tensor<float> intuition_of(B& device, models::sentence_embedder& embedder, view<
 /// The rows of a category recipe, [n, columns]. Throws `value_error` naming the task for one that was not trained on.
 MOR1E_INLINE tensor<float> category_rows(const intuition_recipe& recipe, std::span<const data::example> examples);
 /// Rows that point at random, as long as `like`, of a random recipe.
-MOR1E_INLINE tensor<float> random_rows(const intuition_recipe& recipe, std::span<const data::example> examples, view<const float> like);
+MOR1E_INLINE tensor<float> random_rows(const intuition_recipe& recipe, std::span<const data::example> examples,
+                                       view<const float> like);
 
 /// The intuition of examples as the recipe makes it, [n, columns]. `embedder` may be null for kind category.
 template <class B>
@@ -77,8 +84,9 @@ tensor<float> intuition_rows(B& device, const intuition_recipe& recipe, models::
                              std::span<const data::example> examples, const models::embedding_progress& progress = {}) {
   if (!recipe.embeds()) return category_rows(recipe, examples);
   require<value_error>(embedder != nullptr, "intuition: an embedder is needed: '", recipe.source.embedder, "'");
-  tensor<float> rows = intuition_of(device, *embedder, recipe.source.centroids.matrix(), prompts_of(examples, recipe.wording),
-                                    recipe.source.origin.prefix, recipe.source.kind, progress);
+  tensor<float> rows =
+      intuition_of(device, *embedder, recipe.source.centroids.matrix(), prompts_of(examples, recipe.wording),
+                   recipe.source.origin.prefix, recipe.source.kind, progress);
   return recipe.kind == intuition_kind::random ? random_rows(recipe, examples, rows.matrix()) : std::move(rows);
 }
 

@@ -28,24 +28,30 @@ MOR1E_INLINE nlohmann::json to_json(const intuition_recipe& recipe) {
   return out;
 }
 
-MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, tensor<float> centroids, std::string_view where) {
+MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, tensor<float> centroids,
+                                               std::string_view where) {
   require<io_error>(object.is_object(), where, ": the intuition is not an object");
-  const auto at = [&](const char* name, bool (nlohmann::json::*is)() const noexcept, const char* what) -> const nlohmann::json& {
+  const auto at = [&](const char* name, bool (nlohmann::json::*is)() const noexcept,
+                      const char* what) -> const nlohmann::json& {
     require<io_error>(object.contains(name) && (object[name].*is)(), where, ": field '", name, "' of the intuition is ",
                       object.contains(name) ? object[name].dump() : "missing", "; it has to be ", what);
     return object[name];
   };
   intuition_recipe out;
   // A plain source, as cluster::to_json writes it, is the usual kind.
-  const std::string kind = object.contains("kind") ? at("kind", &nlohmann::json::is_string, "a name").get<std::string>() : "clusters";
+  const std::string kind =
+      object.contains("kind") ? at("kind", &nlohmann::json::is_string, "a name").get<std::string>() : "clusters";
   const auto kinds = {intuition_kind::clusters, intuition_kind::random, intuition_kind::category};
   const auto* found = std::find_if(kinds.begin(), kinds.end(), [&](intuition_kind k) { return name_of(k) == kind; });
-  require<io_error>(found != kinds.end(), where, ": field 'kind' of the intuition is '", kind, "', not clusters, random or category");
+  require<io_error>(found != kinds.end(), where, ": field 'kind' of the intuition is '", kind,
+                    "', not clusters, random or category");
   out.kind = *found;
-  if (out.kind == intuition_kind::random) out.seed = at("random_seed", &nlohmann::json::is_number_unsigned, "a seed").get<std::uint64_t>();
+  if (out.kind == intuition_kind::random)
+    out.seed = at("random_seed", &nlohmann::json::is_number_unsigned, "a seed").get<std::uint64_t>();
   if (!out.embeds()) {
     for (const auto& name : at("categories", &nlohmann::json::is_array, "a list of tasks")) {
-      require<io_error>(name.is_string(), where, ": field 'categories' of the intuition holds ", name.dump(), "; it has to be a list of tasks");
+      require<io_error>(name.is_string(), where, ": field 'categories' of the intuition holds ", name.dump(),
+                        "; it has to be a list of tasks");
       out.categories.push_back(name.get<std::string>());
     }
     out.width = at("columns", &nlohmann::json::is_number_unsigned, "a number").get<index_t>();
@@ -59,28 +65,33 @@ MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, ten
   }
   if (object.contains("answer")) {
     const std::string answer = at("answer", &nlohmann::json::is_string, "'letter' or 'text'").get<std::string>();
-    require<io_error>(answer == "letter" || answer == "text", where, ": field 'answer' of the intuition is '", answer, "', not letter or text");
+    require<io_error>(answer == "letter" || answer == "text", where, ": field 'answer' of the intuition is '", answer,
+                      "', not letter or text");
     out.wording.style = answer == "letter" ? data::answer_style::letter : data::answer_style::text;
   }
   return out;
 }
 
-MOR1E_INLINE void check_embedder(const cluster::intuition_source& source, models::sentence_embedder& embedder, std::string_view where) {
-  require<value_error>(embedder.hash() == source.origin.embedder_hash, where, ": the centroids were made with the embedder '", source.embedder,
-                       "' of hash ", source.origin.embedder_hash, "; '", embedder.id(), "' has hash ", embedder.hash());
+MOR1E_INLINE void check_embedder(const cluster::intuition_source& source, models::sentence_embedder& embedder,
+                                 std::string_view where) {
+  require<value_error>(embedder.hash() == source.origin.embedder_hash, where,
+                       ": the centroids were made with the embedder '", source.embedder, "' of hash ",
+                       source.origin.embedder_hash, "; '", embedder.id(), "' has hash ", embedder.hash());
   require<value_error>(embedder.dimension() == source.centroids.extents().cols(), where, ": the centroids have ",
-                       source.centroids.extents().cols(), " columns, the vectors of '", embedder.id(), "' ", embedder.dimension());
+                       source.centroids.extents().cols(), " columns, the vectors of '", embedder.id(), "' ",
+                       embedder.dimension());
 }
 
-MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> examples, const texts::prompt_options& wording) {
+MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> examples,
+                                                 const texts::prompt_options& wording) {
   std::vector<std::string> out;
   out.reserve(examples.size());
   for (const data::example& row : examples) out.push_back(texts::render_prompt(row, wording));
   return out;
 }
 
-MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts, const std::string& prefix,
-                                             const models::embedding_progress& progress) {
+MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts,
+                                             const std::string& prefix, const models::embedding_progress& progress) {
   if (prefix.empty()) return embedder.embed(texts, progress);
   std::vector<std::string> prefixed(texts.begin(), texts.end());
   for (std::string& sentence : prefixed) sentence.insert(0, prefix);
@@ -99,7 +110,8 @@ MOR1E_INLINE tensor<float> category_rows(const intuition_recipe& recipe, std::sp
   return cluster::category_intuition(category, recipe.width);
 }
 
-MOR1E_INLINE tensor<float> random_rows(const intuition_recipe& recipe, std::span<const data::example> examples, view<const float> like) {
+MOR1E_INLINE tensor<float> random_rows(const intuition_recipe& recipe, std::span<const data::example> examples,
+                                       view<const float> like) {
   std::vector<std::string> ids;
   ids.reserve(examples.size());
   for (const data::example& row : examples) ids.push_back(row.id);
@@ -111,7 +123,8 @@ MOR1E_INLINE tensor<float> permuted_rows(view<const float> rows, std::uint64_t s
   std::iota(order.begin(), order.end(), index_t(0));
   rng(seed).shuffle(order);
   tensor<float> out(shape{rows.rows, rows.cols});
-  for (index_t i = 0; i < rows.rows; ++i) std::copy_n(rows.row(order[std::size_t(i)]), rows.cols, out.data() + i * rows.cols);
+  for (index_t i = 0; i < rows.rows; ++i)
+    std::copy_n(rows.row(order[std::size_t(i)]), rows.cols, out.data() + i * rows.cols);
   return out;
 }
 

@@ -12,9 +12,9 @@ namespace mor1e::train {
 
 /// How steps are cut so that they fit.
 struct memory_plan {
-  index_t tokens = 0;        ///< budget of a micro-batch
+  index_t tokens = 0;  ///< budget of a micro-batch
   bool recompute = false;
-  std::uint64_t bytes = 0;   ///< that the process then needs
+  std::uint64_t bytes = 0;  ///< that the process then needs
 };
 
 /// The largest size of plan that micro-batches of at most `tokens` tokens from steps of `batch` examples can need.
@@ -31,15 +31,16 @@ inline batch_size largest_batch(std::span<const data::encoded_example> examples,
   const index_t rows = std::min(tokens, batch * longest);
   const index_t answers = std::min(batch * targets, index_t(std::ceil(density * double(rows))));
   const index_t sequences = std::min(batch, rows / std::max<index_t>(1, shortest)) + 1;  // one more is dead
-  return {rounded(rows, buckets.row_bucket), rounded(answers, buckets.answer_bucket), rounded(sequences, buckets.segment_bucket)};
+  return {rounded(rows, buckets.row_bucket), rounded(answers, buckets.answer_bucket),
+          rounded(sequences, buckets.segment_bucket)};
 }
 
 /// The largest budget up to `tokens`, and recomputation only if it must be, with which a step over `batch` of these
 /// examples fits into `limit` bytes beside the `base` bytes that are used anyway. Throws `value_error` naming what the
 /// longest example alone would need.
 template <class B, class T>
-memory_plan fit_into(B& device, models::language_model<B, T>& model, std::span<const data::encoded_example> examples, index_t batch,
-                     index_t tokens, program_options program, std::uint64_t base, std::uint64_t limit) {
+memory_plan fit_into(B& device, models::language_model<B, T>& model, std::span<const data::encoded_example> examples,
+                     index_t batch, index_t tokens, program_options program, std::uint64_t base, std::uint64_t limit) {
   index_t longest = 1;
   for (const auto& e : examples) longest = std::max(longest, index_t(e.ids.size()));
   tokens = std::max(longest, std::min(tokens, batch * longest));
@@ -53,8 +54,8 @@ memory_plan fit_into(B& device, models::language_model<B, T>& model, std::span<c
       if (budget == longest) break;
     }
   }
-  throw value_error(text("--memory: the longest example (", longest, " tokens) needs ", bytes(longest) / 1000000, " MB with recomputation, ",
-                         limit / 1000000, " MB are allowed"));
+  throw value_error(text("--memory: the longest example (", longest, " tokens) needs ", bytes(longest) / 1000000,
+                         " MB with recomputation, ", limit / 1000000, " MB are allowed"));
 }
 
 }  // namespace mor1e::train

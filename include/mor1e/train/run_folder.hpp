@@ -10,8 +10,8 @@ namespace mor1e::train {
 /// A folder that this process alone trains into while the object lives. The system drops the lock of a killed process.
 class run_folder {
  public:
-  /// Makes the folder, locks it, and removes what a killed process left half-written. Throws `io_error` for a folder that
-  /// cannot be made or is being trained into.
+  /// Makes the folder, locks it, and removes what a killed process left half-written. Throws `io_error` for a folder
+  /// that cannot be made or is being trained into.
   MOR1E_INLINE explicit run_folder(std::filesystem::path path);
   MOR1E_INLINE ~run_folder();
   run_folder(const run_folder&) = delete;

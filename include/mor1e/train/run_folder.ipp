@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cerrno>
-#include <system_error>
-#include <utility>
-
 #include <fcntl.h>
 #include <sys/file.h>
+#include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/system_error.hpp"

@@ -13,17 +13,17 @@ namespace mor1e::train {
 
 /// The optimiser's side of a run. Learning rates follow a cosine to zero after a linear warm-up.
 struct schedule_settings {
-  index_t batch = 16;          ///< examples of a step
+  index_t batch = 16;  ///< examples of a step
   double learning_rate = 5e-4;
-  index_t warmup = 10;         ///< steps
-  double clip = 1;             ///< largest gradient norm; 0: none
-  double weight_decay = 0;     ///< decoupled; with 0 AdamW is Adam
+  index_t warmup = 10;      ///< steps
+  double clip = 1;          ///< largest gradient norm; 0: none
+  double weight_decay = 0;  ///< decoupled; with 0 AdamW is Adam
   double epochs = 1;
-  index_t steps = 0;           ///< 0: from the epochs
+  index_t steps = 0;  ///< 0: from the epochs
 };
 
-/// `paper`: batch 64, 5e-5, 3 epochs, Adam, no warm-up or clipping told of. `release`: the same with its warm-up of 100 steps
-/// and clip 0.3. `quick`: 60 steps of 16 at 5e-4. `suite`: 60 steps of 32 at 2e-3, for the generated suite.
+/// `paper`: batch 64, 5e-5, 3 epochs, Adam, no warm-up or clipping told of. `release`: the same with its warm-up of 100
+/// steps and clip 0.3. `quick`: 60 steps of 16 at 5e-4. `suite`: 60 steps of 32 at 2e-3, for the generated suite.
 struct preset {
   std::string_view name;
   schedule_settings schedule;

@@ -18,8 +18,8 @@ namespace mor1e::train {
 
 /// The sizes a plan is made for; batches are rounded up to buckets so that few occur.
 struct batch_size {
-  index_t rows = 0;       ///< tokens
-  index_t answers = 0;    ///< rows with a target
+  index_t rows = 0;     ///< tokens
+  index_t answers = 0;  ///< rows with a target
   index_t sequences = 0;
 
   friend auto operator<=>(const batch_size&, const batch_size&) = default;
@@ -31,19 +31,20 @@ inline batch_size size_of(const data::packed_batch& batch) {
 }
 
 struct program_options {
-  bool training = true;          ///< with backward
-  bool recompute = false;        ///< run each block again before its backward
-  bool recompute_cheap = true;   ///< run row kernels again rather than keep their outputs
-  bool statistics = false;       ///< collect router statistics
-  bool dropout = false;          ///< give the step random numbers; only in training
-  std::uint64_t seed = 0;        ///< of these
-  index_t clusters = 0;          ///< columns of the intuition; 0: the method uses none
+  bool training = true;         ///< with backward
+  bool recompute = false;       ///< run each block again before its backward
+  bool recompute_cheap = true;  ///< run row kernels again rather than keep their outputs
+  bool statistics = false;      ///< collect router statistics
+  bool dropout = false;         ///< give the step random numbers; only in training
+  std::uint64_t seed = 0;       ///< of these
+  index_t clusters = 0;         ///< columns of the intuition; 0: the method uses none
 };
 
 template <class B, class T>
 class step_program {
  public:
-  step_program(B& device, models::language_model<B, T>& model, batch_size size, const program_options& options) : size_(size) {
+  step_program(B& device, models::language_model<B, T>& model, batch_size size, const program_options& options)
+      : size_(size) {
     tape<B> t(device, recording::plan);
     step_.tokens = t.template input<std::int32_t>(size.rows, 1);
     step_.positions = t.template input<std::int32_t>(size.rows, 1);
@@ -77,14 +78,18 @@ class step_program {
   plan<B>& steps() { return *plan_; }
 
   /// Copies a batch of this size in. `intuition` has one row for each example number of the batch's instances.
-  /// `loss_scale` and `token_scale`: 1 / number of targets, 1 / number of tokens of the whole step. `draw`: the key of the
-  /// step's random numbers.
+  /// `loss_scale` and `token_scale`: 1 / number of targets, 1 / number of tokens of the whole step. `draw`: the key of
+  /// the step's random numbers.
   void fill(std::byte* memory, const data::packed_batch& batch, view<const T> intuition, double loss_scale,
             double token_scale, std::uint64_t draw = 0) {
     if (!plan_->bound_to(memory)) plan_->bind(memory);
-    require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ", batch.answer_rows.size(), " answers and ",
-                         batch.examples, " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ", size_.sequences);
-    const auto column = [](const std::vector<std::int32_t>& values) { return view<const std::int32_t>(values.data(), index_t(values.size()), 1); };
+    require<shape_error>(size_of(batch) == size_, "step: a batch of ", batch.rows(), " rows, ",
+                         batch.answer_rows.size(), " answers and ", batch.examples,
+                         " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ",
+                         size_.sequences);
+    const auto column = [](const std::vector<std::int32_t>& values) {
+      return view<const std::int32_t>(values.data(), index_t(values.size()), 1);
+    };
     plan_->fill(step_.tokens, column(batch.tokens));
     plan_->fill(step_.positions, column(batch.positions));
     plan_->fill(step_.answer_rows, column(batch.answer_rows));
@@ -109,9 +114,11 @@ class step_program {
       const T* row = intuition.row(batch.instances[of.begin]);
       std::copy(row, row + intuition.cols, felt_.begin() + i * intuition.cols);
     }
-    plan_->fill(step_.segments, view<const std::int32_t>(&batch.segments.data()->begin, size_.sequences, segment_fields));
+    plan_->fill(step_.segments,
+                view<const std::int32_t>(&batch.segments.data()->begin, size_.sequences, segment_fields));
     plan_->fill(step_.instances, column(sequence_of_));
-    if (step_.intuition) plan_->fill(step_.intuition, view<const T>(felt_.data(), size_.sequences, step_.intuition.cols));
+    if (step_.intuition)
+      plan_->fill(step_.intuition, view<const T>(felt_.data(), size_.sequences, step_.intuition.cols));
   }
 
   /// The scaled loss of the batch that was filled in, auxiliary losses included; gradients are added to the parameters.

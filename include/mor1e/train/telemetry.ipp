@@ -7,9 +7,8 @@
 #include <map>
 #include <sstream>
 #include <system_error>
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/train/telemetry.hpp"
@@ -43,7 +42,9 @@ MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<router_report>& 
     s.largest += r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end());
     ++s.count;
   }
-  nlohmann::json out = {{"entropy", nlohmann::json::array()}, {"effective_experts", nlohmann::json::array()}, {"largest_load", nlohmann::json::array()}};
+  nlohmann::json out = {{"entropy", nlohmann::json::array()},
+                        {"effective_experts", nlohmann::json::array()},
+                        {"largest_load", nlohmann::json::array()}};
   for (const auto& [block, s] : blocks) {
     out["entropy"].push_back(s.entropy / s.count);
     out["effective_experts"].push_back(s.effective / s.count);
@@ -64,10 +65,12 @@ MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::error_code failed;
   const auto kind = std::filesystem::status(path, failed).type();
-  const bool device = kind != std::filesystem::file_type::not_found && kind != std::filesystem::file_type::regular;  // holds nothing to cut
+  const bool device = kind != std::filesystem::file_type::not_found &&
+                      kind != std::filesystem::file_type::regular;  // holds nothing to cut
   if (keep > 0 && !device) {
     const std::uint64_t found = std::filesystem::file_size(path, failed);
-    require<io_error>(!failed && found >= keep, path.string(), ": the log has ", failed ? 0 : found, " bytes, the checkpoint knows of ", keep);
+    require<io_error>(!failed && found >= keep, path.string(), ": the log has ", failed ? 0 : found,
+                      " bytes, the checkpoint knows of ", keep);
     std::filesystem::resize_file(path, keep);
   }
   out_.open(path, keep > 0 ? std::ios::app | std::ios::binary : std::ios::trunc | std::ios::binary);
@@ -83,7 +86,12 @@ MOR1E_INLINE void json_log::write(const nlohmann::json& line) {
 }
 
 MOR1E_INLINE progress::progress(std::string label, std::int64_t total, bool quiet)
-    : label_(std::move(label)), total_(total), quiet_(quiet), terminal_(isatty(STDERR_FILENO)), begin_(clock::now()), last_(begin_) {}
+    : label_(std::move(label)),
+      total_(total),
+      quiet_(quiet),
+      terminal_(isatty(STDERR_FILENO)),
+      begin_(clock::now()),
+      last_(begin_) {}
 
 MOR1E_INLINE progress::~progress() { finish(); }
 
@@ -91,14 +99,16 @@ MOR1E_INLINE void progress::show(std::int64_t done, const std::string& note) {
   if (quiet_) return;
   if (first_ < 0) first_ = done - 1;
   const auto now = clock::now();
-  const double elapsed = std::chrono::duration<double>(now - begin_).count(), since = std::chrono::duration<double>(now - last_).count();
+  const double elapsed = std::chrono::duration<double>(now - begin_).count(),
+               since = std::chrono::duration<double>(now - last_).count();
   if (elapsed < 2 || since < (terminal_ ? 0.2 : 15.0)) return;
   last_ = now;
   shown_ = true;
   const double rate = double(done - first_) / elapsed;
   const long left = rate > 0 ? std::lround(double(total_ - done) / rate) : 0;
-  std::fprintf(stderr, "%s%s %lld/%lld  %s%s%ld:%02ld left%s", terminal_ ? "\r\033[K" : "", label_.c_str(), static_cast<long long>(done),
-               static_cast<long long>(total_), note.c_str(), note.empty() ? "" : "  ", left / 60, left % 60, terminal_ ? "" : "\n");
+  std::fprintf(stderr, "%s%s %lld/%lld  %s%s%ld:%02ld left%s", terminal_ ? "\r\033[K" : "", label_.c_str(),
+               static_cast<long long>(done), static_cast<long long>(total_), note.c_str(), note.empty() ? "" : "  ",
+               left / 60, left % 60, terminal_ ? "" : "\n");
   std::fflush(stderr);
 }
 

@@ -15,25 +15,25 @@ namespace mor1e::train {
 
 struct trainer_options {
   optim::adam_options adam = {};
-  double clip = 1;            ///< largest gradient norm; 0: no clipping
+  double clip = 1;  ///< largest gradient norm; 0: no clipping
   program_options program = {};
 };
 
 /// Statistics of one router over the micro-batches of a step: mean entropy and mean weight of each expert.
 struct router_report {
-  std::string linear;          ///< module path of the first linear of the group
-  int part = 0;                ///< which linear of the group
-  double entropy = 0;          ///< nats
+  std::string linear;  ///< module path of the first linear of the group
+  int part = 0;        ///< which linear of the group
+  double entropy = 0;  ///< nats
   std::vector<double> load;
 };
 
 struct step_report {
-  double loss = 0;             ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
-  double auxiliary = 0;        ///< the auxiliary losses alone
-  double gradient_norm = 0;    ///< before clipping
+  double loss = 0;           ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
+  double auxiliary = 0;      ///< the auxiliary losses alone
+  double gradient_norm = 0;  ///< before clipping
   double rate_factor = 0;
   index_t targets = 0;
-  index_t tokens = 0;          ///< of examples; the dead rows of the buckets are not counted
+  index_t tokens = 0;  ///< of examples; the dead rows of the buckets are not counted
   std::vector<router_report> routers;
 };
 
@@ -43,14 +43,19 @@ struct step_report {
 template <class B, class T>
 class trainer {
  public:
-  trainer(B& device, models::language_model<B, T>& model, std::vector<param<B, T>*> parameters, const trainer_options& options)
-      : parameters_(std::move(parameters)), options_(options), programs_(device, model, options.program), adam_(spans(), options.adam) {
+  trainer(B& device, models::language_model<B, T>& model, std::vector<param<B, T>*> parameters,
+          const trainer_options& options)
+      : parameters_(std::move(parameters)),
+        options_(options),
+        programs_(device, model, options.program),
+        adam_(spans(), options.adam) {
     require<value_error>(!parameters_.empty(), "trainer: there is nothing to train");
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
   }
 
   /// One optimiser step over `micro_batches` with the learning rate times `rate_factor`. `intuition`: one row for each
-  /// instance number of the batches, or empty. A gradient that is not finite leaves the parameters as they are and throws.
+  /// instance number of the batches, or empty. A gradient that is not finite leaves the parameters as they are and
+  /// throws.
   step_report step(std::span<const data::packed_batch> micro_batches, view<const T> intuition, double rate_factor) {
     step_report report;
     report.rate_factor = rate_factor;
@@ -66,8 +71,8 @@ class trainer {
     }
     const auto all = std::span<const optim::parameter_span<T>>(adam_.parameters());
     report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(all, options_.clip) : optim::gradient_norm(all);
-    require<error>(std::isfinite(report.gradient_norm), "trainer: step ", adam_.steps() + 1, ": the gradient norm is ", report.gradient_norm,
-                   " (loss ", report.loss, "); the parameters are those of the step before");
+    require<error>(std::isfinite(report.gradient_norm), "trainer: step ", adam_.steps() + 1, ": the gradient norm is ",
+                   report.gradient_norm, " (loss ", report.loss, "); the parameters are those of the step before");
     adam_.step(rate_factor);
     return report;
   }
@@ -81,7 +86,8 @@ class trainer {
  private:
   std::vector<optim::parameter_span<T>> spans() const {
     std::vector<optim::parameter_span<T>> out;
-    for (auto* p : parameters_) out.push_back({p->value.data(), p->gradient.data(), p->size(), p->learning_rate_scale, p->decay});
+    for (auto* p : parameters_)
+      out.push_back({p->value.data(), p->gradient.data(), p->size(), p->learning_rate_scale, p->decay});
     return out;
   }
 
@@ -89,7 +95,8 @@ class trainer {
     std::size_t at = 0;
     for (const auto& [linear, values] : program.routers())
       for (index_t part = 0; part < values.rows; ++part, ++at) {
-        if (at == report.routers.size()) report.routers.push_back({linear, int(part), 0, std::vector<double>(std::size_t(values.cols - 1))});
+        if (at == report.routers.size())
+          report.routers.push_back({linear, int(part), 0, std::vector<double>(std::size_t(values.cols - 1))});
         router_report& r = report.routers[at];
         r.entropy += share * double(values(part, 0));
         for (index_t j = 1; j < values.cols; ++j) r.load[std::size_t(j - 1)] += share * double(values(part, j));

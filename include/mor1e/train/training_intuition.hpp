@@ -23,13 +23,13 @@ struct training_intuition {
   intuition_recipe recipe = {};
   std::unique_ptr<models::sentence_embedder> embedder = {};  ///< none for kind category
   std::vector<std::string> prompts = {};
-  tensor<float> rows = {};                                   ///< [examples, columns], after `compute`
+  tensor<float> rows = {};  ///< [examples, columns], after `compute`
 
   /// What a resumed run has to agree in, besides its data.
   MOR1E_INLINE nlohmann::json settings() const;
 
-  /// Clusters the embedded prompts of `examples` and makes their rows. `cache` keeps the embeddings and gives them back to
-  /// a run over the same texts with the same embedder. Returns the inertia, 0 for kind category.
+  /// Clusters the embedded prompts of `examples` and makes their rows. `cache` keeps the embeddings and gives them back
+  /// to a run over the same texts with the same embedder. Returns the inertia, 0 for kind category.
   template <class B>
   double compute(B& device, std::span<const data::example> examples, const std::filesystem::path& cache, bool quiet) {
     if (!recipe.embeds()) {
@@ -37,9 +37,11 @@ struct training_intuition {
       return 0;
     }
     const tensor<float> embeddings = embed(cache, quiet);
-    auto clustering = cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = recipe.width, .seed = recipe.source.seed});
+    auto clustering =
+        cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = recipe.width, .seed = recipe.source.seed});
     recipe.source.centroids = std::move(clustering.centroids);
-    rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(recipe.source.centroids).matrix(), recipe.source.kind);
+    rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(recipe.source.centroids).matrix(),
+                                     recipe.source.kind);
     if (recipe.kind == intuition_kind::random) rows = random_rows(recipe, examples, std::as_const(rows).matrix());
     return clustering.inertia;
   }
@@ -49,10 +51,12 @@ struct training_intuition {
 };
 
 /// Of kind category: nothing is embedded.
-MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns, const texts::prompt_options& wording);
+MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
+                                                   const texts::prompt_options& wording);
 /// Of kind clusters or random. Throws `value_error` for fewer examples than clusters.
-MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder, std::span<const data::example> examples,
-                                                   intuition_kind kind, index_t clusters, const texts::prompt_options& wording,
+MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder,
+                                                   std::span<const data::example> examples, intuition_kind kind,
+                                                   index_t clusters, const texts::prompt_options& wording,
                                                    const std::string& prefix, std::uint64_t seed);
 
 }  // namespace mor1e::train

@@ -12,7 +12,10 @@ namespace mor1e::train {
 
 MOR1E_INLINE nlohmann::json training_intuition::settings() const {
   const cluster::embedding_origin& origin = recipe.source.origin;
-  return {{"kind", name_of(recipe.kind)}, {"embedder", origin.embedder_hash}, {"prefix", origin.prefix}, {"clusters", recipe.width}};
+  return {{"kind", name_of(recipe.kind)},
+          {"embedder", origin.embedder_hash},
+          {"prefix", origin.prefix},
+          {"clusters", recipe.width}};
 }
 
 MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path& cache, bool quiet) {
@@ -22,12 +25,14 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
   } catch (const error&) {  // of other texts or another embedder, or damaged: made again
   }
   train::progress progress("embedding", std::int64_t(prompts.size()), quiet);
-  tensor<float> embeddings = embed_with_prefix(*embedder, prompts, origin.prefix, [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
+  tensor<float> embeddings = embed_with_prefix(
+      *embedder, prompts, origin.prefix, [&](std::size_t done, std::size_t) { progress.show(std::int64_t(done)); });
   cluster::write_embeddings(cache, origin, embeddings);
   return embeddings;
 }
 
-MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns, const texts::prompt_options& wording) {
+MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
+                                                   const texts::prompt_options& wording) {
   training_intuition out;
   out.recipe.kind = intuition_kind::category;
   out.recipe.categories = std::move(tasks);
@@ -36,10 +41,12 @@ MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> task
   return out;
 }
 
-MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder, std::span<const data::example> examples,
-                                                   intuition_kind kind, index_t clusters, const texts::prompt_options& wording,
+MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder,
+                                                   std::span<const data::example> examples, intuition_kind kind,
+                                                   index_t clusters, const texts::prompt_options& wording,
                                                    const std::string& prefix, std::uint64_t seed) {
-  require<value_error>(clusters <= index_t(examples.size()), "intuition: ", clusters, " clusters of ", examples.size(), " examples");
+  require<value_error>(clusters <= index_t(examples.size()), "intuition: ", clusters, " clusters of ", examples.size(),
+                       " examples");
   training_intuition out;
   out.recipe.kind = kind;
   out.recipe.width = clusters;
@@ -49,7 +56,8 @@ MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sente
   std::string all;
   for (const std::string& prompt : out.prompts) all += prompt + '\0';
   out.recipe.source.embedder = embedder->id();
-  out.recipe.source.origin = {embedder->hash(), prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
+  out.recipe.source.origin = {embedder->hash(), prefix,
+                              io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
   out.recipe.source.seed = seed;
   out.embedder = std::move(embedder);
   return out;

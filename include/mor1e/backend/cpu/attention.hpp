@@ -15,9 +15,9 @@
 
 namespace mor1e::backend {
 
-/// s_j = scale <q, k_j> over the keys that the query's segment shows it; lse = log sum_j exp s_j; out = sum_j exp(s_j - lse) v_j
-/// q [T, ...], k, v [K, ...], segments [S, 5] -> out [T, heads head_dim], lse [T, heads] (not written if empty).
-/// Rows in no segment: 0.
+/// s_j = scale <q, k_j> over the keys that the query's segment shows it; lse = log sum_j exp s_j; out = sum_j exp(s_j -
+/// lse) v_j q [T, ...], k, v [K, ...], segments [S, 5] -> out [T, heads head_dim], lse [T, heads] (not written if
+/// empty). Rows in no segment: 0.
 template <class T>
 void attention_forward(cpu& device, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
                        view<const std::int32_t> segments, view<T> out, view<T> lse) {
@@ -35,7 +35,8 @@ void attention_forward(cpu& device, const attention_shape& a, view<const T> q, v
     score_block<T> s;
     running_softmax<T> softmax;
     T scale[tile_lanes<T>];
-    queries.load(count, dim, T(a.scale), [&](int r) { return q.row(tile.row(a, r)) + tile.head(a, r) * a.query_head_stride; });
+    queries.load(count, dim, T(a.scale),
+                 [&](int r) { return q.row(tile.row(a, r)) + tile.head(a, r) * a.query_head_stride; });
     std::fill_n(sums.at, count * dim, T(0));
     each_key_block(tile.of, tile.seen(a), [&](index_t at, index_t rows, index_t row) {
       scores(rows, dim, k.row(row) + of_key, k.stride, queries, s);
@@ -63,8 +64,8 @@ namespace detail {
 /// dq of every tile, and delta = <dout, out>.
 template <class T>
 void attention_query_gradient(cpu& device, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
-                              view<const std::int32_t> segments, view<const T> out, view<const T> lse, view<const T> dout, T beta,
-                              view<T> dq, view<T> delta) {
+                              view<const std::int32_t> segments, view<const T> out, view<const T> lse,
+                              view<const T> dout, T beta, view<T> dq, view<T> delta) {
   each_free_row(segments, dq.rows, [&](index_t row) {
     for (int h = 0; h < a.heads; ++h)
       for (int c = 0; c < a.head_dim; ++c) {
@@ -79,7 +80,8 @@ void attention_query_gradient(cpu& device, const attention_shape& a, view<const 
     lane_sums<T> sums;
     score_block<T> p, dp;
     T norm[tile_lanes<T>] = {}, dot[tile_lanes<T>] = {};
-    queries.load(count, dim, T(a.scale), [&](int r) { return q.row(tile.row(a, r)) + tile.head(a, r) * a.query_head_stride; });
+    queries.load(count, dim, T(a.scale),
+                 [&](int r) { return q.row(tile.row(a, r)) + tile.head(a, r) * a.query_head_stride; });
     cotangents.load(count, dim, T(1), [&](int r) { return dout.row(tile.row(a, r)) + tile.head(a, r) * dim; });
     for (int r = 0; r < count; ++r) {
       const index_t row = tile.row(a, r);
@@ -113,8 +115,8 @@ void attention_query_gradient(cpu& device, const attention_shape& a, view<const 
 /// dk and dv of every tile of key rows.
 template <class T>
 void attention_key_gradient(cpu& device, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
-                            view<const std::int32_t> segments, view<const T> lse, view<const T> dout, view<const T> delta, T beta,
-                            view<T> dk, view<T> dv) {
+                            view<const std::int32_t> segments, view<const T> lse, view<const T> dout,
+                            view<const T> delta, T beta, view<T> dk, view<T> dv) {
   const index_t tiles = (k.rows + tile_lanes<T> - 1) / tile_lanes<T>;
   parallel_tasks(device.threads(), tiles * a.kv_heads, [&](index_t task, int) {
     const int dim = a.head_dim, kv_head = int(task % a.kv_heads);
@@ -166,12 +168,12 @@ void attention_key_gradient(cpu& device, const attention_shape& a, view<const T>
 }  // namespace detail
 
 /// p_j = exp(s_j - lse), delta = <dout, out>, ds_j = p_j (<dout, v_j> - delta):
-/// dq = scale sum_j ds_j k_j + beta dq; dk_j = scale sum ds_j q + beta dk_j; dv_j = sum p_j dout + beta dv_j, the last two over
-/// all queries that see key j. dq, dk, dv have the strides of q, k, v. delta [T, heads] is workspace.
+/// dq = scale sum_j ds_j k_j + beta dq; dk_j = scale sum ds_j q + beta dk_j; dv_j = sum p_j dout + beta dv_j, the last
+/// two over all queries that see key j. dq, dk, dv have the strides of q, k, v. delta [T, heads] is workspace.
 template <class T>
 void attention_backward(cpu& device, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
-                        view<const std::int32_t> segments, view<const T> out, view<const T> lse, view<const T> dout, T beta, view<T> dq,
-                        view<T> dk, view<T> dv, view<T> delta) {
+                        view<const std::int32_t> segments, view<const T> out, view<const T> lse, view<const T> dout,
+                        T beta, view<T> dq, view<T> dk, view<T> dv, view<T> delta) {
   check_segments(segments, q.rows, k.rows);
   detail::attention_query_gradient<T>(device, a, q, k, v, segments, out, lse, dout, beta, dq, delta);
   detail::attention_key_gradient<T>(device, a, q, k, v, segments, lse, dout, delta, beta, dk, dv);

@@ -196,8 +196,8 @@ struct running_softmax {
     std::fill(std::begin(sum), std::end(sum), T(0));
   }
 
-  /// s = exp(s - largest), and the sums so far are brought to the new largest. Returns by lane what the outputs so far are
-  /// to be multiplied by, in `scale`; false if that is one for all.
+  /// s = exp(s - largest), and the sums so far are brought to the new largest. Returns by lane what the outputs so far
+  /// are to be multiplied by, in `scale`; false if that is one for all.
   bool add(index_t rows, score_block<T>& s, T* scale) {
     using pack = typename pack<T>::type;
     constexpr int size = pack_size<T>;

@@ -11,8 +11,8 @@ namespace mor1e::backend {
 
 /// y_ij = keep_ij x_ij / (1 - rate) + beta y_ij; see dropout_shape. The same for dy -> dx.
 template <class T>
-void dropout(cpu& device, const dropout_shape& s, view<const T> x, view<const std::int32_t> examples, view<const std::int32_t> positions,
-             view<const std::int32_t> draw, T beta, view<T> y) {
+void dropout(cpu& device, const dropout_shape& s, view<const T> x, view<const std::int32_t> examples,
+             view<const std::int32_t> positions, view<const std::int32_t> draw, T beta, view<T> y) {
   const std::uint64_t key = dropout_key(s, draw);
   const std::uint32_t dropped = s.dropped();
   const T factor = T(s.factor());

@@ -35,7 +35,8 @@ void gated_forward(cpu& device, F, view<const T> x, view<T> y) {
 namespace detail {
 /// Both halves in one pass, as they share f(gate).
 template <bool Keep, class F, class T>
-[[gnu::flatten]] inline void gated_backward_row(F, index_t n, const T* gate, const T* up, const T* dy, T beta, T* d_gate, T* d_up) {
+[[gnu::flatten]] inline void gated_backward_row(F, index_t n, const T* gate, const T* up, const T* dy, T beta,
+                                                T* d_gate, T* d_up) {
 #pragma omp simd
   for (index_t j = 0; j < n; ++j) {
     const T a = F::f(gate[j]);
@@ -53,8 +54,10 @@ void gated_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, v
   each_row(device, dy.rows, 8 * n, [&](index_t i) {
     const T* gate = x.row(i);
     T* to = dx.row(i);
-    if (beta == T(0)) detail::gated_backward_row<false>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
-    else detail::gated_backward_row<true>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
+    if (beta == T(0))
+      detail::gated_backward_row<false>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
+    else
+      detail::gated_backward_row<true>(F{}, n, gate, gate + n, dy.row(i), beta, to, to + n);
   });
 }
 
@@ -94,7 +97,9 @@ void multiply(cpu& device, view<const T> a, view<const T> b, T beta, view<T> y) 
 
 /// y = s x + beta y, s [1, 1]
 template <class T>
-void scale_by(cpu& device, view<const T> s, view<const T> x, T beta, view<T> y) { axpby(device, s[0], x, beta, y); }
+void scale_by(cpu& device, view<const T> s, view<const T> x, T beta, view<T> y) {
+  axpby(device, s[0], x, beta, y);
+}
 
 /// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
 template <class T>

@@ -17,7 +17,8 @@ void fold_columns(cpu& device, index_t copies, index_t inner, view<const T> x, T
         continue;
       }
       write_row(to, inner, beta, [=](index_t i) { return from[i]; });
-      for (index_t c = 1; c < copies; ++c) write_row(to, inner, T(1), [part = from + c * inner](index_t i) { return part[i]; });
+      for (index_t c = 1; c < copies; ++c)
+        write_row(to, inner, T(1), [part = from + c * inner](index_t i) { return part[i]; });
     }
   });
 }

@@ -25,8 +25,10 @@ using gemm_map = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynami
 /// op(m) for a row-major m: itself, or the same memory read column by column.
 template <class T, int Order>
 gemm_map<T, Order> operand_map(view<const T> m) {
-  if constexpr (Order == Eigen::RowMajor) return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)};
-  else return {m.data, m.cols, m.rows, Eigen::OuterStride<>(m.stride)};
+  if constexpr (Order == Eigen::RowMajor)
+    return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)};
+  else
+    return {m.data, m.cols, m.rows, Eigen::OuterStride<>(m.stride)};
 }
 
 template <class T, int OrderA, int OrderB>
@@ -45,9 +47,11 @@ void gemm_serial(transpose ta, transpose tb, T alpha, view<const T> a, view<cons
     for (index_t i = 0; i < c.rows; ++i)
       for (index_t j = 0; j < c.cols; ++j) c(i, j) = beta == T(0) ? T(0) : beta * c(i, j);
   if (ta == transpose::no)
-    tb == transpose::no ? detail::gemm_block<T, row, row>(alpha, a, b, c) : detail::gemm_block<T, row, col>(alpha, a, b, c);
+    tb == transpose::no ? detail::gemm_block<T, row, row>(alpha, a, b, c)
+                        : detail::gemm_block<T, row, col>(alpha, a, b, c);
   else
-    tb == transpose::no ? detail::gemm_block<T, col, row>(alpha, a, b, c) : detail::gemm_block<T, col, col>(alpha, a, b, c);
+    tb == transpose::no ? detail::gemm_block<T, col, row>(alpha, a, b, c)
+                        : detail::gemm_block<T, col, col>(alpha, a, b, c);
 }
 
 template <class T>
@@ -57,12 +61,14 @@ void gemm(cpu& device, transpose ta, transpose tb, T alpha, view<const T> a, vie
   const index_t worth = std::max<index_t>(1, 1'000'000 / std::max<index_t>(1, inner * std::min(c.rows, c.cols)));
   if (c.rows >= c.cols)
     parallel_for(device.threads(), c.rows, std::max<index_t>(worth, 8), [&](index_t begin, index_t end) {
-      const view<const T> part = ta == transpose::no ? a.row_range(begin, end - begin) : a.col_range(begin, end - begin);
+      const view<const T> part =
+          ta == transpose::no ? a.row_range(begin, end - begin) : a.col_range(begin, end - begin);
       gemm_serial(ta, tb, alpha, part, b, beta, c.row_range(begin, end - begin));
     });
   else
     parallel_for(device.threads(), c.cols, std::max<index_t>(worth, 16), [&](index_t begin, index_t end) {
-      const view<const T> part = tb == transpose::no ? b.col_range(begin, end - begin) : b.row_range(begin, end - begin);
+      const view<const T> part =
+          tb == transpose::no ? b.col_range(begin, end - begin) : b.row_range(begin, end - begin);
       gemm_serial(ta, tb, alpha, a, part, beta, c.col_range(begin, end - begin));
     });
 }

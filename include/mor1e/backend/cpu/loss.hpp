@@ -23,8 +23,8 @@ void cross_entropy_forward(cpu& device, view<const T> x, view<const std::int32_t
 
 /// dx_ij = s (exp(x_ij - lse_i) - [j = target_i]) + beta dx_ij, s [1, 1]; an ignored row adds nothing.
 template <class T>
-void cross_entropy_backward(cpu& device, view<const T> x, view<const std::int32_t> targets, view<const T> lse, view<const T> s, T beta,
-                            view<T> dx) {
+void cross_entropy_backward(cpu& device, view<const T> x, view<const std::int32_t> targets, view<const T> lse,
+                            view<const T> s, T beta, view<T> dx) {
   const T scale = s[0];
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
     const T* from = x.row(i);

@@ -48,8 +48,8 @@ T unnormalised_softmax(const T* logits, index_t n, T* e) {
 
 /// g_pj = o_p w_pj x_pj, x = [products of all parts | logits of all parts]; see rank1_gates_shape.
 template <class T>
-void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> x, view<const T> intuition, view<const std::int32_t> instances,
-                         view<const T> a, view<const T> b, view<T> g) {
+void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> x, view<const T> intuition,
+                         view<const std::int32_t> instances, view<const T> a, view<const T> b, view<T> g) {
   const index_t n = s.experts;
   parallel_rows(device, x.rows, 4 * x.cols, [&](index_t begin, index_t end) {
     for (int part = 0; part < s.parts; ++part) {
@@ -77,11 +77,12 @@ void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> 
   });
 }
 
-/// Gradients of x, and of intuition, a and b where their views are not empty (added to what is there). Threads share the
-/// rows for dx; the sums over rows are taken part by part, so they do not depend on the number of threads.
+/// Gradients of x, and of intuition, a and b where their views are not empty (added to what is there). Threads share
+/// the rows for dx; the sums over rows are taken part by part, so they do not depend on the number of threads.
 template <class T>
-void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T> x, view<const T> intuition, view<const std::int32_t> instances,
-                          view<const T> a, view<const T> b, view<const T> dg, T beta, view<T> dx, view<T> dintuition, view<T> da, view<T> db) {
+void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T> x, view<const T> intuition,
+                          view<const std::int32_t> instances, view<const T> a, view<const T> b, view<const T> dg,
+                          T beta, view<T> dx, view<T> dintuition, view<T> da, view<T> db) {
   const index_t n = s.experts;
   constexpr index_t width = 64;
   if (!dx.empty())
@@ -99,7 +100,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
             largest = logits[0];
 #pragma omp simd reduction(max : largest)
             for (index_t j = 0; j < n; ++j) largest = logits[j] > largest ? logits[j] : largest;
-            // sum of e, and of e d x: the dot product of the softmax's backward up to its factor.
+              // sum of e, and of e d x: the dot product of the softmax's backward up to its factor.
 #pragma omp simd reduction(+ : sum, dot)
             for (index_t j = 0; j < n; ++j) {
               const T e = math::exp(logits[j] - largest);
@@ -113,7 +114,8 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
             const index_t count = std::min(width, n - from);
             T p[width];
 #pragma omp simd
-            for (index_t j = 0; j < count; ++j) p[j] = s.router ? math::exp(logits[from + j] - largest) * inverse : T(0);
+            for (index_t j = 0; j < count; ++j)
+              p[j] = s.router ? math::exp(logits[from + j] - largest) * inverse : T(0);
             if (s.router) {
 #pragma omp simd
               for (index_t j = 0; j < count; ++j) {
@@ -180,7 +182,8 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
 /// One row a part: mean entropy of the router's softmax in nats, then its mean weight of each expert, over the rows
 /// that belong to an instance.
 template <class T>
-void rank1_gates_statistics(cpu& device, const rank1_gates_shape& s, view<const T> x, view<const std::int32_t> instances, view<T> out) {
+void rank1_gates_statistics(cpu& device, const rank1_gates_shape& s, view<const T> x,
+                            view<const std::int32_t> instances, view<T> out) {
   parallel_for(device.threads(), s.parts, 1, [&](index_t first, index_t last) {
     for (index_t part = first; part < last; ++part) {
       T* mean = out.row(part) + 1;

@@ -75,8 +75,8 @@ double sum_over_rows(cpu& device, index_t rows, index_t cols, const F& f) {
   return sum;
 }
 
-/// w = beta w + sum over i < rows of f(i), f(i) being a function of the column. Threads share the columns, so the sum does
-/// not depend on their number.
+/// w = beta w + sum over i < rows of f(i), f(i) being a function of the column. Threads share the columns, so the sum
+/// does not depend on their number.
 template <class T, class F>
 void accumulate_rows(cpu& device, index_t rows, T beta, view<T> w, const F& f) {
   parallel_for(device.threads(), w.cols, 64, [&](index_t begin, index_t end) {

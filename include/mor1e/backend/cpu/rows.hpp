@@ -11,7 +11,8 @@ namespace mor1e::backend {
 /// y_ij += b_j
 template <class T>
 void add_bias(cpu& device, view<const T> b, view<T> y) {
-  each_row(device, y.rows, y.cols, [&](index_t i) { write_row(y.row(i), y.cols, T(1), [from = b.data](index_t j) { return from[j]; }); });
+  each_row(device, y.rows, y.cols,
+           [&](index_t i) { write_row(y.row(i), y.cols, T(1), [from = b.data](index_t j) { return from[j]; }); });
 }
 
 /// s_j = sum_i x_ij + beta s_j
@@ -22,7 +23,9 @@ void column_sums(cpu& device, view<const T> x, T beta, view<T> s) {
 
 /// y += alpha x
 template <class T>
-void add_scaled(cpu& device, T alpha, view<const T> x, view<T> y) { axpby(device, alpha, x, T(1), y); }
+void add_scaled(cpu& device, T alpha, view<const T> x, view<T> y) {
+  axpby(device, alpha, x, T(1), y);
+}
 
 /// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
 template <class T>
@@ -64,7 +67,8 @@ void fill(cpu&, T value, view<T> y) {
 /// s_i = sum_j x_ij
 template <class T>
 void row_sums(cpu& device, view<const T> x, view<T> s) {
-  each_row(device, x.rows, x.cols, [&](index_t i) { s[i] = sum_row<T>(x.cols, [from = x.row(i)](index_t j) { return from[j]; }); });
+  each_row(device, x.rows, x.cols,
+           [&](index_t i) { s[i] = sum_row<T>(x.cols, [from = x.row(i)](index_t j) { return from[j]; }); });
 }
 
 /// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one
@@ -76,7 +80,8 @@ void segment_mean_forward(cpu& device, view<const T> x, view<const std::int32_t>
       const index_t begin = segments(s, 0), end = segments(s, 1);
       T* to = y.row(s) + first;
       std::fill_n(to, last - first, T(0));
-      for (index_t i = begin; i < end; ++i) write_row(to, last - first, T(1), [from = x.row(i) + first](index_t j) { return from[j]; });
+      for (index_t i = begin; i < end; ++i)
+        write_row(to, last - first, T(1), [from = x.row(i) + first](index_t j) { return from[j]; });
       if (begin < end) write_row(to, last - first, T(0), [=, n = T(end - begin)](index_t j) { return to[j] / n; });
     }
   });
@@ -91,7 +96,8 @@ void segment_mean_backward(cpu& device, view<const std::int32_t> segments, view<
     for (index_t s = 0; s < dy.rows; ++s) {
       const index_t begin = segments(s, 0), end = segments(s, 1);
       const T n = T(end - begin), *from = dy.row(s) + first;
-      for (index_t i = begin; i < end; ++i) write_row(dx.row(i) + first, last - first, T(1), [=](index_t j) { return from[j] / n; });
+      for (index_t i = begin; i < end; ++i)
+        write_row(dx.row(i) + first, last - first, T(1), [=](index_t j) { return from[j] / n; });
     }
   });
 }

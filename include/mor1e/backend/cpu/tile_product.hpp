@@ -72,9 +72,11 @@ void product_columns(index_t rows, index_t inner, factor<T> a, const T* b, index
 
 /// c [rows, cols] += a [rows, inner] b [inner, cols]
 template <class T>
-void tile_product(index_t rows, index_t cols, index_t inner, factor<T> a, const T* b, index_t b_stride, T* c, index_t c_stride) {
+void tile_product(index_t rows, index_t cols, index_t inner, factor<T> a, const T* b, index_t b_stride, T* c,
+                  index_t c_stride) {
   constexpr int size = pack_size<T>;
-  for (; cols >= 2 * size; cols -= 2 * size, b += 2 * size, c += 2 * size) product_columns<2>(rows, inner, a, b, b_stride, c, c_stride);
+  for (; cols >= 2 * size; cols -= 2 * size, b += 2 * size, c += 2 * size)
+    product_columns<2>(rows, inner, a, b, b_stride, c, c_stride);
   if (cols >= size) {
     product_columns<1>(rows, inner, a, b, b_stride, c, c_stride);
     cols -= size, b += size, c += size;

@@ -13,7 +13,8 @@ namespace detail {
 
 /// f(row of the key, score) for every key that query i of a segment sees with head h.
 template <class T, class F>
-void each_score(const attention_shape& a, const segment& s, index_t i, int h, view<const T> q, view<const T> k, const F& f) {
+void each_score(const attention_shape& a, const segment& s, index_t i, int h, view<const T> q, view<const T> k,
+                const F& f) {
   const index_t at = query_position(s, i);
   const index_span seen = seen_keys(a, s, at);
   const T* query = q.row(s.begin + i) + h * a.query_head_stride;
@@ -45,9 +46,9 @@ void scale_heads(int heads, int head_dim, index_t stride, T beta, view<T> to) {
 
 }  // namespace detail
 
-/// s_j = scale <q, k_j> over the keys that the query's segment shows it; lse = log sum_j exp s_j; out = sum_j exp(s_j - lse) v_j
-/// q [T, ...], k, v [K, ...], segments [S, 5] -> out [T, heads head_dim], lse [T, heads] (not written if empty).
-/// Rows in no segment: 0.
+/// s_j = scale <q, k_j> over the keys that the query's segment shows it; lse = log sum_j exp s_j; out = sum_j exp(s_j -
+/// lse) v_j q [T, ...], k, v [K, ...], segments [S, 5] -> out [T, heads head_dim], lse [T, heads] (not written if
+/// empty). Rows in no segment: 0.
 template <class T>
 void attention_forward(reference&, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
                        view<const std::int32_t> segments, view<T> out, view<T> lse) {
@@ -69,18 +70,19 @@ void attention_forward(reference&, const attention_shape& a, view<const T> q, vi
 }
 
 /// p_j = exp(s_j - lse), delta = <dout, out>, ds_j = p_j (<dout, v_j> - delta):
-/// dq = scale sum_j ds_j k_j + beta dq; dk_j = scale sum ds_j q + beta dk_j; dv_j = sum p_j dout + beta dv_j, the last two over
-/// all queries that see key j. dq, dk, dv have the strides of q, k, v. delta [T, heads] is workspace.
+/// dq = scale sum_j ds_j k_j + beta dq; dk_j = scale sum ds_j q + beta dk_j; dv_j = sum p_j dout + beta dv_j, the last
+/// two over all queries that see key j. dq, dk, dv have the strides of q, k, v. delta [T, heads] is workspace.
 template <class T>
 void attention_backward(reference&, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
-                        view<const std::int32_t> segments, view<const T> out, view<const T> lse, view<const T> dout, T beta, view<T> dq,
-                        view<T> dk, view<T> dv, view<T> delta) {
+                        view<const std::int32_t> segments, view<const T> out, view<const T> lse, view<const T> dout,
+                        T beta, view<T> dq, view<T> dk, view<T> dv, view<T> delta) {
   check_segments(segments, q.rows, k.rows);
   detail::scale_heads(a.heads, a.head_dim, a.query_head_stride, beta, dq);
   detail::scale_heads(a.kv_heads, a.head_dim, a.key_head_stride, beta, dk);
   detail::scale_heads(a.kv_heads, a.head_dim, a.key_head_stride, beta, dv);
   detail::each_query(a, segments, [&](const segment& s, index_t i, int h) {
-    const index_t t = s.begin + i, of_out = h * a.head_dim, of_query = h * a.query_head_stride, of_key = h / a.group() * a.key_head_stride;
+    const index_t t = s.begin + i, of_out = h * a.head_dim, of_query = h * a.query_head_stride,
+                  of_key = h / a.group() * a.key_head_stride;
     delta(t, h) = 0;
     for (int c = 0; c < a.head_dim; ++c) delta(t, h) += dout(t, of_out + c) * out(t, of_out + c);
     detail::each_score(a, s, i, h, q, k, [&](index_t row, T score) {
@@ -100,7 +102,8 @@ void attention_backward(reference&, const attention_shape& a, view<const T> q, v
 /// Row begin + i of every segment, its key heads side by side, becomes row keys + i of a cache.
 /// k [T, ...], segments [S, 5] -> cache [K, kv_heads head_dim]
 template <class T>
-void cache_keys(reference&, const attention_shape& a, view<const T> k, view<const std::int32_t> segments, view<T> cache) {
+void cache_keys(reference&, const attention_shape& a, view<const T> k, view<const std::int32_t> segments,
+                view<T> cache) {
   check_segments(segments, k.rows, cache.rows);
   for (index_t n = 0; n < segments.rows; ++n) {
     const segment s = segment_at(segments, n);

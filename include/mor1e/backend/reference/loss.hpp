@@ -24,8 +24,8 @@ void cross_entropy_forward(reference&, view<const T> x, view<const std::int32_t>
 
 /// dx_ij = s (exp(x_ij - lse_i) - [j = target_i]) + beta dx_ij, s [1, 1]; an ignored row adds nothing.
 template <class T>
-void cross_entropy_backward(reference&, view<const T> x, view<const std::int32_t> targets, view<const T> lse, view<const T> s, T beta,
-                            view<T> dx) {
+void cross_entropy_backward(reference&, view<const T> x, view<const std::int32_t> targets, view<const T> lse,
+                            view<const T> s, T beta, view<T> dx) {
   for (index_t i = 0; i < x.rows; ++i)
     for (index_t j = 0; j < x.cols; ++j) {
       const T off = targets[i] < 0 ? T(0) : std::exp(x(i, j) - lse[i]) - T(j == targets[i]);
@@ -40,8 +40,10 @@ void cross_entropy_in_place(reference& device, view<const std::int32_t> targets,
   for (index_t i = 0; i < x.rows; ++i) {
     T lse, one = 1;
     const view<T> row = x.row_range(i, 1);
-    cross_entropy_forward(device, view<const T>(row), targets.row_range(i, 1), nll.row_range(i, 1), view<T>(&lse, 1, 1));
-    cross_entropy_backward(device, view<const T>(row), targets.row_range(i, 1), view<const T>(&lse, 1, 1), view<const T>(&one, 1, 1), T(0), row);
+    cross_entropy_forward(device, view<const T>(row), targets.row_range(i, 1), nll.row_range(i, 1),
+                          view<T>(&lse, 1, 1));
+    cross_entropy_backward(device, view<const T>(row), targets.row_range(i, 1), view<const T>(&lse, 1, 1),
+                           view<const T>(&one, 1, 1), T(0), row);
   }
 }
 

@@ -20,7 +20,8 @@ void rms_norm_forward(reference&, view<const T> x, view<const T> w, T eps, T off
 
 /// With n = x * rstd and g = dy * (offset + w): dx = rstd * (g - n * mean(g n)) + beta dx
 template <class T>
-void rms_norm_backward(reference&, view<const T> x, view<const T> w, T offset, view<const T> rstd, view<const T> dy, T beta, view<T> dx) {
+void rms_norm_backward(reference&, view<const T> x, view<const T> w, T offset, view<const T> rstd, view<const T> dy,
+                       T beta, view<T> dx) {
   for (index_t i = 0; i < x.rows; ++i) {
     T mean = 0;
     for (index_t j = 0; j < x.cols; ++j) mean += dy(i, j) * (offset + w[j]) * x(i, j) * rstd[i];
@@ -42,7 +43,8 @@ void rms_norm_weight_gradient(reference&, view<const T> x, view<const T> rstd, v
 
 /// rstd = 1 / sqrt(mean (x - mean)^2 + eps); y = w (x - mean) rstd + b
 template <class T>
-void layer_norm_forward(reference&, view<const T> x, view<const T> w, view<const T> b, T eps, view<T> y, view<T> mean, view<T> rstd) {
+void layer_norm_forward(reference&, view<const T> x, view<const T> w, view<const T> b, T eps, view<T> y, view<T> mean,
+                        view<T> rstd) {
   for (index_t i = 0; i < x.rows; ++i) {
     T sum = 0, squares = 0;
     for (index_t j = 0; j < x.cols; ++j) sum += x(i, j);
@@ -55,8 +57,8 @@ void layer_norm_forward(reference&, view<const T> x, view<const T> w, view<const
 
 /// With n = (x - mean) rstd and g = dy w: dx = rstd (g - mean(g) - n mean(g n)) + beta dx
 template <class T>
-void layer_norm_backward(reference&, view<const T> x, view<const T> w, view<const T> mean, view<const T> rstd, view<const T> dy, T beta,
-                         view<T> dx) {
+void layer_norm_backward(reference&, view<const T> x, view<const T> w, view<const T> mean, view<const T> rstd,
+                         view<const T> dy, T beta, view<T> dx) {
   for (index_t i = 0; i < x.rows; ++i) {
     T g = 0, gn = 0;
     for (index_t j = 0; j < x.cols; ++j) {
@@ -72,7 +74,8 @@ void layer_norm_backward(reference&, view<const T> x, view<const T> w, view<cons
 
 /// dw = sum over rows of dy (x - mean) rstd, + beta dw
 template <class T>
-void layer_norm_weight_gradient(reference&, view<const T> x, view<const T> mean, view<const T> rstd, view<const T> dy, T beta, view<T> dw) {
+void layer_norm_weight_gradient(reference&, view<const T> x, view<const T> mean, view<const T> rstd, view<const T> dy,
+                                T beta, view<T> dw) {
   for (index_t j = 0; j < x.cols; ++j) {
     T sum = 0;
     for (index_t i = 0; i < x.rows; ++i) sum += dy(i, j) * (x(i, j) - mean[i]) * rstd[i];
@@ -94,7 +97,8 @@ void normalise_rows_forward(reference&, view<const T> x, T eps, view<T> y, view<
 
 /// dx = r (dy - y <y, dy>) + beta dx, without the second term where |x| < eps
 template <class T>
-void normalise_rows_backward(reference&, view<const T> y, view<const T> r, T eps, view<const T> dy, T beta, view<T> dx) {
+void normalise_rows_backward(reference&, view<const T> y, view<const T> r, T eps, view<const T> dy, T beta,
+                             view<T> dx) {
   for (index_t i = 0; i < y.rows; ++i) {
     T dot = 0;
     if (r[i] < 1 / eps)

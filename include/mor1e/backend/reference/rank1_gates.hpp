@@ -33,8 +33,8 @@ struct gate_scalars {
 
 /// g_pj = o_p w_pj x_pj, x = [products of all parts | logits of all parts]; see rank1_gates_shape.
 template <class T>
-void rank1_gates_forward(reference&, const rank1_gates_shape& s, view<const T> x, view<const T> intuition, view<const std::int32_t> instances,
-                         view<const T> a, view<const T> b, view<T> g) {
+void rank1_gates_forward(reference&, const rank1_gates_shape& s, view<const T> x, view<const T> intuition,
+                         view<const std::int32_t> instances, view<const T> a, view<const T> b, view<T> g) {
   std::vector<T> p(s.experts);
   for (index_t i = 0; i < x.rows; ++i)
     for (int part = 0; part < s.parts; ++part) {
@@ -55,8 +55,9 @@ void rank1_gates_forward(reference&, const rank1_gates_shape& s, view<const T> x
 
 /// Gradients of x, and of intuition, a and b where their views are not empty (added to what is there).
 template <class T>
-void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> x, view<const T> intuition, view<const std::int32_t> instances,
-                          view<const T> a, view<const T> b, view<const T> dg, T beta, view<T> dx, view<T> dintuition, view<T> da, view<T> db) {
+void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> x, view<const T> intuition,
+                          view<const std::int32_t> instances, view<const T> a, view<const T> b, view<const T> dg,
+                          T beta, view<T> dx, view<T> dintuition, view<T> da, view<T> db) {
   std::vector<T> p(s.experts), dp(s.experts);
   for (index_t i = 0; i < x.rows; ++i)
     for (int part = 0; part < s.parts; ++part) {
@@ -75,7 +76,8 @@ void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> 
         const T w = (s.router ? c.token * p[j] : T(0)) + c.intuition * felt;
         const T dw = d * c.output * product;  // d loss / d w_j
         if (!dx.empty()) put(dx(i, s.products(part) + j), d * c.output * w);
-        if (!dintuition.empty() && s.intuition && instances[i] >= 0) dintuition(instances[i], s.felt(part) + j) += dw * c.intuition;
+        if (!dintuition.empty() && s.intuition && instances[i] >= 0)
+          dintuition(instances[i], s.felt(part) + j) += dw * c.intuition;
         if (s.learned_gates) {
           if (!da.empty())
             da[part] += dw * c.token_slope * ((s.router ? T(s.c_token) * p[j] : T(0)) - T(s.c_intuition) * felt);
@@ -91,7 +93,8 @@ void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> 
 /// One row a part: mean entropy of the router's softmax in nats, then its mean weight of each expert, over the rows
 /// that belong to an instance.
 template <class T>
-void rank1_gates_statistics(reference&, const rank1_gates_shape& s, view<const T> x, view<const std::int32_t> instances, view<T> out) {
+void rank1_gates_statistics(reference&, const rank1_gates_shape& s, view<const T> x, view<const std::int32_t> instances,
+                            view<T> out) {
   std::vector<double> mean(s.experts), p(s.experts);
   for (int part = 0; part < s.parts; ++part) {
     double entropy = 0;

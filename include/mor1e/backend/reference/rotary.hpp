@@ -8,8 +8,8 @@
 
 namespace mor1e::backend {
 
-/// table_t = [scaling cos angle_0 ... | scaling sin angle_0 ...], angle_i = position_t theta^(-2i / table.cols), in double.
-/// positions [T, 1] -> table [T, rotary_dim]
+/// table_t = [scaling cos angle_0 ... | scaling sin angle_0 ...], angle_i = position_t theta^(-2i / table.cols), in
+/// double. positions [T, 1] -> table [T, rotary_dim]
 template <class T>
 void rotary_angles(reference&, view<const std::int32_t> positions, double theta, double scaling, view<T> table) {
   const index_t half = table.cols / 2;
@@ -21,11 +21,12 @@ void rotary_angles(reference&, view<const std::int32_t> positions, double theta,
     }
 }
 
-/// y = turn(x) + beta y: columns i and i + rotary_dim / 2 of each of the first `heads` blocks of `head_dim` columns are turned
-/// by direction * angle_i (direction 1 or -1), for i < rotary_dim / 2; the other columns stay. y may be x.
-/// x [T, W], table [T, rotary_dim] -> y [T, W]
+/// y = turn(x) + beta y: columns i and i + rotary_dim / 2 of each of the first `heads` blocks of `head_dim` columns are
+/// turned by direction * angle_i (direction 1 or -1), for i < rotary_dim / 2; the other columns stay. y may be x. x [T,
+/// W], table [T, rotary_dim] -> y [T, W]
 template <class T>
-void rotary_turn(reference&, int heads, int head_dim, T direction, view<const T> x, view<const T> table, T beta, view<T> y) {
+void rotary_turn(reference&, int heads, int head_dim, T direction, view<const T> x, view<const T> table, T beta,
+                 view<T> y) {
   const index_t half = table.cols / 2;
   for (index_t t = 0; t < x.rows; ++t)
     for (index_t j = 0; j < x.cols; ++j) {
