@@ -73,11 +73,7 @@ class plan {
 
   template <class T>
   void fill(var<T> v, view<const T> value) {
-    require<shape_error>(value.rows == v.rows && value.cols == v.cols, "fill: value [", value.rows, ", ", value.cols,
-                         "] for an input [", v.rows, ", ", v.cols, "]");
-    for (index_t i = 0; i < value.rows; ++i)
-      device_->upload(graph_.slots[v.id].data + std::size_t(i * value.cols) * sizeof(T), value.row(i),
-                      std::size_t(value.cols) * sizeof(T));
+    detail::fill_slot(*device_, graph_.slots[v.id], value);
   }
   /// The memory of an input or kept value.
   template <class T>

@@ -29,6 +29,19 @@ enum class recording {
   plan        ///< run nothing, write everything down
 };
 
+namespace detail {
+
+/// Copies host values into the memory of an input of the same shape.
+template <class B, class T>
+void fill_slot(B& device, const slot& to, view<const T> value) {
+  require<shape_error>(value.rows == to.rows && value.cols == to.cols, "fill: value [", value.rows, ", ", value.cols,
+                       "] for an input [", to.rows, ", ", to.cols, "]");
+  for (index_t i = 0; i < value.rows; ++i)
+    device.upload(to.data + std::size_t(i * value.cols) * sizeof(T), value.row(i), std::size_t(value.cols) * sizeof(T));
+}
+
+}  // namespace detail
+
 template <class B>
 class tape {
  public:
@@ -70,11 +83,7 @@ class tape {
   template <class T>
   void fill(var<T> v, view<const T> value) {
     require<error>(runs(), "fill: a tape that plans holds no values; fill the plan");
-    require<shape_error>(value.rows == v.rows && value.cols == v.cols, "fill: value [", value.rows, ", ", value.cols,
-                         "] for an input [", v.rows, ", ", v.cols, "]");
-    for (index_t i = 0; i < value.rows; ++i)
-      device_->upload(graph_.slots[v.id].data + std::size_t(i * value.cols) * sizeof(T), value.row(i),
-                      std::size_t(value.cols) * sizeof(T));
+    detail::fill_slot(*device_, graph_.slots[v.id], value);
   }
 
   /// A parameter: its gradient is added to `p.gradient` by `backward`. The tape refers to it, it does not copy.
