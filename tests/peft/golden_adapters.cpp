@@ -15,6 +15,7 @@
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/testing/golden.hpp"
+#include "peft/fixture_linear.hpp"
 
 using namespace mor1e;
 
@@ -66,16 +67,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     CHECK(testing::violation(ours.data, reference.data(), reference.size(), rule) == "");
   };
 
-  std::vector<nn::projection<B, T>> parts(1);
-  parts[0].name = "linear";
-  parts[0].w = nn::weight<B, T>(typename B::template frozen<T>(read("weight")));
-  if (file.find("bias")) {
-    tensor<T> bias = read("bias");
-    auto p = std::make_unique<param<B, T>>("linear.bias", shape{1, bias.size()});
-    std::copy(bias.begin(), bias.end(), p->value.begin());
-    parts[0].b = nn::vector_weight<B, T>(std::move(p), false);
-  }
-  nn::projection_group<B, T> group(std::move(parts));
+  nn::projection_group<B, T> group = testing::linear_of<B, T>(file);
   auto set = peft::attach(std::vector{&group}, method);
   std::vector<std::string> parameters;
   for (const auto& v : set.views()) {
