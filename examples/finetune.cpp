@@ -299,6 +299,8 @@ nlohmann::json log_line(const train::step_report& report, std::int64_t step, dou
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
   if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
+  if (!report.gradient_a.empty())
+    line["gradient_a"] = train::quantiles(report.gradient_a), line["gradient_b"] = train::quantiles(report.gradient_b);
   return line;
 }
 

@@ -37,6 +37,7 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
       terms.push_back(s.learned_gates ? ops::scale_by(t, felt, gate(a, part, -1)) : felt);
     }
     const var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
+    if (step.weights) step.weights->push_back(s.learned_gates ? ops::scale_by(t, weights, gate(b, part, 1)) : weights);
     const var<T> g = ops::multiply(t, weights, ops::columns(t, x, s.products(part), s.experts));
     parts.push_back(s.learned_gates ? ops::scale_by(t, g, gate(b, part, 1)) : g);
   }
