@@ -36,6 +36,13 @@ class router_observer {
                    const step_context<B, T>& step) = 0;
 };
 
+/// What the slots of an update are multiplied by: gates [rows, slots of all linears], and the method's scale.
+template <class T>
+struct slot_multipliers {
+  var<T> gates;
+  double scale = 1;
+};
+
 /// The batch of a step on its tape, and what the pass collects. Passed explicitly to every `forward`.
 ///
 /// Rows are tokens, packed without padding and rounded up to a bucket; rows in no segment are dead: they belong to no
@@ -62,6 +69,8 @@ struct step_context {
   std::vector<var<T>>* hidden = nullptr;      ///< collects the input of the first block and the output of each
   router_observer<B, T>* routers = nullptr;   ///< sees the weights of each group's experts
   std::vector<var<T>>* weights = nullptr;     ///< collects those of a method's experts, one a linear
+  std::vector<slot_multipliers<T>>* multipliers =
+      nullptr;  ///< collects those of each group, with random signs in place of the products V^T x
 };
 
 }  // namespace mor1e::nn

@@ -281,9 +281,9 @@ MOR1E_INLINE std::vector<std::string> method_names() {
 }
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
-  if (name == "lora") return {.method = lora{}};
-  if (name == "rslora") return {.method = lora{.rank_stabilised = true}};
-  if (name == "dora") return {.method = dora{}};
+  if (name == "lora") return {.method = lora{.rank = 32, .alpha = 16}};
+  if (name == "rslora") return {.method = lora{.rank = 32, .alpha = 16, .rank_stabilised = true}};
+  if (name == "dora") return {.method = dora{.rank = 32, .alpha = 16}};
   if (name == "mor1e") return {.method = mor1e{}};
   if (name == "mor1e-paper") return {.method = mor1e::paper()};
   if (name == "mix") return {.method = mix_and_match{}};
@@ -318,6 +318,23 @@ MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
           return method.intuition;
         else
           return false;
+      },
+      spec.method);
+}
+
+MOR1E_INLINE index_t clusters_of(const adapter_spec& spec) {
+  return std::visit(
+      [](const auto& method) -> index_t {
+        if constexpr (requires { method.clusters; }) {
+          if (!method.intuition) return 0;
+          if (method.clusters) return method.clusters;
+          if constexpr (requires { method.pairs(); })
+            return method.pairs().experts;
+          else
+            return method.experts;
+        } else {
+          return 0;
+        }
       },
       spec.method);
 }
