@@ -14,7 +14,7 @@ namespace mor1e::program {
 
 /// What is trained on and scored.
 struct data_options {
-  std::string model, data, tasks, wording, answer;
+  std::string model = {}, data = {}, tasks = {}, wording = {}, answer = {};
   index_t max_length = 2048, train_limit = 0, eval_limit = 100;
   bool truncate = false;
 
@@ -51,8 +51,8 @@ inline void add_data_options(CLI::App& app, data_options& o) {
 /// A preset of the optimiser's side, and what was given on top.
 struct schedule_options {
   std::string preset = "quick";
-  std::optional<index_t> batch, warmup, steps;
-  std::optional<double> learning_rate, clip, weight_decay, epochs;
+  std::optional<index_t> steps = {}, batch = {}, warmup = {};
+  std::optional<double> learning_rate = {}, clip = {}, weight_decay = {}, epochs = {};
 
   train::schedule_settings settings() const {
     train::schedule_settings s = train::schedule_of(preset);

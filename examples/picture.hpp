@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <fcntl.h>
 #include <filesystem>
 #include <span>
 #include <spawn.h>
@@ -20,7 +21,7 @@ namespace mor1e::program {
 /// What all kinds of pictures share. Each is written as FILE.gp (data and instructions, to be changed and run again)
 /// and FILE (.svg or .png), and each function returns whether FILE was made: not without gnuplot.
 struct chart {
-  std::string title, x_label, y_label;
+  std::string title = {}, x_label = {}, y_label = {};
   bool log_x = false, log_y = false;
 };
 
@@ -74,6 +75,7 @@ inline bool draw(const std::filesystem::path& file, const std::string& source) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);  // it warns of empty ranges
   pid_t child = 0;
   const int failed = posix_spawnp(&child, words[0], &actions, nullptr, const_cast<char**>(words), environ);
   posix_spawn_file_actions_destroy(&actions);

@@ -70,7 +70,8 @@ inline peft::adapter_spec matched(experiment& e, const peft::adapter_spec& spec,
 struct run_request {
   std::string label;  ///< of the method, for people
   peft::adapter_spec spec;
-  std::optional<double> match_scale = {};  ///< the update's scale at the start; the method's own unless given
+  bool measure_scale = false;              ///< of the update at the start
+  std::optional<double> match_scale = {};  ///< what it is to be; the method's own unless given
   train::schedule_settings schedule;
   run_options how;
   std::filesystem::path out;
@@ -138,12 +139,37 @@ class training_run {
   /// Bytes of the slab that the steps of this process ran in; 0 if it ran none.
   std::size_t step_memory() const { return step_memory_; }
 
+  /// What a resumed run must agree in.
+  nlohmann::json settings() const {
+    nlohmann::json out = {{"model", e_.base_hash},
+                          {"data", e_.set.hash},
+                          {"template", e_.options.wording},
+                          {"answer", e_.options.answer},
+                          {"method", peft::to_json(r_.spec)},
+                          {"steps", steps_},
+                          {"batch", r_.schedule.batch},
+                          {"lr", r_.schedule.learning_rate},
+                          {"warmup", r_.schedule.warmup},
+                          {"clip", r_.schedule.clip},
+                          {"weight_decay", r_.schedule.weight_decay},
+                          {"seed", common_.seed},
+                          {"order", r_.how.order},
+                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
+                          {"advice",
+                           {{"threads", e_.device.threads().size()},
+                            {"micro_batch", packing_.tokens},
+                            {"recompute", options_.program.recompute},
+                            {"gemm", "eigen"}}}};
+    if (r_.match_scale) out["match_scale"] = *r_.match_scale;
+    return out;
+  }
+
   /// Trains, from the checkpoint on if there is one; saves the adapter, scores it. Returns what result.json holds.
   nlohmann::json run() {
     const train::run_folder folder(r_.out);
     if (r_.keep_data) keep_data(e_.rows.made, r_.out / "data");
     if (intuitive_) make_intuition();
-    if (r_.match_scale) match_scale();
+    if (r_.measure_scale || r_.match_scale) settle_scale();
     train::trainer<cpu, float> trainer(e_.device, *e_.model, adapters_.parameters(), options_);
     if (saved_) {
       const nlohmann::json now = std::exchange(state_.settings, {});
@@ -170,7 +196,7 @@ class training_run {
                              {"tokens", totals.tokens},
                              {"parameters", adapters_.parameter_count()},
                              {"peak_memory", train::peak_memory()}};
-    if (scale_) result["scale"] = {{"own", *scale_}, {"matched", *r_.match_scale}};
+    if (own_scale_) result["scale"] = {{"own", *own_scale_}, {"run", r_.match_scale.value_or(*own_scale_)}};
     if (!e_.scored.empty()) {
       score();
       result["evaluation"] = to_json(scores_);
@@ -239,31 +265,6 @@ class training_run {
         plan.recompute ? ", with recomputation" : "");
   }
 
-  /// What a resumed run must agree in.
-  nlohmann::json settings() const {
-    nlohmann::json out = {{"model", e_.base_hash},
-                          {"data", e_.set.hash},
-                          {"template", e_.options.wording},
-                          {"answer", e_.options.answer},
-                          {"method", peft::to_json(r_.spec)},
-                          {"steps", steps_},
-                          {"batch", r_.schedule.batch},
-                          {"lr", r_.schedule.learning_rate},
-                          {"warmup", r_.schedule.warmup},
-                          {"clip", r_.schedule.clip},
-                          {"weight_decay", r_.schedule.weight_decay},
-                          {"seed", common_.seed},
-                          {"order", r_.how.order},
-                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
-                          {"advice",
-                           {{"threads", e_.device.threads().size()},
-                            {"micro_batch", packing_.tokens},
-                            {"recompute", options_.program.recompute},
-                            {"gemm", "eigen"}}}};
-    if (r_.match_scale) out["match_scale"] = *r_.match_scale;
-    return out;
-  }
-
   void make_intuition() {
     const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, common_.quiet);
     if (intuition_.embedder)
@@ -274,16 +275,17 @@ class training_run {
     intuition_.embedder.reset();
   }
 
-  /// Gives the update the scale asked for, as measured over some of the training's examples.
-  void match_scale() {
+  /// Measures the scale of the update over some of the training's examples, and gives it the one asked for.
+  void settle_scale() {
     constexpr index_t most = 64;
     const index_t all = index_t(e_.set.examples.size()), count = std::min(all, most);
     std::vector<index_t> some;
     for (index_t i = 0; i < count; ++i) some.push_back(i * all / count);
     const auto batches = data::pack(e_.set.examples, some, packing_);
-    scale_ = train::update_scale(e_.device, *e_.model, batches.front(), std::as_const(intuition_.rows).matrix());
-    const double factor = *r_.match_scale / *scale_;
-    say(common_, "scale: an update of {:.4g} per rank at the start, multiplied by {:.4g} to be {:.4g}\n", *scale_,
+    own_scale_ = train::update_scale(e_.device, *e_.model, batches.front(), std::as_const(intuition_.rows).matrix());
+    if (!r_.match_scale) return;
+    const double factor = *r_.match_scale / *own_scale_;
+    say(common_, "scale: an update of {:.4g} per rank at the start, multiplied by {:.4g} to be {:.4g}\n", *own_scale_,
         factor, *r_.match_scale);
     r_.spec = peft::scaled(r_.spec, factor);
     adapters_ = {};  // off the model before others take their place
@@ -367,7 +369,7 @@ class training_run {
   train::training_intuition intuition_;
   train::trainer_options options_;
   train::run_state state_;
-  std::optional<double> scale_;  ///< the method's own, if another was asked for
+  std::optional<double> own_scale_;
   evaluated scores_;
   std::size_t step_memory_ = 0;
 };

@@ -19,16 +19,16 @@ void scale_update(M& method, double factor) {
     method.alpha = (method.alpha == 0 ? method.rank : method.alpha) * factor;
 }
 
-/// Calls resized(count, with) for the numbers a method may be given; `with(method, count)` gives it one.
+/// Calls resized(own, least, with) for the numbers a method may be given; `with(method, count)` gives it one.
 template <class M, class F>
 void each_size(const M& of, F resized) {
-  if constexpr (requires { of.rank; }) resized(of.rank, [](M& m, int rank) { m.rank = rank; });
+  if constexpr (requires { of.rank; }) resized(of.rank, 1, [](M& m, int rank) { m.rank = rank; });
   if constexpr (requires { of.experts; })
-    resized(of.experts, [&](M& m, int experts) {
+    resized(of.experts, 2, [&](M& m, int experts) {  // one expert is no mixture
       m.experts = experts;
       if constexpr (requires { m.k; }) m.k = std::max(1, int(std::lround(double(of.k) * experts / of.experts)));
     });
-  if constexpr (requires { of.r2; }) resized(of.r2, [](M& m, int r2) { m.r2 = r2; });
+  if constexpr (requires { of.r2; }) resized(of.r2, 1, [](M& m, int r2) { m.r2 = r2; });
 }
 
 }  // namespace detail
@@ -36,10 +36,10 @@ void each_size(const M& of, F resized) {
 MOR1E_INLINE adapter_spec match_parameters(const adapter_spec& spec, std::span<const linear_size> linears,
                                            std::int64_t parameters) {
   adapter_spec best = spec;
-  std::int64_t least = std::abs(cost_on(spec, linears).parameters - parameters);
+  std::int64_t nearest = std::abs(cost_on(spec, linears).parameters - parameters);
   std::visit(
       [&]<class M>(const M& method) {
-        detail::each_size(method, [&](int own, auto with) {
+        detail::each_size(method, [&](int own, int least, auto with) {
           const auto sized = [&](int count) {
             M m = method;
             with(m, count);
@@ -50,12 +50,12 @@ MOR1E_INLINE adapter_spec match_parameters(const adapter_spec& spec, std::span<c
           };
           const auto cost = [&](int count) { return cost_on(sized(count), linears).parameters; };
           // Costs grow with the size: the two around the target.
-          int low = 1, high = std::max(2, own);
+          int low = least, high = std::max(low + 1, own);
           while (cost(high) < parameters && high < detail::most_experts) high *= 2;
           while (high - low > 1) (cost((low + high) / 2) < parameters ? low : high) = (low + high) / 2;
           for (const int count : {low, high})
-            if (const std::int64_t off = std::abs(cost(count) - parameters); off < least)
-              least = off, best = sized(count);
+            if (const std::int64_t off = std::abs(cost(count) - parameters); off < nearest)
+              nearest = off, best = sized(count);
         });
       },
       spec.method);
