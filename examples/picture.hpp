@@ -130,6 +130,9 @@ inline bool draw_heat_maps(const std::filesystem::path& file, const chart& c, st
       out += '\n';
     }
     out += "END\n" + detail::tics("x", p.columns, 24, p.columns.size() <= 12) + detail::tics("y", p.rows, 24, false);
+    // Colours need a range; gnuplot complains of one that is empty.
+    const auto [low, high] = std::minmax_element(p.values.begin(), p.values.end());
+    out += *low < *high ? "set autoscale cb\n" : fmt::format("set cbrange [{}:{}]\n", *low - 0.5, *low + 0.5);
     out += fmt::format("set title {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\nplot $map{} matrix with image\n",
                        detail::quoted(p.title), double(p.columns.size()) - 0.5, double(p.rows.size()) - 0.5, i);
   }

@@ -114,9 +114,11 @@ inline void write_routers(const std::filesystem::path& folder, const eval::route
   io::write_json(folder / "routers.json", eval::to_json(report));
   bool drawn = detail::draw_experts(folder / "experts_by_task.svg", report);
   drawn &= detail::draw_entropy(folder / "entropy_by_layer.svg", report);
-  drawn &= detail::draw_similarity(folder / "task_similarity.svg", report);
-  say(common, "\n{}{}: routers.json, experts_by_task, entropy_by_layer and task_similarity as {}\n",
-      eval::table(report), folder.string(), drawn ? ".svg, with their sources" : ".gp alone: gnuplot is not installed");
+  const bool several = report.tasks.size() > 1;  // one alone resembles itself
+  if (several) drawn &= detail::draw_similarity(folder / "task_similarity.svg", report);
+  say(common, "\n{}{}: routers.json, and experts_by_task, entropy_by_layer{} as {}\n", eval::table(report),
+      folder.string(), several ? ", task_similarity" : "",
+      drawn ? ".svg with their sources" : ".gp alone: gnuplot is not installed");
 }
 
 }  // namespace mor1e::program
