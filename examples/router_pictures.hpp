@@ -74,7 +74,7 @@ inline bool draw_experts(const std::filesystem::path& file, const eval::router_r
     panels.push_back(std::move(panel));
   }
   return draw_heat_maps(
-      file, {"Mean weight of each expert, block " + block + " (where the tasks differ most)", "task", "expert"},
+      file, {"Mean weight of each expert in the block where the tasks differ most: " + block, "task", "expert"},
       panels);
 }
 
