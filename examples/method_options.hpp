@@ -45,7 +45,7 @@ inline CLI::Range count() { return CLI::Range(1, 1 << 30); }
 
 struct method_options {
   std::string method = "mor1e", targets;
-  std::optional<int> rank, experts, r1, r2, clusters;
+  std::optional<int> rank, experts, r1, r2, clusters, top_k;
   std::optional<double> alpha, dropout, gate_rate;
   bool factorised = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false;
 };
@@ -63,6 +63,8 @@ inline void add_method_options(CLI::App& app, method_options& o) {
   app.add_option("--clusters", o.clusters,
                  "of the intuition; the number of experts (pairs of a mix) unless given. Another number weighs the "
                  "experts through a learned map")
+      ->check(count);
+  app.add_option("--top-k", o.top_k, "of sira, mor1e, mix: experts (pairs) that work for a token; all of mor1e and mix")
       ->check(count);
   app.add_flag("--no-router", o.no_router, "mor1e and mix with the intuition alone");
   app.add_flag("--no-intuition", o.no_intuition, "mor1e and mix with the router alone");
@@ -126,6 +128,7 @@ inline peft::adapter_spec spec_of(const method_options& o, std::uint64_t seed, d
   set("--experts", o.experts, [](auto& m) -> decltype((m.experts)) { return m.experts; });
   set("--r1", o.r1, [](auto& m) -> decltype((m.r1)) { return m.r1; });
   set("--r2", o.r2, [](auto& m) -> decltype((m.r2)) { return m.r2; });
+  set("--top-k", o.top_k, [](auto& m) -> decltype((m.k)) { return m.k; });
   set_flag("--factorised", o.factorised, true, [](auto& m) -> decltype((m.factorised)) { return m.factorised; });
   set_flag("--no-router", o.no_router, false, [](auto& m) -> decltype((m.intuition, m.router)) { return m.router; });
   set_flag("--no-intuition", o.no_intuition, false, [](auto& m) -> decltype((m.intuition)) { return m.intuition; });

@@ -161,6 +161,7 @@ TEST_CASE("the weights a method shows, times the terms of its experts, are its u
   SUBCASE("mor1e, a router of one's own") {
     check(peft::basic_mor1e<temperature_router>{.experts = 4, .route = {2}}, 4);
   }
+  SUBCASE("mor1e, the largest alone") { check(peft::mor1e{.experts = 4, .k = 2}, 4); }
   SUBCASE("mix") { check(peft::mix_and_match{.r1 = 3, .r2 = 2}, 6); }
   SUBCASE("mix, factorised, paper") {
     auto method = peft::mix_and_match::paper(2, 3);

@@ -26,7 +26,8 @@ void each_size(const M& of, F resized) {
   if constexpr (requires { of.experts; })
     resized(of.experts, 2, [&](M& m, int experts) {  // one expert is no mixture
       m.experts = experts;
-      if constexpr (requires { m.k; }) m.k = std::max(1, int(std::lround(double(of.k) * experts / of.experts)));
+      if constexpr (requires { m.k; })
+        if (of.k) m.k = std::max(1, int(std::lround(double(of.k) * experts / of.experts)));
     });
   if constexpr (requires { of.r2; }) resized(of.r2, 1, [](M& m, int r2) { m.r2 = r2; });
 }
