@@ -135,6 +135,19 @@ void check(const M& method, index_t clusters) {
   }
 }
 
+/// Leaves the weights of one linear, however many there are.
+struct forgetful {
+  int slots() const { return 2; }
+  int router_rows() const { return 0; }
+  double scale() const { return 1; }
+  std::vector<peft::extra_parameter> extra() const { return {}; }
+  template <class B, class T>
+  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+    if (step.weights) step.weights->push_back(x);
+    return x;
+  }
+};
+
 struct temperature_router {
   double temperature = 1;
   auto operator()(auto& tape, auto logits, auto&) const {
@@ -203,4 +216,8 @@ TEST_CASE("a method without experts shows nothing, whoever looks") {
   };
   silent(peft::lora{.rank = 2});
   silent(peft::dora{.rank = 2});
+
+  auto set = peft::attach(std::vector{&g}, forgetful{});
+  CHECK_THROWS_WITH_AS(run(g, x, 0, true), "linear0: weights of 1 linears, there are 2", value_error);
+  run(g, x, 0, false);
 }

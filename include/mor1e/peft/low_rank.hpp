@@ -115,6 +115,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     if (step.routers) step.weights = &weights;
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
     step.weights = nullptr;
+    require<value_error>(weights.empty() || weights.size() == names_.size(), names_.front(), ": weights of ",
+                         weights.size(), " linears, there are ", names_.size());
     if (!weights.empty()) step.routers->see(t, names_, weights, step);
     if (step.multipliers) {
       t.keep(gates);
