@@ -1,6 +1,7 @@
 // account: what a method costs on a backbone, from the configuration alone.
 //
 //     account --model config.json --method mor1e --experts 20
+//     account --table7                        # the paper's own comparison, counted
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "mor1e/models/open.hpp"
 #include "mor1e/peft/accounting.hpp"
 #include "program.hpp"
+#include "table7.hpp"
 
 using namespace mor1e;
 
@@ -20,7 +22,7 @@ struct account_options {
   program::common_options common;
   std::string model, method = "mor1e";
   int rank = 32, experts = 32, r1 = 4, r2 = 8;
-  bool factorised = false;
+  bool factorised = false, table7 = false;
   std::vector<std::string> targets;
 };
 
@@ -31,7 +33,14 @@ nlohmann::json config_of(const std::string& model) {
   return models::open(model).config;
 }
 
+void table7(const program::common_options& o) {
+  const auto parts = program::count_table7();
+  program::say(o, "{}", program::table7_text(parts));
+  program::write_results(o, program::table7_json(parts));
+}
+
 void account(const CLI::App& app, const account_options& o) {
+  require<value_error>(!o.model.empty(), "--model or --table7 is needed");
   const models::backbone base = models::backbone_of(config_of(o.model), o.model);
   peft::adapter_spec spec = peft::preset(o.method);
   std::visit(
@@ -47,19 +56,11 @@ void account(const CLI::App& app, const account_options& o) {
       },
       spec.method);
 
-  peft::method_cost cost;
-  std::int64_t linears = 0;
-  for (const models::linear_shape& l : base.linears) {
-    const std::string last = l.name.substr(l.name.rfind('.') + 1);
-    const std::vector<std::string>& targets = o.targets.empty() ? spec.targets : o.targets;
-    if (!targets.empty() && std::find(targets.begin(), targets.end(), last) == targets.end()) continue;
-    linears += base.layers;
-    for (std::int64_t i = 0; i < base.layers; ++i) cost = cost + peft::cost_on(spec, l.inputs, l.outputs);
-  }
-  require<value_error>(linears > 0, "--targets: no linear of ", base.model_type, " is called so");
+  if (!o.targets.empty()) spec.targets = o.targets;
+  const peft::method_cost cost = peft::cost_on(spec, base.linears, base.layers);
+  require<value_error>(cost.linears > 0, "--targets: no linear of ", base.model_type, " is called so");
 
-  program::say(o.common, "{}: {} parameters, {} adapted linears (inputs {}, inputs + outputs {})\n", base.model_type,
-               base.parameters, linears, base.sum_inputs(), base.sum_both());
+  program::say(o.common, "{}: {} parameters, {} adapted linears\n", base.model_type, base.parameters, cost.linears);
   program::say(o.common, "{}: {} trainable parameters ({:.2f} % of the base), of which routers {}, scalars {}\n",
                o.method, cost.parameters, 100 * double(cost.parameters) / double(base.parameters),
                cost.router_parameters, cost.scalars);
@@ -67,7 +68,7 @@ void account(const CLI::App& app, const account_options& o) {
                cost.flops(), cost.router_flops(), 2 * base.sum_products());
   program::write_results(o.common, {{"model_type", base.model_type},
                                     {"method", o.method},
-                                    {"linears", linears},
+                                    {"linears", cost.linears},
                                     {"base_parameters", base.parameters},
                                     {"parameters", cost.parameters},
                                     {"router_parameters", cost.router_parameters},
@@ -86,7 +87,9 @@ int main(int argc, char** argv) {
       argc, argv, "account", "Trainable parameters and FLOPs of a method on a backbone", options.common,
       [&](CLI::App& app) {
         parsed = &app;
-        app.add_option("--model", options.model, "config.json, folder, .gguf file or short name")->required();
+        auto* model = app.add_option("--model", options.model, "config.json, folder, .gguf file or short name");
+        app.add_flag("--table7", options.table7, "Table 7 of Intuition-MoR1E, counted, beside the paper's figures")
+            ->excludes(model);
         app.add_option("--method", options.method, "lora, mor1e, ...")->capture_default_str();
         app.add_option("--rank", options.rank, "of lora, or of each expert")
             ->check(CLI::PositiveNumber)
@@ -97,5 +100,5 @@ int main(int argc, char** argv) {
         app.add_flag("--factorised", options.factorised, "mix with routers of r1 + r2 rows");
         app.add_option("--targets", options.targets, "q_proj,v_proj,...: only these linears")->delimiter(',');
       },
-      [&] { account(*parsed, options); });
+      [&] { options.table7 ? table7(options.common) : account(*parsed, options); });
 }
