@@ -274,16 +274,16 @@ std::vector<std::string> lines_of(const std::string& all) {
   return out;
 }
 
-/// What must change in `document` for `code`, one line below the other.
+/// What must change in `document` for `code`.
 std::string difference(const std::string& document, const std::string& code) {
+  if (document == code) return "";
   const auto has = lines_of(document), wants = lines_of(code);
   std::string out;
-  for (std::size_t i = 0; i < std::max(has.size(), wants.size()); ++i) {
-    if (i < has.size() && i < wants.size() && has[i] == wants[i]) continue;
-    if (i < has.size()) out += "\n- " + has[i];
-    if (i < wants.size()) out += "\n+ " + wants[i];
-  }
-  return out;
+  for (const auto& line : has)
+    if (std::find(wants.begin(), wants.end(), line) == wants.end()) out += "\n- " + line;
+  for (const auto& line : wants)
+    if (std::find(has.begin(), has.end(), line) == has.end()) out += "\n+ " + line;
+  return out.empty() ? "\nanother order of the rows" : out;
 }
 
 }  // namespace
