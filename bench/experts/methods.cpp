@@ -26,8 +26,8 @@ method_case add(std::string name, std::vector<std::string> pictures, int rank, M
             using M = std::remove_const_t<decltype(method)>;
             const std::vector groups{&g};
             adapted out;
-            if constexpr (is_one_of<M, peft::any_method>)
-              out.set = peft::attach(groups, peft::adapter_spec{.method = method});  // the library's
+            if constexpr (is_one_of<M, peft::any_method>)  // the library has it
+              out.set = peft::attach(groups, peft::adapter_spec{.method = method});
             else
               out.set = peft::attach(groups, method);
             out.slots = method.slots();

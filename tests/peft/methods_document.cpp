@@ -52,19 +52,10 @@ std::vector<entry> presets_and_options() {
   return out;
 }
 
-/// Columns of the intuition that a method reads; 0 for none.
-index_t clusters_of(const peft::adapter_spec& spec) {
-  const auto* rank1 = std::get_if<peft::mor1e>(&spec.method);
-  const auto* mix = std::get_if<peft::mix_and_match>(&spec.method);
-  if (!peft::uses_intuition(spec)) return 0;
-  return rank1 ? (rank1->clusters ? rank1->clusters : rank1->experts)
-               : (mix->clusters ? mix->clusters : mix->r1 * mix->r2);
-}
-
 /// A linear with a method on it.
 class adapted_linear {
  public:
-  adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(clusters_of(spec)) {
+  adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(peft::clusters_of(spec)) {
     std::vector<nn::projection<cpu, float>> parts(1);
     parts[0].name = "block.linear";
     parts[0].w = nn::weight<cpu, float>(cpu::frozen<float>(std::move(weights)));

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 
 #include "mor1e/peft/adapter_spec.hpp"
+#include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
 
@@ -46,10 +46,7 @@ template <class Linears>
 method_cost cost_on(const adapter_spec& spec, const Linears& linears, std::int64_t blocks) {
   method_cost sum;
   for (const auto& l : linears) {
-    const bool targeted = std::any_of(spec.targets.begin(), spec.targets.end(), [&](const std::string& target) {
-      return l.name == target || l.name.ends_with("." + target);
-    });
-    if (!spec.targets.empty() && !targeted) continue;
+    if (!is_targeted(l.name, spec.targets)) continue;
     const method_cost one = cost_on(spec, l.inputs, l.outputs);
     sum = sum + method_cost{blocks, blocks * one.parameters, blocks * one.router_parameters, blocks * one.scalars};
   }
