@@ -70,8 +70,8 @@ settings read_settings(int argc, char** argv) {
 
 std::vector<point> points;
 
-/// Measured once: the runs inside are what is repeated. `per`: see `point`.
-void add(const std::string& sweep, const method_case* method, index_t x, const sizes& on, int experts, double per,
+/// Measured once: the runs inside are what is repeated.
+void add(const std::string& sweep, const method_case* method, index_t x, const sizes& on, int experts,
          const effort& until) {
   for (const bool with_backward : {false, true})
     benchmark::RegisterBenchmark(
@@ -83,7 +83,7 @@ void add(const std::string& sweep, const method_case* method, index_t x, const s
             took = measure(on, method, experts, with_backward, until);
             state.SetIterationTime(took.whole.median);
           }
-          points.push_back({sweep, method, double(x), with_backward, per, took});
+          points.push_back({sweep, method, x, with_backward, on, took});
           using benchmark::Counter;
           state.counters["tokens/s"] = double(on.tokens) / took.whole.median;
           state.counters["FLOP"] = took.flops;
@@ -106,17 +106,15 @@ void add_all(const settings& s, const std::vector<method_case>& methods) {
   const auto of_rank_32 = [](const method_case* method) { return method ? 32 / method->rank : 0; };
   for (const method_case* method : all)
     for (int experts = 1; experts <= 256; experts *= 2)
-      if (method || experts == 1 || experts == 256) add("experts", method, experts, s.on, experts, 1, s.until);
+      if (method || experts == 1 || experts == 256) add("experts", method, experts, s.on, experts, s.until);
   for (const index_t tokens : {128, 256, 512, 1024, 2048, 4096})
     for (const method_case* method : all)
-      add("tokens", method, tokens, {tokens, s.on.in, s.on.out}, of_rank_32(method), double(tokens), s.until);
+      add("tokens", method, tokens, {tokens, s.on.in, s.on.out}, of_rank_32(method), s.until);
   // From half to eight times the width, on as many tokens as keep the largest within seconds.
   for (const index_t halves : {1, 2, 4, 8, 16}) {
     sizes wide{std::min<index_t>(s.on.tokens, 256), std::max<index_t>(1, s.on.in * halves / 2), {}};
-    double outputs = 0;
-    for (const index_t out : s.on.out) outputs += double(wide.out.emplace_back(std::max<index_t>(1, out * halves / 2)));
-    const double per = double(wide.tokens) * double(wide.in) * outputs;
-    for (const method_case* method : all) add("width", method, wide.in, wide, of_rank_32(method), per, s.until);
+    for (const index_t out : s.on.out) wide.out.push_back(std::max<index_t>(1, out * halves / 2));
+    for (const method_case* method : all) add("width", method, wide.in, wide, of_rank_32(method), s.until);
   }
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,7 +19,14 @@ struct sizes {
   index_t tokens = 1600, in = 576;
   std::vector<index_t> out{576, 192, 192};
 
-  friend bool operator==(const sizes&, const sizes&) = default;
+  /// "576 -> 576, 192, 192"
+  std::string linears() const {
+    std::string names;
+    for (const index_t o : out) names += text(names.empty() ? "" : ", ", o);
+    return text(in, " -> ", names);
+  }
+  /// Weights of the base.
+  double weights() const { return double(in) * double(std::accumulate(out.begin(), out.end(), index_t(0))); }
 };
 
 /// All processors this process may use: `taskset` chooses.

@@ -15,22 +15,27 @@ namespace mor1e::bench {
 
 /// One thing that grows while the rest stays.
 struct sweep {
-  std::string name, title, x_label, y_label;
-  double unit;  ///< of y: seconds times this, a token or a token and weight of the base where the label says so
+  std::string name, x_label, y_label;
+  double (*y)(double seconds, const sizes& on);
+  std::string (*title)(const sizes& on);  ///< what stays
 };
 inline const std::vector<sweep> sweeps{
-    {"experts", "cost by experts", "experts; pairs of a mix; rank of LoRA", "ms", 1e3},
-    {"tokens", "cost by tokens, total rank 32", "tokens", "us a token", 1e6},
-    {"width", "cost by width, total rank 32", "inputs", "ps a token and weight of the base", 1e12},
+    {"experts", "experts; pairs of a mix; rank of LoRA", "ms", [](double s, const sizes&) { return 1e3 * s; },
+     [](const sizes& on) { return text(on.tokens, " tokens, linears ", on.linears()); }},
+    {"tokens", "tokens", "us a token", [](double s, const sizes& on) { return 1e6 * s / double(on.tokens); },
+     [](const sizes& on) { return text("total rank 32, linears ", on.linears()); }},
+    {"width", "inputs", "ps a token and weight of the base",
+     [](double s, const sizes& on) { return 1e12 * s / double(on.tokens) / on.weights(); },
+     [](const sizes& on) { return text("total rank 32, ", on.tokens, " tokens"); }},
 };
 
 /// A point of a picture.
 struct point {
   std::string sweep;
   const method_case* method;  ///< null: the base alone
-  double x;
+  index_t x;
   bool with_backward;
-  double per;  ///< what its time is divided by
+  sizes on;
   measurement took;
 };
 
@@ -43,9 +48,8 @@ inline program::series line_of(const std::vector<point>& points, const sweep& s,
   for (const point& p : points) {
     if (p.sweep != s.name || p.method != method || p.with_backward != with_backward) continue;
     const timing& t = bound ? p.took.products : p.took.whole;
-    const double unit = s.unit / p.per;
-    out.x.push_back(p.x), out.y.push_back(t.median * unit);
-    out.low.push_back(t.low * unit), out.high.push_back(t.high * unit);
+    out.x.push_back(double(p.x)), out.y.push_back(s.y(t.median, p.on));
+    out.low.push_back(s.y(t.low, p.on)), out.high.push_back(s.y(t.high, p.on));
   }
   return out;
 }
@@ -71,8 +75,9 @@ inline int draw(const std::filesystem::path& folder, const std::vector<method_ca
         }
         if (lines.empty()) continue;
         add(nullptr, false);
-        const program::chart c{text(s.title, ", ", with_backward ? "forward and backward" : "forward"), s.x_label,
-                               s.y_label, true};
+        const auto any = std::find_if(points.begin(), points.end(), [&](const point& p) { return p.sweep == s.name; });
+        const program::chart c{text(with_backward ? "forward and backward, " : "forward, ", s.title(any->on)),
+                               s.x_label, s.y_label, true};
         const std::string name = text(s.name, "-", picture, with_backward ? "-training" : "-forward", ".svg");
         if (!program::draw_lines(folder / name, c, lines)) ++missing;
       }
