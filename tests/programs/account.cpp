@@ -88,6 +88,9 @@ TEST_CASE("a method on a configuration, whole or on some of its linears") {
   const nlohmann::json some = count("--method lora --rank 8 --targets q_proj,self_attn.v_proj");
   CHECK(some.at("linears") == 64);
   CHECK(some.at("parameters") == 64 * 8 * (4096 + 4096));
+  const nlohmann::json thrifty = count("--method mor1e --experts 20 --low-rank-router");
+  CHECK(thrifty.at("router_parameters") == 224 * 20 * 20);
+  CHECK(thrifty.at("scalars") == 2 * 224);
   CHECK(count("--method loramoe").at("linears") == 96);  // gate, up and down are its own targets
 }
 
@@ -96,5 +99,6 @@ TEST_CASE("what account refuses") {
   here.check_refusal("account", "--table7 --model toy", 2, "--model excludes --table7");
   here.check_refusal("account", "--model toy --method moe", 2, "method 'moe' is not known");
   here.check_refusal("account", "--model toy --targets proj", 2, "--targets: no linear of llama is called so");
+  here.check_refusal("account", "--model toy --method lora --experts 4", 2, "--experts is not an option of lora");
   here.check_refusal("account", "--model nowhere.json", 1, "nowhere.json");
 }
