@@ -283,9 +283,10 @@ TEST_CASE("docs/methods.md says what the code says, of every method") {
   const std::filesystem::path file = std::filesystem::path(MOR1E_SOURCE_DIR) / "docs" / "methods.md";
   std::string document = io::read_text(file);
   const bool writes = std::getenv("MOR1E_WRITE_DOCS") != nullptr;
-  for (const auto& [name, code] : {std::pair<std::string, std::string>("constants", constants()),
-                                   std::pair<std::string, std::string>("sizes", sizes()),
-                                   std::pair<std::string, std::string>("behaviour", behaviour())}) {
+  const std::pair<std::string, std::string> tables[] = {
+      {"constants", constants()}, {"sizes", sizes()}, {"behaviour", behaviour()}};
+  for (const auto& table : tables) {
+    const std::string &name = table.first, &code = table.second;
     const std::string opening = "<!-- computed: " + name + " -->\n", ending = "<!-- end -->";
     const std::size_t mark = document.find(opening), first = mark + opening.size(), last = document.find(ending, first);
     REQUIRE_MESSAGE((mark != std::string::npos && last != std::string::npos), file.string(), " has no table ", name);

@@ -39,7 +39,7 @@ TEST_CASE("table 7: the counts of published models, and the paper's figures with
           std::string::npos);
     REQUIRE(model.at("methods").size() == methods.size());
     for (std::size_t i = 0; i < methods.size(); ++i) {
-      const auto& [label, key] = methods[i];
+      const std::string &label = methods[i].first, &key = methods[i].second;
       CAPTURE(label);
       const nlohmann::json& row = model.at("methods").at(i);
       CHECK(row.at("method") == label);
