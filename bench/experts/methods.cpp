@@ -67,6 +67,7 @@ std::vector<method_case> methods() {
       add("mor1e_before", options, 1, [](int n) { return peft::mor1e{.experts = n, .before = true}; }),
       add("mor1e_low_rank_router", options, 1,
           [](int n) { return peft::mor1e{.experts = n, .low_rank_router = true}; }),
+      add("mor1e_top_4", options, 1, [](int n) { return peft::mor1e{.experts = n, .k = std::min(n, 4)}; }),
       add("mor1e_no_router", options, 1, [](int n) { return peft::mor1e{.experts = n, .router = false}; }),
       add("mor1e_no_intuition", options, 1, [](int n) { return peft::mor1e{.experts = n, .intuition = false}; }),
       add("mix", rank1, 1, [](int n) { return mix_of(n, false); }),

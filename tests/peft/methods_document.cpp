@@ -42,6 +42,7 @@ std::vector<entry> presets_and_options() {
   add("mor1e --clusters 48", peft::mor1e{}, [](auto& m) { m.clusters = 48; });
   add("mor1e --intuition-before", peft::mor1e{}, [](auto& m) { m.before = true; });
   add("mor1e --low-rank-router", peft::mor1e{}, [](auto& m) { m.low_rank_router = true; });
+  add("mor1e --top-k 8", peft::mor1e{}, [](auto& m) { m.k = 8; });
   add("mor1e --no-router", peft::mor1e{}, [](auto& m) { m.router = false; });
   add("mor1e --no-intuition", peft::mor1e{}, [](auto& m) { m.intuition = false; });
   add("mor1e, router_bias", peft::mor1e{}, [](auto& m) { m.router_bias = true; });
