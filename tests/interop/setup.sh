@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the interoperability tests compare with, PEFT and Transformers, into a virtual environment of their own:
 #
-#     tests/interop/setup.sh [BUILD FOLDER]        # build/interop-venv unless given; from PyPI, several gigabytes
+#     tests/interop/setup.sh [BUILD FOLDER]        # build/interop-venv unless given; from PyPI, 7 GB
 #
 # Until this was done, script.peft_round_trip is reported as skipped.
 set -euo pipefail
