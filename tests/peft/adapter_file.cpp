@@ -2,7 +2,6 @@
 #include "mor1e/peft/adapter_file.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -11,21 +10,15 @@
 
 #include <doctest/doctest.h>
 
-#include "mor1e/backend/cpu.hpp"
-#include "mor1e/models/registry.hpp"
-#include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
+#include "peft/adapter_folder.hpp"
 
 using namespace mor1e;
+using namespace mor1e::testing;
 using nlohmann::json;
 
 namespace {
-
-const std::filesystem::path golden = testing::golden_folder() / "train";
-cpu device(1);
-
-auto load_base() { return models::load<cpu, float>(device, (golden / "base").string()); }
 
 void randomise(peft::adapter_set<cpu, float>& set) {
   std::uint64_t key = 1;
@@ -33,16 +26,6 @@ void randomise(peft::adapter_set<cpu, float>& set) {
     const tensor<float> values = testing::random<float>(p->extents(), ++key);
     std::copy(values.begin(), values.end(), p->value.begin());
   }
-}
-
-bool same_values(peft::adapter_set<cpu, float>& a, peft::adapter_set<cpu, float>& b) {
-  const auto p = a.parameters(), q = b.parameters();
-  if (p.size() != q.size()) return false;
-  for (std::size_t i = 0; i < p.size(); ++i)
-    if (p[i]->extents() != q[i]->extents() ||
-        std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
-      return false;
-  return true;
 }
 
 peft::adapter_record full_record() {
@@ -61,32 +44,6 @@ peft::adapter_record full_record() {
   record.centroids = testing::random<float>(shape{6, 10}, 3);
   record.extras = {{"template", "letter"}, {"tasks", {"a", "b"}}};
   return record;
-}
-
-/// A folder with the LoRA that PEFT wrote, its configuration changed.
-void write_changed(const std::filesystem::path& to, const std::function<void(json&)>& change) {
-  std::filesystem::create_directories(to);
-  json config = io::read_json(golden / "lora" / "adapter_before" / "adapter_config.json");
-  change(config);
-  io::write_json(to / "adapter_config.json", config);
-  std::filesystem::copy_file(golden / "lora" / "adapter_before" / "adapter_model.safetensors",
-                             to / "adapter_model.safetensors", std::filesystem::copy_options::overwrite_existing);
-}
-
-/// Loading fails with a message that holds every one of `parts`, and leaves the model as it was.
-void check_refused(const std::filesystem::path& folder, const std::vector<std::string>& parts) {
-  const auto model = load_base();
-  std::string message;
-  try {
-    (void)peft::load_adapter(*model, folder);
-  } catch (const io_error& e) {
-    message = e.what();
-  }
-  CAPTURE(message);
-  CHECK(message.starts_with(folder.string()));
-  CHECK(message.find('\n') == std::string::npos);
-  for (const std::string& part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, part);
-  for (auto* g : model->groups()) CHECK(g->attached() == nullptr);
 }
 
 }  // namespace
@@ -304,91 +261,6 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
     write_changed(folder, [&](json& c) { c["r"] = value; });
     check_refused(folder, {"'r' is " + value.dump()});
   }
-}
-
-TEST_CASE("linears with a rank or an alpha of their own: the LoRA of one rank that computes the same") {
-  const testing::temporary_folder scratch;
-  const std::filesystem::path folder = scratch / "changed";
-  const io::safetensors_file plain(golden / "lora" / "adapter_before" / "adapter_model.safetensors");
-  const auto delta = [](const tensor<float>& b, const tensor<float>& a, double scale) {
-    tensor<double> out(shape{b.extents()[0], a.extents()[1]}, 0.0);
-    for (index_t i = 0; i < out.extents()[0]; ++i)
-      for (index_t j = 0; j < out.extents()[1]; ++j)
-        for (index_t k = 0; k < a.extents()[0]; ++k)
-          out[i * out.extents()[1] + j] +=
-              scale * double(b[i * a.extents()[0] + k]) * double(a[k * out.extents()[1] + j]);
-    return out;
-  };
-  // r 4 and alpha 8; PEFT's layout with other ranks, and B not zero.
-  const auto rank_of = [](const std::string& name) {
-    return name.find("layers.0.mlp.up_proj") != std::string::npos ? 7
-           : name.find("v_proj") != std::string::npos             ? 2
-                                                                  : 4;
-  };
-  const json ranks = {{"layers.0.mlp.up_proj", 7}, {"proj", 3}, {"v_proj", 2}};  // "proj" is the end of no name
-  const json alphas = {{"^model.layers.1.self_attn.v.proj", 3}, {"^v_proj", 100}, {"v_proj", 5}};
-  std::vector<tensor<float>> values;
-  const auto write = [&](const std::function<void(json&)>& change) {
-    write_changed(folder, [&](json& c) {
-      c["rank_pattern"] = ranks, c["alpha_pattern"] = alphas;
-      change(c);
-    });
-    values.clear();
-    std::vector<io::stored_tensor> tensors;
-    for (const auto& e : plain.entries()) {
-      const bool up = e.name.ends_with(".lora_B.weight");
-      const index_t rank = rank_of(e.name);
-      values.push_back(
-          testing::random<float>(up ? shape{e.extents[0], rank} : shape{rank, e.extents[1]}, values.size()));
-    }
-    for (std::size_t i = 0; i < values.size(); ++i) tensors.push_back(io::stored(plain.entries()[i].name, values[i]));
-    io::write_safetensors(folder / "adapter_model.safetensors", tensors);
-  };
-  for (const bool stabilised : {false, true}) {
-    write([&](json& c) { c["use_rslora"] = stabilised; });
-    const io::safetensors_file file(folder / "adapter_model.safetensors");
-    const auto model = load_base();
-    auto loaded = peft::load_adapter(*model, folder);
-    const auto& method = std::get<peft::lora>(loaded.record.spec.method);
-    CHECK(method == peft::lora{.rank = 7, .alpha = 7});
-    auto views = loaded.set.views();
-    for (std::size_t i = 0; i + 1 < views.size(); i += 2) {
-      const std::string name = views[i].name;
-      CAPTURE(name);
-      const auto copy = [](const auto& v) {
-        tensor<float> out(shape{v.values.rows, v.values.cols});
-        std::copy_n(v.values.data, out.size(), out.data());
-        return out;
-      };
-      const double alpha = name.find("1.self_attn.v_proj") != std::string::npos ? 3
-                           : name.find("v_proj") != std::string::npos           ? 5
-                                                                                : 8;
-      const double rank = rank_of(name), scale = alpha / (stabilised ? std::sqrt(rank) : rank);
-      const auto found = delta(copy(views[i + 1]), copy(views[i]), method.scale());
-      const auto expected = delta(file.read<float>("base_model.model." + views[i + 1].name),
-                                  file.read<float>("base_model.model." + name), scale);
-      REQUIRE(found.extents() == expected.extents());
-      for (index_t k = 0; k < found.size(); ++k) CHECK(found[k] == doctest::Approx(expected[k]).epsilon(1e-5));
-    }
-    // Saved, it is a plain LoRA.
-    peft::save_adapter(scratch / "plain", loaded.set, loaded.record);
-    const auto other = load_base();
-    auto again = peft::load_adapter(*other, scratch / "plain");
-    CHECK(same_values(loaded.set, again.set));
-  }
-
-  const auto refused = [&](const char* key, const json& value, const std::vector<std::string>& parts) {
-    write([&](json& c) { c[key] = value; });
-    check_refused(folder, parts);
-  };
-  refused("rank_pattern", {{"layers.0.mlp.up_proj", 7}, {"v_proj", 3}},
-          {"v_proj.lora_A.weight", "[2, ", "asks for 3 rows"});
-  refused("rank_pattern", {{".*v_proj", 2}}, {"'rank_pattern' has the regular expression \".*v_proj\""});
-  refused("alpha_pattern", {{"(q|v)_proj", 2}}, {"'alpha_pattern' has the regular expression \"(q|v)_proj\""});
-  for (const json& value : {json(0), json(-1), json(2.5), json("2"), json(2'000'000'000)})
-    refused("rank_pattern", {{"v_proj", value}}, {"'rank_pattern' of v_proj is " + value.dump()});
-  refused("alpha_pattern", {{"v_proj", nullptr}}, {"'alpha_pattern' of v_proj is null"});
-  refused("alpha_pattern", {1}, {"'alpha_pattern': [1] is not supported"});
 }
 
 TEST_CASE("tensors that do not fit are named") {
