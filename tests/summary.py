@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Counts what a ctest run did, from its JUnit file, and ends with the line "N passed, M failed".
 
-A doctest program counts as many times as it has test cases; a script (ctest name `script.*`) counts once. A program
-that fails without a failed case (crash, timeout, leak, not built) or that has run no case counts as one failure. A
-script that ends with its SKIP_RETURN_CODE is named as skipped, with the last line it printed; it has not passed.
+A doctest program counts as many times as it has test cases; a script or a program of the tour (ctest names `script.*`,
+`tour.*`) counts once. A program that fails without a failed case (crash, timeout, leak, not built) or that has run no
+case counts as one failure. A script that ends with its SKIP_RETURN_CODE is named as skipped, with the last line it
+printed; it has not passed.
 """
 import argparse
 import re
@@ -17,7 +18,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def count(name, ok, output):
     """(passed, failed, skipped) of one ctest case."""
-    if name.startswith("script."):
+    if name.startswith(("script.", "tour.")):
         return (1, 0, 0) if ok else (0, 1, 0)
     found = SUMMARY.search(COLOUR.sub("", output))
     passed, failed, skipped = (int(found[i]) for i in (2, 3, 4)) if found else (0, 0, 0)

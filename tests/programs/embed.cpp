@@ -23,15 +23,15 @@ namespace fs = std::filesystem;
 namespace {
 
 const shell here;
-const std::string run =
-    "--model toy --steps 4 --batch 10 --lr 0.03 --warmup 0 --experts 4 --threads 1 --quiet --eval-limit 2 ";
+const std::string unscored = "--model toy --steps 4 --batch 10 --lr 0.03 --warmup 0 --experts 4 --threads 1 --quiet ";
+const std::string run = unscored + "--eval-limit 2 ";
 
 nlohmann::json read(const std::string& name) { return io::read_json(here / name); }
 
 /// A folder `d` of generated data.
 void make_data() {
   if (fs::exists(here / "d")) return;
-  here.check_success("finetune", run + "--data suite --method lora --out first");
+  here.check_success("finetune", run + "--data suite --out first");
   fs::copy(here / "first" / "data", here / "d", fs::copy_options::recursive);
 }
 
@@ -145,7 +145,7 @@ TEST_CASE("vectors of an embedder we do not have: one file to train, another to 
                      "of hash bare [5]");
 }
 
-TEST_CASE("a training text without a vector is found before anything is written") {
+TEST_CASE("a text without a vector, trained on or scored, is found before anything is written") {
   make_data();
   auto some = prompts(data::splits::both);
   const std::string gone = some.front();
@@ -155,4 +155,8 @@ TEST_CASE("a training text without a vector is found before anything is written"
                      "some.safetensors: 1 of ");
   here.check_refusal("finetune", run + "--data d --intuition some.safetensors --prefix 'topic: ' --out none", 2,
                      "texts have no embedding there, the first is \"topic: ");
+  write_pair("trained", prompts(data::splits::train), 7, 1);
+  here.check_refusal("finetune", run + "--data d --intuition trained.safetensors --out none", 2,
+                     " of 10 texts have no embedding there");
+  here.check_success("finetune", unscored + "--data d --intuition trained.safetensors --eval-limit 0 --out unscored");
 }
