@@ -246,6 +246,7 @@ class training_run {
     intuition_ = train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
                                            random ? train::intuition_kind::random : train::intuition_kind::clusters,
                                            clusters, wording, r_.how.prefix, common_.seed);
+    e_.scored.check(intuition_.recipe, *intuition_.embedder);
   }
 
   /// Fits a step into `limit` bytes; what fitted once is kept, so that a resumed run is the same.
