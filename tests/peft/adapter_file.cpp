@@ -165,7 +165,7 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
       peft::molora{3, 2, 5, peft::slot_order::tiled, peft::start::zero, peft::start::uniform, losses},
       peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled,
                  0.25, peft::start::normal, peft::start::zero, losses},
-      peft::loramoe{3, 2, 5, losses}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
+      peft::loramoe{3, 2, 5, losses, 0.5}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
   for (const peft::any_method& method : methods) {
     const auto model = load_base(), other = load_base();
     peft::adapter_record record;

@@ -178,6 +178,7 @@ const auto on_groups = [](const std::string& name, const auto& method) {
 TEST_CASE("gradients of LoRA and DoRA are central differences") { each_low_rank(on_groups); }
 TEST_CASE("gradients of dense mixtures with their losses are central differences") {
   each_mixture([](const auto& method) { on_groups(peft::family({.method = method}), method); });
+  on_groups("loramoe, dropout", peft::loramoe{.experts = 3, .rank = 2, .losses = {.z = 0.05}, .dropout = 0.4});
   on_groups("adamole, a low threshold", peft::adamole{.experts = 4, .rank = 2, .threshold = 0.1});
 }
 TEST_CASE("gradients of SiRA with its losses are central differences") { each_sira(on_groups); }

@@ -143,7 +143,7 @@ void each_mixture(F f) {
                .group = peft::token_group::batch,
                .gate_dropout = 0,
                .losses = losses});
-  f(peft::loramoe{.experts = 4, .rank = 2, .losses = losses});
+  f(peft::loramoe{.experts = 4, .rank = 2, .losses = losses, .dropout = 0});
   f(peft::hydralora{.experts = 4, .rank = 3, .losses = losses});
   f(peft::adamole{.experts = 4, .rank = 2, .losses = losses});
 }

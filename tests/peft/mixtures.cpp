@@ -32,7 +32,7 @@ TEST_CASE("one expert of rank r is LoRA of rank r, forward and backward") {
   };
   check(peft::molora{.experts = 1, .rank = r, .alpha = 5});
   check(peft::molora{.experts = 1, .rank = r, .alpha = 5, .order = peft::slot_order::tiled});
-  check(peft::loramoe{.experts = 1, .rank = r, .alpha = 5});
+  check(peft::loramoe{.experts = 1, .rank = r, .alpha = 5, .dropout = 0});
   check(peft::hydralora{.experts = 1, .rank = r, .alpha = 5});
   check(peft::adamole{.experts = 1, .rank = r, .alpha = 5, .losses = {}});
   // A dead row is no token of a sparse mixture: all are alive here.
@@ -141,6 +141,40 @@ TEST_CASE("HydraLoRA is MoLoRA whose experts have one A") {
     for (int e = 0; e < 4; ++e) sum += each[e * d.size() + i];
     CHECK(d[i] == doctest::Approx(sum).epsilon(1e-12));
   }
+}
+
+TEST_CASE("what LoRAMoE's experts miss its router reads") {
+  peft::loramoe method{.experts = 3, .rank = 2, .dropout = 0};
+  group g = linears({4, 3});
+  const std::vector<std::int32_t> draw{5, 1};
+  const tensor<double> x = testing::random(shape{tokens, inputs}, 1, -2, 2);
+  const auto of_one_product = [&](double dropout) {
+    method.dropout = dropout;
+    auto set = peft::attach(std::vector{&g}, method);
+    randomise(set);
+    // Products of the one input that the router does not read, and weights of those that are not.
+    for (auto& v : set.views())
+      for (index_t i = 0; i < v.values.rows; ++i)
+        for (index_t j = 0; j < v.values.cols && v.values.cols == inputs; ++j)
+          if ((j == 2) == v.name.ends_with("router.weight")) v.values(i, j) = 0;
+    reference device;
+    tape<reference> t(device, recording::forward);
+    auto step = context(t, true, rows_of, &draw);
+    const var<double> in = t.input<double>(x.matrix());
+    const tensor<double> with = t.read(g.forward(t, in, step)), without = t.read(g.base(t, in));
+    std::vector<double> update;
+    for (index_t i = 0; i < with.size(); ++i) update.push_back(with[i] - without[i]);
+    return update;
+  };
+  const auto whole = of_one_product(0), part = of_one_product(0.5);
+  int missed = 0;
+  for (std::size_t i = 0; i < whole.size(); i += 7) {
+    const bool kept = std::abs(part[i]) > 1e-9;
+    missed += !kept;
+    for (std::size_t j = i; j < i + 7; ++j) CHECK(part[j] == doctest::Approx(kept ? 2 * whole[j] : 0).epsilon(1e-9));
+  }
+  CHECK(missed > 0);
+  CHECK(missed < tokens);
 }
 
 TEST_CASE("how the matrices start") {

@@ -206,7 +206,7 @@ TEST_CASE("packing is padding is one at a time, and any split is the same step")
   check_layouts<double>(peft::mor1e{.experts = 4, .clusters = clusters, .before = true, .low_rank_router = true},
                         1e-12);
   check_layouts<double>(peft::mix_and_match{.r1 = 2, .r2 = 3}, 1e-12);
-  check_layouts<double>(peft::loramoe{.experts = 4, .rank = 2}, 1e-12);
+  check_layouts<double>(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0}, 1e-12);
   check_layouts<double>(peft::hydralora{.rank = 2}, 1e-12);
   check_layouts<double>(peft::adamole{.experts = 4, .rank = 2, .losses = {}}, 1e-12);
   check_layouts<float>(lora, 1e-5);
@@ -233,7 +233,7 @@ TEST_CASE("what is counted over a batch sees its cut, but neither its padding no
     check(peft::molora{.experts = 4, .rank = 2, .losses = losses});
     check(peft::adamole{.experts = 4, .rank = 2, .losses = losses});
   }
-  check(peft::loramoe{.experts = 4, .rank = 2, .losses = {.variation = 0.2}});
+  check(peft::loramoe{.experts = 4, .rank = 2, .losses = {.variation = 0.2}, .dropout = 0});
   check(peft::hydralora{.rank = 2, .losses = {.balance = 0.3}});
 }
 
@@ -356,6 +356,7 @@ TEST_CASE("what is dropped depends on seed, step and token alone") {
   };
   check(lora);
   check(peft::dora{.rank = 4, .alpha = 8});
+  check(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0});
   check(sparse);
 }
 

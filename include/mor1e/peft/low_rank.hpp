@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
+#include "mor1e/ops/columns.hpp"
+#include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/initial_values.hpp"
@@ -97,7 +99,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const std::span<const var<T>> extras(extra);
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    var<T> projected = ops::linear(t, read(t, x, step), t.use(*down_), bias);
+    var<T> projected = project(t, x, bias, step);
     if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
       projected = method_.complete(t, projected, linears, extras, step);
     if constexpr (requires { method_.statistics(t, projected, linears, step); })
@@ -220,12 +222,21 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return t.read(method.gates(t, x, int(linears), extras, step));
   }
 
-  /// What the down projection reads: x, in training without a part of it.
-  var<T> read(tape<B>& t, var<T> x, const nn::step_context<B, T>& step) const {
-    if constexpr (requires { method_.dropout; })
-      return dropped(t, x, method_.dropout, site_, step, names_.front());
-    else
-      return x;
+  /// V^T x and R x of all linears. In training V reads x without a part of it, R all of it.
+  var<T> project(tape<B>& t, var<T> x, var<T> bias, const nn::step_context<B, T>& step) {
+    const var<T> down = t.use(*down_);
+    if constexpr (requires { method_.dropout; }) {
+      const var<T> kept = ops::linear(t, dropped(t, x, method_.dropout, site_, step, names_.front()), down, bias);
+      const index_t routers = index_t(names_.size()) * method_.router_rows();
+      if (routers == 0 || method_.dropout == 0 || !step.training) return kept;
+      // Both products are of all rows: to read some of a parameter is not worth an op.
+      const index_t products = kept.cols - routers;
+      const var<T> parts[] = {ops::columns(t, kept, 0, products),
+                              ops::columns(t, ops::linear(t, x, down, bias), products, routers)};
+      return ops::concat_columns<B, T>(t, parts);
+    } else {
+      return ops::linear(t, x, down, bias);
+    }
   }
   /// Uniform in +-1/sqrt(inputs).
   static void draw(T* to, index_t count, std::uint64_t key, index_t inputs) {
