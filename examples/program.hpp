@@ -23,6 +23,7 @@ enum exit_code { success = 0, failure = 1, bad_use = 2 };
 
 /// Options that every program has.
 struct common_options {
+  const char* name = "";  ///< of the program
   std::string backend = "cpu";
   int threads = 0;
   std::uint64_t seed = 0;
@@ -81,6 +82,7 @@ template <class Setup, class Body>
 int run(int argc, char** argv, const char* name, const char* description, common_options& common, Setup&& setup,
         Body&& body) {
   return guarded(name, [&] {
+    common.name = name;
     CLI::App app(description, name);
     std::forward<Setup>(setup)(app);
     add_common_options(app, common);

@@ -45,6 +45,15 @@ class evaluation {
     if (!empty()) intuition_ = train::intuition_rows(device, recipe, embedder, items_);
   }
   std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
+  /// What the model without these adapters scores: once for all that are asked about.
+  const std::vector<eval::item_score>& score_base(peft::adapter_set<cpu, float>& adapters) {
+    if (base_.empty()) {
+      adapters.detach();
+      base_ = score("scoring the base");
+      adapters.attach();
+    }
+    return base_;
+  }
   /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
   std::vector<eval::item_score> score_permuted(std::uint64_t seed) {
     return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed));
@@ -61,29 +70,32 @@ class evaluation {
   bool quiet_;
   std::vector<data::example> items_;
   tensor<float> intuition_;
+  std::vector<eval::item_score> base_;
 };
 
-/// Accuracy of the base and of the trained model on the same items, and of the trained one with permuted intuition.
-inline nlohmann::json before_and_after(evaluation& scored, peft::adapter_set<cpu, float>& adapters, bool permute,
-                                       const common_options& common) {
-  adapters.detach();
-  const auto before = scored.score("scoring the base");
-  adapters.attach();
-  const auto after = scored.score("scoring");
-  const auto was = eval::summarise(before), is = eval::summarise(after);
-  nlohmann::json out = {{"before", eval::to_json(was)}, {"after", eval::to_json(is)}};
-  say(common, "\nBefore (the base model)\n{}\nAfter\n{}", eval::table(was), eval::table(is));
-  std::vector<eval::item_score> dealt;
-  if (permute) dealt = scored.score_permuted(common.seed);
-  for (const eval::metric by : eval::headlines(after)) {
-    const auto change = eval::compare(before, after, by);
-    out["change"].push_back(eval::to_json(change));
-    say(common, "\nBefore against after, the same items\n{}", eval::table(change));
-    if (!permute) continue;
-    const auto permuted = eval::compare(dealt, after, by);
-    out["permuted"].push_back(eval::to_json(permuted));
-    say(common, "\nIntuition permuted over the items against each item's own, both after training\n{}",
-        eval::table(permuted));
+/// The same items before and after a training, and after it with the intuition permuted over them (or empty).
+struct evaluated {
+  std::vector<eval::item_score> before, after, permuted;
+};
+
+/// Accuracies and paired tests.
+inline nlohmann::json to_json(const evaluated& e) {
+  nlohmann::json out = {{"before", eval::to_json(eval::summarise(e.before))},
+                        {"after", eval::to_json(eval::summarise(e.after))}};
+  for (const eval::metric by : eval::headlines(e.after)) {
+    out["change"].push_back(eval::to_json(eval::compare(e.before, e.after, by)));
+    if (!e.permuted.empty()) out["permuted"].push_back(eval::to_json(eval::compare(e.permuted, e.after, by)));
+  }
+  return out;
+}
+inline std::string table(const evaluated& e) {
+  std::string out = fmt::format("\nBefore (the base model)\n{}\nAfter\n{}", eval::table(eval::summarise(e.before)),
+                                eval::table(eval::summarise(e.after)));
+  for (const eval::metric by : eval::headlines(e.after)) {
+    out += fmt::format("\nBefore against after, the same items\n{}", eval::table(eval::compare(e.before, e.after, by)));
+    if (!e.permuted.empty())
+      out += fmt::format("\nIntuition permuted over the items against each item's own, both after training\n{}",
+                         eval::table(eval::compare(e.permuted, e.after, by)));
   }
   return out;
 }

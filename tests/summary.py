@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Counts what a ctest run did, from its JUnit file, and ends with the line "N passed, M failed".
 
-A doctest program counts as many times as it has test cases; a script (ctest name `script.*`) counts once. A program
+A doctest program counts as many times as it has test cases; a script or a program
+of the tour (ctest names `script.*`, `tour.*`) counts once. A program
 that fails without a failed case (crash, timeout, leak, not built) or that has run no case counts as one failure.
 """
 import argparse
@@ -16,7 +17,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def count(name, ok, output):
     """(passed, failed, skipped) of one ctest case."""
-    if name.startswith("script."):
+    if name.startswith(("script.", "tour.")):
         return (1, 0, 0) if ok else (0, 1, 0)
     found = SUMMARY.search(COLOUR.sub("", output))
     passed, failed, skipped = (int(found[i]) for i in (2, 3, 4)) if found else (0, 0, 0)

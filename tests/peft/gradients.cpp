@@ -58,6 +58,10 @@ void each_rank1(F f) {
   f("mor1e, router on the products", peft::mor1e{.experts = 3, .low_rank_router = true});
   f("mor1e, router on the products, before, mapped",
     peft::mor1e{.experts = 3, .clusters = 4, .before = true, .low_rank_router = true});
+  f("mor1e, the two largest", peft::mor1e{.experts = 4, .k = 2});
+  f("mor1e, the two largest of a mapped one", peft::mor1e{.experts = 4, .router = false, .clusters = 3, .k = 2});
+  f("mor1e, the largest, before", peft::mor1e{.experts = 3, .before = true, .low_rank_router = true, .k = 1});
+  f("mix, the four largest", peft::mix_and_match{.r1 = 2, .r2 = 3, .k = 4});
   f("mix", peft::mix_and_match{.r1 = 2, .r2 = 3});
   f("mix, paper", peft::mix_and_match::paper(3, 2));
   f("mix, mapped", peft::mix_and_match{.r1 = 2, .r2 = 2, .clusters = 3});

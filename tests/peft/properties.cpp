@@ -147,6 +147,7 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
        {release, peft::mor1e::paper(n), peft::mor1e{.experts = n, .router_bias = true},
         peft::mor1e{.experts = n, .clusters = 2}, peft::mor1e{.experts = n, .before = true},
         peft::mor1e{.experts = n, .low_rank_router = true}, peft::mor1e{.experts = n, .router = false},
+        peft::mor1e{.experts = n, .k = 2},
         peft::mor1e{.experts = n, .clusters = 2, .before = true, .low_rank_router = true}}) {
     group g = linear({outputs}, inputs), moved_g = linear({outputs}, inputs);
     auto set = peft::attach(std::vector{&g}, method), moved = peft::attach(std::vector{&moved_g}, method);

@@ -257,8 +257,11 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
   refused(good + "--targets q_proj,,v_proj", "''");
   refused(good + "--tasks coref,chess", "'chess' is not among those present: ");
   refused(good + "--no-router --no-intuition", "nothing weighs the experts");
-  refused(good + "--dropout 0.1", "--dropout is of lora and dora, not of mor1e");
-  refused(good + "--dropout 1", "--dropout: '1' is no rate in [0, 1)");
+  refused(good + "--dropout 0.1", "--dropout is not an option of mor1e");
+  refused(good + "--method lora --r1 3", "--r1 is not an option of lora");
+  refused(good + "--method sira --no-router", "--no-router is not an option of sira");
+  refused(good + "--method lora --gate-rate 1", "--gate-rate is not an option of lora");
+  refused(good + "--dropout 1", "--dropout: '1' is not a number in [0, 1)");
   refused(good + "--method mix --r1 32 --r2 32 --no-intuition", "mix: 32 x 32 pairs need routers of");
   refused(good + "--experts 90", "90 clusters of 60 examples");
   for (const char* rate : {"nan", "-1", "0", "inf", "fast", "1e-3x"})

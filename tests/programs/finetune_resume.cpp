@@ -202,7 +202,7 @@ TEST_CASE("other settings are refused by name and both values, others only warne
   refused(same + "--order shuffled", "order \"round-robin\";", "order \"shuffled\"");
   refused(same + "--tasks coref,flip", "data \"", "this run has data \"");
   refused(same + "--method mor1e-paper", "method.c_token 0.0", "method.c_token 1.0");
-  refused(same + "--method lora", "method.peft_type \"MOR1E\"", "method.peft_type \"LORA\"");
+  refused(same + "--method molora", "method.peft_type \"MOR1E\"", "method.peft_type \"MOLORA\"");
   refused(same + "--gate-rate 0.001", "method.gate_learning_rate_scale 0.005;", "method.gate_learning_rate_scale 0.1");
   refused(same + "--targets q_proj", "method.target_modules \"all-linear\";", "method.target_modules [\"q_proj\"]");
   refused(same + "--prefix x:", "intuition.prefix \"\"", "intuition.prefix \"x:\"");

@@ -46,7 +46,7 @@ std::vector<variant> variants() {
                    : peft::uses_intuition(spec)         ? merging::for_text
                                                         : merging::refused});
   }
-  for (const char* options : {"--no-router", "--low-rank-router --recompute", "--clusters 5",
+  for (const char* options : {"--no-router", "--low-rank-router --recompute", "--clusters 5", "--experts 6 --top-k 2",
                               "--experts 4 --targets q_proj,v_proj --micro-batch 200"})
     out.push_back({"mor1e", options, merging::for_text});
   for (const char* options : {"--intuition-before", "--low-rank-router --intuition-before --clusters 5"})
@@ -54,11 +54,12 @@ std::vector<variant> variants() {
   for (const char* options : {"--intuition random", "--intuition category --clusters 5"})
     out.push_back({"mor1e", options, merging::tasks});
   out.push_back({"mor1e", "--no-intuition", merging::refused});
-  for (const char* options : {"--factorised", "--clusters 5", "--r1 2 --r2 3 --no-router"})
+  for (const char* options : {"--factorised --top-k 3", "--clusters 5", "--r1 2 --r2 3 --no-router"})
     out.push_back({"mix", options, merging::for_text});
   out.push_back({"mix", "--no-intuition --factorised", merging::refused});
   for (const char* method : {"lora", "rslora", "dora"})
     out.push_back({method, "--rank 4 --dropout 0.2 --targets q_proj,down_proj --micro-batch 200", merging::exact});
+  out.push_back({"loramoe", "--dropout 0.3 --micro-batch 200 --recompute", merging::refused});
   out.push_back({"sira", "--micro-batch 200 --recompute", merging::refused});
   out.push_back({"molora", "--experts 3 --rank 2 --targets q_proj,v_proj", merging::refused});
   return out;

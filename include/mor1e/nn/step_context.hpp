@@ -29,6 +29,13 @@ struct router_statistics {
   var<T> values;
 };
 
+/// What the slots of an update are multiplied by: gates [rows, slots of all linears], and the method's scale.
+template <class T>
+struct slot_multipliers {
+  var<T> gates;
+  double scale = 1;
+};
+
 /// The batch of a step on its tape, and what the pass collects. Passed explicitly to every `forward`.
 ///
 /// Rows are tokens, packed without padding and rounded up to a bucket; rows in no segment are dead: they belong to no
@@ -54,6 +61,8 @@ struct step_context {
   kv_cache<B, T>* cache = nullptr;            ///< generation: attend over it and append to it
   std::vector<var<T>> auxiliary_losses = {};  ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
   std::vector<var<T>>* hidden = nullptr;      ///< collects the input of the first block and the output of each
+  std::vector<slot_multipliers<T>>* multipliers =
+      nullptr;  ///< collects those of each group, with random signs in place of the products V^T x
   std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
 };
 

@@ -34,10 +34,10 @@ struct adapter_spec {
 
 /// The names `preset` knows.
 MOR1E_INLINE std::vector<std::string> method_names();
-/// A method by name, with its own defaults and targets: "lora", "rslora", "dora", "mor1e" (the release's constants and
-/// gates), "mor1e-paper", "mix" (mix-and-match 4 x 8, with the release's), "mix-paper", "molora", "sira", these with
-/// "-release" (as the baselines of MoR1E's release were run), "loramoe", "hydralora", "adamole". Throws `value_error`
-/// listing the names.
+/// A method by name, with its own defaults and targets: "lora", "rslora", "dora" (rank 32, alpha 16: the paper's LoRA),
+/// "mor1e" (the release's constants and gates), "mor1e-paper", "mix" (mix-and-match 4 x 8, with the release's),
+/// "mix-paper", "molora", "sira", these with "-release" (as the baselines of MoR1E's release were run), "loramoe",
+/// "hydralora", "adamole". Throws `value_error` listing the names.
 MOR1E_INLINE adapter_spec preset(const std::string& name);
 /// "lora", "dora", "mor1e", "mix", "molora", ...: the family of the method, whatever its options.
 MOR1E_INLINE std::string family(const adapter_spec& spec);
@@ -45,6 +45,9 @@ MOR1E_INLINE std::string family(const adapter_spec& spec);
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);
 /// Whether training drops something at random: its steps need `program_options::dropout`.
 MOR1E_INLINE bool draws(const adapter_spec& spec);
+
+/// Columns of the intuition that the method reads; 0 for one that reads none.
+MOR1E_INLINE index_t clusters_of(const adapter_spec& spec);
 
 /// The spec as JSON: `peft_type`, `target_modules`, `seed` and every hyperparameter of the method.
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec);

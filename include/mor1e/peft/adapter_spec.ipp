@@ -142,10 +142,11 @@ void each_later_field(Method& m, F f) {
   f("clusters", m.clusters);
   f("intuition_before", m.before);
   f("low_rank_router", m.low_rank_router);
+  f("top_k", m.k);
 }
 template <class Method, class F>
 requires std::same_as<std::remove_const_t<Method>, mix_and_match>
-void each_later_field(Method&, F) {}
+void each_later_field(Method& m, F f) { f("top_k", m.k); }
 
 /// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
 inline bool stored_as_lora(const any_method& method) {
@@ -157,6 +158,8 @@ inline lora lora_of(const any_method& method) {
 }
 /// No folder makes us allocate for more.
 inline constexpr int most_experts = 1 << 20;
+inline int pairs_of(const mor1e& m) { return m.experts; }
+inline int pairs_of(const mix_and_match& m) { return m.r1 * m.r2; }
 inline const char* type_of(const mor1e&) { return "MOR1E"; }
 inline const char* type_of(const mix_and_match&) { return "MIX_AND_MATCH"; }
 
@@ -281,9 +284,9 @@ MOR1E_INLINE std::vector<std::string> method_names() {
 }
 
 MOR1E_INLINE adapter_spec preset(const std::string& name) {
-  if (name == "lora") return {.method = lora{}};
-  if (name == "rslora") return {.method = lora{.rank_stabilised = true}};
-  if (name == "dora") return {.method = dora{}};
+  if (name == "lora") return {.method = lora{.rank = 32, .alpha = 16}};
+  if (name == "rslora") return {.method = lora{.rank = 32, .alpha = 16, .rank_stabilised = true}};
+  if (name == "dora") return {.method = dora{.rank = 32, .alpha = 16}};
   if (name == "mor1e") return {.method = mor1e{}};
   if (name == "mor1e-paper") return {.method = mor1e::paper()};
   if (name == "mix") return {.method = mix_and_match{}};
@@ -331,6 +334,19 @@ MOR1E_INLINE bool draws(const adapter_spec& spec) {
           return method.dropout > 0;
         else
           return false;
+      },
+      spec.method);
+}
+
+MOR1E_INLINE index_t clusters_of(const adapter_spec& spec) {
+  return std::visit(
+      [](const auto& method) -> index_t {
+        if constexpr (requires { method.clusters; }) {
+          if (!method.intuition) return 0;
+          return method.clusters ? method.clusters : detail::pairs_of(method);
+        } else {
+          return 0;
+        }
       },
       spec.method);
 }
@@ -386,6 +402,8 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
         require<io_error>(
             method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where,
             ": ", method.r1, " x ", method.r2, " pairs");
+      const int experts = detail::pairs_of(method);
+      require<io_error>(method.k >= 0 && method.k <= experts, where, ": 'top_k' is ", method.k, " of ", experts);
       spec.method = method;
       from.expect("gate_sharpness", {backend::gate_sharpness});
       from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});

@@ -9,6 +9,7 @@
 
 #include "mor1e/nn/projection_group.hpp"
 #include "mor1e/peft/low_rank.hpp"
+#include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
 
@@ -94,7 +95,7 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
     for (const auto& part : group->parts()) {
       bool hit = targets.empty();
       for (std::size_t i = 0; i < targets.size(); ++i)
-        if (part.name == targets[i] || part.name.ends_with("." + targets[i])) hit = met[i] = true;
+        if (means(targets[i], part.name)) hit = met[i] = true;
       targeted.back().push_back(hit);
       if (hit) inputs += group->inputs();
     }

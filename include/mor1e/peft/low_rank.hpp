@@ -100,6 +100,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
     var<T> projected = project(t, x, bias, step);
+    if (step.multipliers) projected = with_white_products(t, projected);
     if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
       projected = method_.complete(t, projected, linears, extras, step);
     if constexpr (requires { method_.statistics(t, projected, linears, step); })
@@ -109,6 +110,10 @@ class low_rank_adapter final : public stored_adapter<B, T> {
           step.routers->push_back({names_.front(), values});
         }
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
+    if (step.multipliers) {
+      t.keep(gates);
+      step.multipliers->push_back({gates, method_.scale()});
+    }
     if constexpr (LearnsMagnitudes<M>)
       return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_),
                                ups, method_.scale());
@@ -222,6 +227,16 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return t.read(method.gates(t, x, int(linears), extras, step));
   }
 
+  /// Signs in place of the products, the logits as they are.
+  var<T> with_white_products(tape<B>& t, var<T> projected) const {
+    const index_t products = index_t(names_.size()) * down_rows(method_);
+    tensor<T> signs(shape{projected.rows, products});
+    for (index_t i = 0; i < signs.size(); ++i) signs[i] = uniform<double>(site_, std::uint64_t(i)) < 0.5 ? T(-1) : T(1);
+    const var<T> white = t.template input<T>(std::as_const(signs).matrix());
+    if (projected.cols == products) return white;
+    const var<T> both[] = {white, ops::columns(t, projected, products, projected.cols - products)};
+    return ops::concat_columns<B, T>(t, both);
+  }
   /// V^T x and R x of all linears. In training V reads x without a part of it, R all of it.
   var<T> project(tape<B>& t, var<T> x, var<T> bias, const nn::step_context<B, T>& step) {
     const var<T> down = t.use(*down_);

@@ -27,7 +27,7 @@ namespace mor1e::peft {
 /// released code, which runs 32), c_intuition is 4.
 /// Paper preset: w = softmax(R x) + I.
 /// Ablations of Table 5: `router = false` (intuition only), `intuition = false` (rank-1 only).
-/// Options of ours: `clusters`, `before`, `low_rank_router`.
+/// Options of ours: `clusters`, `before`, `low_rank_router`, `k`.
 template <class Router = softmax_router>
 struct basic_mor1e {
   int experts = 32;
@@ -42,6 +42,7 @@ struct basic_mor1e {
   int clusters = 0;          ///< of I; not 0: weighs the experts through a learned map [experts, clusters], I' = M I
   bool before = false;       ///< I inside the softmax, w = c_token t softmax(R x + I)
   bool low_rank_router = false;  ///< the router reads V^T x in place of x: R is [experts, experts]
+  int k = 0;                     ///< not 0: the experts with the k largest weights w alone, as they are
   Router route = {};
 
   friend bool operator==(const basic_mor1e&, const basic_mor1e&) = default;
@@ -97,15 +98,15 @@ struct basic_mor1e {
     const backend::rank1_gates_shape s{
         linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
     const var<T> felt = after ? mapped(t, extra, step) : var<T>{};
-    if constexpr (std::is_same_v<Router, softmax_router>) {
-      // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
-      const var<T> none = t.template constant<T>({nullptr, 1, 1});
-      return ops::rank1_gates(t, s, x, after ? felt : none, step.instances, learned_gates ? extra[0] : none,
-                              learned_gates ? extra[1] : none);
-    } else {
-      return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{},
-                                  learned_gates ? extra[1] : var<T>{}, route, step);
-    }
+    if constexpr (std::is_same_v<Router, softmax_router>)
+      if (k == 0) {
+        // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
+        const var<T> none = t.template constant<T>({nullptr, 1, 1});
+        return ops::rank1_gates(t, s, x, after ? felt : none, step.instances, learned_gates ? extra[0] : none,
+                                learned_gates ? extra[1] : none);
+      }
+    return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{},
+                                route, step, k);
   }
 
   /// Statistics of the routers of a group, for the log. Empty without a router.

@@ -14,13 +14,15 @@
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/scale_by.hpp"
 #include "mor1e/ops/sigmoid.hpp"
+#include "mor1e/ops/top_k_mask.hpp"
 
 namespace mor1e::peft {
 
 /// What `ops::rank1_gates` computes, with `router(tape, logits, step)` in place of its softmax. Arguments as there.
+/// `k` > 0: of each token's weights the k largest alone, of equal ones the first.
 template <class B, class T, class Router>
 var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> intuition, var<T> a,
-                            var<T> b, const Router& router, nn::step_context<B, T>& step) {
+                            var<T> b, const Router& router, nn::step_context<B, T>& step, int k = 0) {
   const auto gate = [&](var<T> all, int part, double sign) {
     return ops::sigmoid(t, ops::scale(t, ops::columns(t, all, part, 1), sign * backend::gate_sharpness));
   };
@@ -36,7 +38,8 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
       const var<T> felt = ops::scale(t, ops::gather_rows(t, own, step.instances), s.c_intuition);
       terms.push_back(s.learned_gates ? ops::scale_by(t, felt, gate(a, part, -1)) : felt);
     }
-    const var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
+    var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
+    if (k) weights = ops::multiply(t, weights, ops::top_k_mask(t, weights, step.instances, k));
     const var<T> g = ops::multiply(t, weights, ops::columns(t, x, s.products(part), s.experts));
     parts.push_back(s.learned_gates ? ops::scale_by(t, g, gate(b, part, 1)) : g);
   }

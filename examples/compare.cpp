@@ -1,0 +1,202 @@
+// compare: every method on one model, the same data, and equal terms.
+//
+//     compare --out DIR                                    # the generated suite, matched scale and parameters, three
+//     seeds compare --out DIR --contestants lora,mor1e,mor1e+random --data FOLDER --steps 200
+//
+// A contestant is the name of a method with options behind it: mor1e+no-intuition, mor1e+random (a random direction for
+// every text in place of its intuition), mix+factorised. The first is what the others are held against. DIR holds a
+// folder a contestant and seed with its adapter and run.json, comparison.json, comparison.md and pictures; what is
+// finished there is not run again, and what was stopped goes on.
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "comparison.hpp"
+#include "training_run.hpp"
+
+using namespace mor1e;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct compare_options {
+  program::common_options common;
+  program::data_options data{.model = "smollm2", .data = "suite", .eval_limit = 60};
+  program::schedule_options schedule{.preset = "suite", .steps = 40};
+  program::run_options run;
+  std::string contestants =
+      "lora,rslora,dora,molora,sira,loramoe,hydralora,adamole,mix,mor1e,mor1e-paper,mor1e+low-rank-router,"
+      "mor1e+no-router,mor1e+no-intuition,mor1e+random";
+  std::string out;
+  int seeds = 3;
+  bool own_scale = false, own_parameters = false;
+};
+
+struct contestant {
+  std::string name;
+  program::method_options method = {};
+  std::string intuition = {};  ///< empty: that of the comparison
+};
+
+/// "mor1e+no-router+random". Throws `value_error` for an option that is not known.
+contestant contestant_of(const std::string& name) {
+  contestant out{.name = name};
+  std::size_t at = std::min(name.find('+'), name.size());
+  out.method.method = name.substr(0, at);
+  while (at < name.size()) {
+    const std::size_t end = std::min(name.find('+', at + 1), name.size());
+    const std::string option = name.substr(at + 1, end - at - 1);
+    if (option == "no-router")
+      out.method.no_router = true;
+    else if (option == "no-intuition")
+      out.method.no_intuition = true;
+    else if (option == "low-rank-router")
+      out.method.low_rank_router = true;
+    else if (option == "before")
+      out.method.intuition_before = true;
+    else if (option == "factorised")
+      out.method.factorised = true;
+    else if (option == "random" || option == "category")
+      out.intuition = option;
+    else
+      throw value_error(
+          text("--contestants: '", option, "' in ", name,
+               " is none of no-router, no-intuition, low-rank-router, before, factorised, random, category"));
+    at = end;
+  }
+  return out;
+}
+
+void add_options(CLI::App& app, compare_options& o) {
+  program::add_data_options(app, o.data);
+  app.add_option("--contestants", o.contestants,
+                 "method[+option...],...; the first is what the others are held against")
+      ->capture_default_str();
+  app.add_option("--seeds", o.seeds, "runs of each, with other initial values, orders and clusters")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_flag("--own-scale", o.own_scale, "leave each update at its method's own scale");
+  app.add_flag("--own-params", o.own_parameters, "leave each method at its own size");
+  program::add_run_options(app, o.run);
+  program::add_schedule_options(app, o.schedule);
+  app.add_option("--out", o.out, "folder of the comparison")->required();
+}
+
+/// Median time of the steps that a run's log tells of, the first apart: it also plans.
+double step_seconds(const fs::path& log) {
+  std::vector<double> seconds;
+  std::ifstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json step = nlohmann::json::parse(line);
+    seconds.push_back(step.at("tokens").get<double>() / step.at("tokens_per_second").get<double>());
+  }
+  if (seconds.size() > 1) seconds.erase(seconds.begin());
+  return seconds.empty() ? 0 : program::detail::median(seconds);
+}
+
+/// One run, or what is left of it from before.
+program::run_record run_once(program::experiment& experiment, const compare_options& o, const contestant& of,
+                             std::uint64_t seed) {
+  program::common_options common = o.common;
+  common.seed = seed, common.quiet = true, common.log.clear(), common.json.clear();
+  const train::schedule_settings schedule = o.schedule.settings();
+  const peft::adapter_spec reference = program::reference_of(of.method);
+  peft::adapter_spec spec = program::spec_of(of.method, seed, schedule.learning_rate);
+  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, common);
+  program::run_request request{.label = of.name,
+                               .spec = spec,
+                               .measure_scale = true,
+                               .schedule = schedule,
+                               .how = o.run,
+                               .out = fs::path(o.out) / of.name / text("seed", seed),
+                               .embeddings = fs::path(o.out) / "embeddings.safetensors",
+                               .keep_data = false};
+  if (!of.intuition.empty()) request.how.intuition = of.intuition;
+  if (!o.own_scale) request.match_scale = peft::scale_of(reference);
+
+  program::training_run run(experiment, request, common);
+  const fs::path kept = request.out / "run.json";
+  if (fs::exists(kept)) {
+    const nlohmann::json before = io::read_json(kept);
+    train::check_settings(before.at("settings"), run.settings(), request.out.string());
+    return before.at("record").get<program::run_record>();
+  }
+  const nlohmann::json result = run.run();
+  const program::run_record record{.size = peft::size_of(spec),
+                                   .parameters = result.at("parameters").get<std::int64_t>(),
+                                   .own_scale = result.at("scale").at("own").get<double>(),
+                                   .scale = result.at("scale").at("run").get<double>(),
+                                   .last_loss = result.at("last_loss").get<double>(),
+                                   .step_seconds = step_seconds(request.out / "log.jsonl"),
+                                   .step_memory = run.step_memory(),
+                                   .base = program::marks(run.scores().before),
+                                   .right = program::marks(run.scores().after),
+                                   .permuted = program::marks(run.scores().permuted)};
+  io::write_json(kept, {{"settings", run.settings()}, {"record", record}});
+  fs::remove_all(request.out / "checkpoint");  // nothing is left to go on with
+  return record;
+}
+
+void compare(compare_options o) {
+  o.data.check();
+  o.run.settle(o.data);
+  std::vector<contestant> contestants;
+  for (const std::string& name : program::split(o.contestants)) contestants.push_back(contestant_of(name));
+  require<value_error>(!contestants.empty(), "--contestants: nobody");
+  require<value_error>(o.data.eval_limit > 0, "--eval-limit 0: nothing to compare by");
+  const train::schedule_settings schedule = o.schedule.settings();
+  for (const contestant& c : contestants) program::spec_of(c.method, 0, schedule.learning_rate);  // or it says why not
+
+  program::experiment experiment(o.common, o.data, schedule);
+  require<value_error>(!experiment.scored.empty(), "--data ", o.data.data, ": no task has an eval.jsonl to compare by");
+  program::keep_data(experiment.rows.made, fs::path(o.out) / "data");
+  std::vector<program::contestant_result> results;
+  for (const contestant& c : contestants) results.push_back({c.name, {}});
+  const std::int64_t runs = std::int64_t(contestants.size()) * o.seeds;
+  train::progress progress("comparing", runs, o.common.quiet);
+  program::log_file log(o.common);
+  // Seed by seed: a machine that slows down slows all methods.
+  for (int seed = 0; seed < o.seeds; ++seed)
+    for (std::size_t c = 0; c < contestants.size(); ++c) {
+      const auto record = run_once(experiment, o, contestants[c], o.common.seed + std::uint64_t(seed));
+      results[c].runs.push_back(record);
+      const auto right = std::count(record.right.begin(), record.right.end(), '1');
+      log.write({{"method", contestants[c].name}, {"seed", seed}, {"right", right}, {"record", record}});
+      progress.show(std::int64_t(std::size_t(seed) * contestants.size() + c + 1),
+                    fmt::format("{} {} of {}", contestants[c].name, right, record.right.size()));
+    }
+  progress.finish();
+
+  const auto summary = program::summarise(results);
+  const std::string& base = results.front().runs.front().base;
+  const index_t base_right = std::count(base.begin(), base.end(), '1');
+  const eval::interval sure = eval::wilson(base_right, index_t(base.size()));
+  const std::string report = fmt::format(
+      "{} on {}, {} steps of {}, rate {:g}, {} seeds, {} items; {}, {}. The base alone: {:.1f} % [{:.1f}, "
+      "{:.1f}].\n\n{}\n"
+      "Accuracies in per cent by log-likelihood, means over seeds; intervals (95 %) are over items, in pairs, and "
+      "leave the "
+      "seeds out. {} comparisons: expect {:.1f} to exclude 0 by chance.\n",
+      o.data.data, o.data.model, schedule.steps ? text(schedule.steps) : text(schedule.epochs, " epochs' "),
+      schedule.batch, schedule.learning_rate, o.seeds, base.size(),
+      o.own_scale ? "each method's own scale" : "matched scale", o.own_parameters ? "own size" : "matched parameters",
+      100 * double(base_right) / double(base.size()), 100 * sure.low, 100 * sure.high, program::table(summary),
+      contestants.size() - 1, 0.05 * double(contestants.size() - 1));
+  program::say(o.common, "{}", report);
+  io::write_text(fs::path(o.out) / "comparison.md", report);
+  if (!program::draw(o.out, summary)) program::say(o.common, "no pictures: gnuplot did not draw them\n");
+  nlohmann::json json = {{"base", {{"right", base_right}, {"n", base.size()}}}, {"seeds", o.seeds}};
+  for (const auto& line : summary) json["methods"].push_back(program::to_json(line));
+  io::write_json(fs::path(o.out) / "comparison.json", json);
+  program::write_results(o.common, json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  compare_options options;
+  return program::run(
+      argc, argv, "compare", "Fine-tunes every method on equal terms and holds them against each other", options.common,
+      [&](CLI::App& app) { add_options(app, options); }, [&] { compare(options); });
+}

@@ -1,0 +1,158 @@
+// Pictures of results, drawn by gnuplot from a source that is kept beside them.
+#pragma once
+
+#include <algorithm>
+#include <fcntl.h>
+#include <filesystem>
+#include <span>
+#include <spawn.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "mor1e/io/atomic_file.hpp"
+
+namespace mor1e::program {
+
+/// What all kinds of pictures share. Each is written as FILE.gp (data and instructions, to be changed and run again)
+/// and FILE (.svg or .png), and each function returns whether FILE was made: not without gnuplot.
+struct chart {
+  std::string title = {}, x_label = {}, y_label = {};
+  bool log_x = false, log_y = false;
+};
+
+/// One line through (x, y); `low` and `high` are intervals of y, or empty.
+struct series {
+  std::string name;
+  std::vector<double> x, y, low = {}, high = {};
+  bool dashed = false;
+};
+
+/// One matrix [rows, columns] of a row of heat maps.
+struct heat_panel {
+  std::string title;
+  std::vector<std::string> rows, columns;
+  std::vector<double> values;
+};
+
+/// One estimate with its interval, on a line of its own.
+struct estimate {
+  std::string label;
+  double value = 0, low = 0, high = 0;
+};
+
+namespace detail {
+
+inline std::string quoted(const std::string& words) {
+  std::string out = "'";
+  for (const char c : words) out += c == '\'' ? "''" : std::string(1, c == '\n' ? ' ' : c);
+  return out + "'";
+}
+
+inline std::string begin_picture(const std::filesystem::path& file, const chart& c, int width, int height) {
+  const bool png = file.extension() == ".png";
+  std::string out = fmt::format("set terminal {} size {},{} background rgb 'white' font 'sans,11' noenhanced\n",
+                                png ? "pngcairo" : "svg dynamic", width, height);
+  out += fmt::format("set output {}\nset title {}\nset xlabel {}\nset ylabel {}\n", quoted(file.filename().string()),
+                     quoted(c.title), quoted(c.x_label), quoted(c.y_label));
+  if (c.log_x) out += "set logscale x 2\n";
+  if (c.log_y) out += "set logscale y\n";
+  return out;
+}
+
+/// Runs gnuplot on a source, in its folder; false if that does not work.
+inline bool draw(const std::filesystem::path& file, const std::string& source) {
+  std::filesystem::path script = file;
+  script += ".gp";
+  io::write_text(script, source);
+  const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".",
+                    name = script.filename().string();
+  const char* words[] = {"gnuplot", name.c_str(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);  // it warns of empty ranges
+  pid_t child = 0;
+  const int failed = posix_spawnp(&child, words[0], &actions, nullptr, const_cast<char**>(words), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  return !failed && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Names along an axis, every second, third, ... where there are too many to read.
+inline std::string tics(const char* axis, const std::vector<std::string>& names, std::size_t most, bool turned) {
+  std::string out;
+  const std::size_t each = std::max<std::size_t>(1, (names.size() + most - 1) / most);
+  for (std::size_t i = 0; i < names.size(); i += each)
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", quoted(names[i]), i);
+  return fmt::format("set {}tics {} ({})\n", axis, turned ? "rotate by -40" : "norotate", out);
+}
+
+}  // namespace detail
+
+inline bool draw_lines(const std::filesystem::path& file, const chart& c, std::span<const series> lines) {
+  std::string out = detail::begin_picture(file, c, 860, 560) + "set key outside right top\nset grid lc rgb '#dddddd'\n";
+  std::string plots;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const series& s = lines[i];
+    const bool ranged = !s.low.empty();
+    out += fmt::format("$line{} << END\n", i);
+    for (std::size_t k = 0; k < s.x.size(); ++k)
+      out += ranged ? fmt::format("{} {} {} {}\n", s.x[k], s.y[k], s.low[k], s.high[k])
+                    : fmt::format("{} {}\n", s.x[k], s.y[k]);
+    out += "END\n";
+    plots += fmt::format("{}$line{} using {} with {} lw 1.5 pt 7 ps 0.5{} title {}", i ? ", \\\n  " : "plot ", i,
+                         ranged ? "1:2:3:4" : "1:2", ranged ? "yerrorlines" : "linespoints", s.dashed ? " dt 2" : "",
+                         detail::quoted(s.name));
+  }
+  return detail::draw(file, out + plots + "\n");
+}
+
+inline bool draw_heat_maps(const std::filesystem::path& file, const chart& c, std::span<const heat_panel> panels) {
+  chart empty = c;
+  empty.title.clear();
+  const int count = std::max<int>(1, int(panels.size()));
+  std::string out = detail::begin_picture(file, empty, 620 * count, 560);
+  out += fmt::format(
+      "set multiplot layout 1,{} title {}\nset palette defined (0 '#f7fbff', 0.5 '#6baed6', 1 '#08306b')\n"
+      "unset key\nset tics scale 0\n",
+      count, detail::quoted(c.title));
+  for (std::size_t i = 0; i < panels.size(); ++i) {
+    const heat_panel& p = panels[i];
+    out += fmt::format("$map{} << END\n", i);
+    for (std::size_t row = 0; row < p.rows.size(); ++row) {
+      for (std::size_t column = 0; column < p.columns.size(); ++column)
+        out += fmt::format("{}{}", column ? " " : "", p.values[row * p.columns.size() + column]);
+      out += '\n';
+    }
+    out += "END\n" + detail::tics("x", p.columns, 24, p.columns.size() <= 12) + detail::tics("y", p.rows, 24, false);
+    out += fmt::format("set title {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\nplot $map{} matrix with image\n",
+                       detail::quoted(p.title), double(p.columns.size()) - 0.5, double(p.rows.size()) - 0.5, i);
+  }
+  return detail::draw(file, out + "unset multiplot\n");
+}
+
+/// Estimates below each other, with a dashed line at `reference`.
+inline bool draw_estimates(const std::filesystem::path& file, const chart& c, std::span<const estimate> estimates,
+                           double reference) {
+  std::vector<std::string> labels;
+  std::string rows;
+  for (const estimate& e : estimates) {
+    rows += fmt::format("{} {} {} {}\n", e.value, labels.size(), e.low, e.high);
+    labels.push_back(e.label);
+  }
+  std::string out = detail::begin_picture(file, c, 760, 160 + 26 * int(estimates.size()));
+  out += detail::tics("y", labels, labels.size() + 1, false);
+  out += fmt::format(
+      "unset key\nset grid x lc rgb '#dddddd'\nset yrange [{}:-0.5]\n"
+      "set arrow from {}, graph 0 to {}, graph 1 nohead dt 2 lc rgb '#888888'\n$rows << END\n{}END\n"
+      "plot $rows using 1:2:3:4 with xerrorbars lw 1.5 pt 7 ps 0.7 lc rgb '#08519c'\n",
+      double(labels.size()) - 0.5, reference, reference, rows);
+  return detail::draw(file, out);
+}
+
+}  // namespace mor1e::program

@@ -1,0 +1,365 @@
+// One training from a frozen model to a scored adapter, in a folder of its own: what `finetune` does once and `compare`
+// for every method.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "finetune_options.hpp"
+#include "mor1e/data/sampling.hpp"
+#include "mor1e/mor1e.hpp"
+#include "mor1e/optim/schedule.hpp"
+#include "mor1e/peft/matching.hpp"
+#include "mor1e/train/checkpoint.hpp"
+#include "mor1e/train/examples.hpp"
+#include "mor1e/train/memory_limit.hpp"
+#include "mor1e/train/run_folder.hpp"
+#include "mor1e/train/settings.hpp"
+#include "mor1e/train/telemetry.hpp"
+#include "mor1e/train/training_intuition.hpp"
+#include "mor1e/train/update_scale.hpp"
+#include "run_evaluation.hpp"
+#include "training_data.hpp"
+
+namespace mor1e::program {
+
+/// A frozen model and the rows to train and score it on: what runs of several methods share.
+struct experiment {
+  experiment(const common_options& common, const data_options& o, const train::schedule_settings& schedule)
+      : options(o),
+        device(common.threads),
+        model(models::load<cpu, float>(device, std::make_shared<io::checkpoint>(models::open(o.model)))),
+        base_hash(models::weights_hash(o.model)),
+        tokenizer(models::open_tokenizer(o.model)),
+        rows(load_data(o, tokenizer, schedule.steps * schedule.batch, common.seed)),
+        set(train::encode(rows.tasks, tokenizer, o.prompt(), std::min<index_t>(o.max_length, model->context()),
+                          o.truncate, o.train_limit)),
+        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.eval_limit, common) {}
+
+  data_options options;
+  cpu device;
+  std::unique_ptr<models::language_model<cpu, float>> model;
+  std::string base_hash;
+  texts::tokenizer tokenizer;
+  run_data rows;
+  train::training_set set;
+  evaluation scored;
+};
+
+/// The spec with as many parameters as `reference`, which it says.
+inline peft::adapter_spec matched(experiment& e, const peft::adapter_spec& spec, const peft::adapter_spec& reference,
+                                  const common_options& common) {
+  const auto groups = e.model->groups();
+  const auto linears = peft::linears_of(groups, spec.targets);
+  const auto target = peft::cost_on(reference, peft::linears_of(groups, reference.targets)).parameters;
+  const peft::adapter_spec out = peft::match_parameters(spec, linears, target);
+  const auto own = peft::cost_on(spec, linears).parameters, now = peft::cost_on(out, linears).parameters;
+  say(common, "parameters: {} with {} ({} by itself, LoRA has {}: {:+.1f} %)\n", now, peft::size_of(out), own, target,
+      100 * (double(now) / double(target) - 1));
+  return out;
+}
+
+/// What one run is.
+struct run_request {
+  std::string label;  ///< of the method, for people
+  peft::adapter_spec spec;
+  bool measure_scale = false;              ///< of the update at the start
+  std::optional<double> match_scale = {};  ///< what it is to be; the method's own unless given
+  train::schedule_settings schedule;
+  run_options how;
+  std::filesystem::path out;
+  std::filesystem::path embeddings;  ///< where embeddings of the prompts are kept
+  bool keep_data = true;
+};
+
+/// One line of the log.
+inline nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds,
+                               std::span<const std::vector<double>> gates) {
+  nlohmann::json line = {{"step", step},
+                         {"loss", report.loss},
+                         {"lr", rate},
+                         {"gradient_norm", report.gradient_norm},
+                         {"targets", report.targets},
+                         {"tokens", report.tokens},
+                         {"tokens_per_second", double(report.tokens) / seconds},
+                         {"peak_memory", train::peak_memory()}};
+  if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
+  if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
+  if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
+  return line;
+}
+
+class training_run {
+ public:
+  /// Finds everything that can be wrong before anything is written, and puts the adapters on the model.
+  training_run(experiment& e, run_request r, const common_options& common)
+      : e_(e),
+        r_(std::move(r)),
+        common_(common),
+        saved_(read_saved(r_.out)),
+        intuitive_(peft::uses_intuition(r_.spec)),
+        steps_(train::total_steps(r_.schedule, index_t(e.set.examples.size()))),
+        sampler_(e.set.task_sizes, data::sampling_order_named(r_.how.order), common.seed),
+        packing_{.tokens = micro_batch()},
+        adapters_(peft::attach(*e.model, r_.spec)) {
+    if (intuitive_) describe_intuition();
+    options_.adam.learning_rate = r_.schedule.learning_rate;
+    options_.adam.weight_decay = r_.schedule.weight_decay;
+    options_.clip = r_.schedule.clip;
+    const std::string family = peft::family(r_.spec);
+    options_.program = {.recompute = r_.how.recompute,
+                        .statistics = family != "lora" && family != "dora",
+                        .dropout = peft::draws(r_.spec),
+                        .seed = common_.seed,
+                        .clusters = peft::clusters_of(r_.spec)};
+    if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
+    packing_.context = packing_.tokens;
+    state_.settings = settings();
+    if (!saved_) return;
+    const std::string advice = train::check_settings(saved_->settings, state_.settings, r_.out.string());
+    if (!advice.empty())
+      fmt::print(stderr, "{}: {}: the resumed run is not bit for bit the same\n", common_.name, advice);
+  }
+
+  index_t steps() const { return steps_; }
+  /// Whether the folder holds the whole run already.
+  bool finished() const { return saved_ && saved_->step == steps_ && std::filesystem::exists(r_.out / "result.json"); }
+  /// The scores, after `run`; empty without items.
+  const evaluated& scores() const { return scores_; }
+
+  /// Bytes of the slab that the steps of this process ran in; 0 if it ran none.
+  std::size_t step_memory() const { return step_memory_; }
+
+  /// What a resumed run must agree in.
+  nlohmann::json settings() const {
+    nlohmann::json out = {{"model", e_.base_hash},
+                          {"data", e_.set.hash},
+                          {"template", e_.options.wording},
+                          {"answer", e_.options.answer},
+                          {"method", peft::to_json(r_.spec)},
+                          {"steps", steps_},
+                          {"batch", r_.schedule.batch},
+                          {"lr", r_.schedule.learning_rate},
+                          {"warmup", r_.schedule.warmup},
+                          {"clip", r_.schedule.clip},
+                          {"weight_decay", r_.schedule.weight_decay},
+                          {"seed", common_.seed},
+                          {"order", r_.how.order},
+                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
+                          {"advice",
+                           {{"threads", e_.device.threads().size()},
+                            {"micro_batch", packing_.tokens},
+                            {"recompute", options_.program.recompute},
+                            {"gemm", "eigen"}}}};
+    if (r_.match_scale) out["match_scale"] = *r_.match_scale;
+    return out;
+  }
+
+  /// Trains, from the checkpoint on if there is one; saves the adapter, scores it. Returns what result.json holds.
+  nlohmann::json run() {
+    const train::run_folder folder(r_.out);
+    if (r_.keep_data) keep_data(e_.rows.made, r_.out / "data");
+    if (intuitive_) make_intuition();
+    if (r_.measure_scale || r_.match_scale) settle_scale();
+    train::trainer<cpu, float> trainer(e_.device, *e_.model, adapters_.parameters(), options_);
+    if (saved_) {
+      const nlohmann::json now = std::exchange(state_.settings, {});
+      state_ = train::load_checkpoint(r_.out, trainer);
+      state_.settings = now;
+      sampler_.seek(state_.sampler_position);
+      say(common_, "resumed at step {} of {}\n", state_.step, steps_);
+    }
+    say(common_, "{} on {}: {} trainable parameters, {} examples of {} tasks, {} steps of {}\n", r_.label,
+        e_.options.model, adapters_.parameter_count(), e_.set.examples.size(), e_.rows.tasks.size(), steps_,
+        r_.schedule.batch);
+    train_steps(trainer);
+    step_memory_ = trainer.programs().bytes();
+    save_adapter();
+    const train::run_totals& totals = state_.totals;
+    say(common_, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n",
+        totals.first_loss, totals.last_loss, totals.seconds, double(totals.tokens) / std::max(totals.seconds, 1e-9),
+        double(train::peak_memory()) / 1e9, (r_.out / "adapter").string());
+    nlohmann::json result = {{"method", r_.label},
+                             {"steps", steps_},
+                             {"first_loss", totals.first_loss},
+                             {"last_loss", totals.last_loss},
+                             {"seconds", totals.seconds},
+                             {"tokens", totals.tokens},
+                             {"parameters", adapters_.parameter_count()},
+                             {"peak_memory", train::peak_memory()}};
+    if (own_scale_) result["scale"] = {{"own", *own_scale_}, {"run", r_.match_scale.value_or(*own_scale_)}};
+    if (!e_.scored.empty()) {
+      score();
+      result["evaluation"] = to_json(scores_);
+      say(common_, "{}", table(scores_));
+    }
+    io::write_json(r_.out / "result.json", result);
+    return result;
+  }
+
+ private:
+  static std::optional<train::run_state> read_saved(const std::filesystem::path& out) {
+    return train::has_checkpoint(out) ? std::optional(train::read_run_state(out)) : std::nullopt;
+  }
+
+  /// How many tokens a micro-batch has: what was given, or enough. Throws `value_error` for less than an example has.
+  index_t micro_batch() const {
+    const auto longest = std::max_element(e_.set.examples.begin(), e_.set.examples.end(),
+                                          [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
+    const index_t length = index_t(longest->ids.size()), given = r_.how.micro_batch;
+    require<value_error>(given == 0 || given >= length, "--micro-batch ", given, " is too small for ", longest->id,
+                         " of ", length, " tokens");
+    return given ? given : std::max<index_t>(2048, length);
+  }
+
+  /// The intuition of the training, with all that needs no work yet.
+  void describe_intuition() {
+    const index_t clusters = peft::clusters_of(r_.spec);
+    const texts::prompt_options wording = e_.options.prompt();
+    if (r_.how.intuition == "category") {
+      intuition_ = train::category_intuition(e_.set.task_names, clusters, wording);
+      return;
+    }
+    const bool random = r_.how.intuition == "random";
+    const std::string embedder = !random                                ? r_.how.intuition
+                                 : e_.options.model == models::toy_name ? models::toy_name
+                                                                        : "minilm";
+    intuition_ = train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
+                                           random ? train::intuition_kind::random : train::intuition_kind::clusters,
+                                           clusters, wording, r_.how.prefix, common_.seed);
+  }
+
+  /// Fits a step into `limit` bytes; what fitted once is kept, so that a resumed run is the same.
+  void fit_memory(std::uint64_t limit) {
+    if (saved_) {
+      const nlohmann::json advice = saved_->settings.value("advice", nlohmann::json::object());
+      packing_.tokens = std::min(packing_.tokens, std::max<index_t>(1, advice.value("micro_batch", packing_.tokens)));
+      options_.program.recompute |= advice.value("recompute", false);
+    }
+    // Gradients, two moments, and what code and buffers the training is the first to touch.
+    const std::uint64_t base =
+        train::peak_memory() + std::uint64_t(adapters_.parameter_count()) * 3 * sizeof(float) + (2u << 20);
+    const auto plan = train::fit_into(e_.device, *e_.model, e_.set.examples, r_.schedule.batch, packing_.tokens,
+                                      options_.program, base, limit);
+    packing_.tokens = plan.tokens, options_.program.recompute = plan.recompute;
+    say(common_, "memory: {:.0f} MB for micro-batches of {} tokens{}\n", double(plan.bytes) / 1e6, plan.tokens,
+        plan.recompute ? ", with recomputation" : "");
+  }
+
+  void make_intuition() {
+    const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, common_.quiet);
+    if (intuition_.embedder)
+      say(common_, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", intuition_.prompts.size(),
+          intuition_.embedder->id(), peft::clusters_of(r_.spec), inertia,
+          intuition_.recipe.kind == train::intuition_kind::random ? ", replaced by random directions" : "");
+    e_.scored.feel(e_.device, intuition_.recipe, intuition_.embedder.get());
+    intuition_.embedder.reset();
+  }
+
+  /// Measures the scale of the update over some of the training's examples, and gives it the one asked for.
+  void settle_scale() {
+    constexpr index_t most = 64;
+    const index_t all = index_t(e_.set.examples.size()), count = std::min(all, most);
+    std::vector<index_t> some;
+    for (index_t i = 0; i < count; ++i) some.push_back(i * all / count);
+    const auto batches = data::pack(e_.set.examples, some, packing_);
+    own_scale_ = train::update_scale(e_.device, *e_.model, batches.front(), std::as_const(intuition_.rows).matrix());
+    if (!r_.match_scale) return;
+    const double factor = *r_.match_scale / *own_scale_;
+    say(common_, "scale: an update of {:.4g} per rank at the start, multiplied by {:.4g} to be {:.4g}\n", *own_scale_,
+        factor, *r_.match_scale);
+    r_.spec = peft::scaled(r_.spec, factor);
+    adapters_ = {};  // off the model before others take their place
+    adapters_ = peft::attach(*e_.model, r_.spec);
+  }
+
+  void train_steps(train::trainer<cpu, float>& trainer) {
+    train::json_log log(common_.log.empty() ? r_.out / "log.jsonl" : std::filesystem::path(common_.log),
+                        state_.log_bytes);
+    train::progress progress("training", steps_, common_.quiet);
+    for (index_t step = state_.step; step < steps_; ++step) {
+      const auto started = std::chrono::steady_clock::now();
+      const auto batches = data::pack(e_.set.examples, sampler_.take(r_.schedule.batch), packing_);
+      const double factor = optim::cosine_with_warmup(step, r_.schedule.warmup, steps_);
+      const auto report = trainer.step(batches, std::as_const(intuition_.rows).matrix(), factor);
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+      train::run_totals& totals = state_.totals;
+      if (step == 0) totals.first_loss = report.loss;
+      totals.last_loss = report.loss, totals.tokens += report.tokens, totals.seconds += seconds;
+
+      const std::vector<double> gates[] = {train::gate_values(trainer.parameters(), ".gate_a"),
+                                           train::gate_values(trainer.parameters(), ".gate_b")};
+      nlohmann::json line = log_line(report, step + 1, r_.schedule.learning_rate * factor, seconds, gates);
+      warn_of_saturation(step + 1, gates);
+      if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !e_.scored.empty())
+        line["evaluation"] = eval::to_json(eval::summarise(e_.scored.score("scoring")));
+      log.write(line);
+      progress.show(step + 1,
+                    fmt::format("loss {:.4f}  {:.0f} tokens/s", report.loss, double(report.tokens) / seconds));
+      if ((step + 1) % r_.how.checkpoint_every == 0 || step + 1 == steps_) {
+        state_.step = step + 1, state_.sampler_position = sampler_.position(), state_.log_bytes = log.size();
+        train::save_checkpoint(r_.out, trainer, state_);
+      }
+    }
+    progress.finish();
+  }
+
+  void warn_of_saturation(index_t step, std::span<const std::vector<double>> gates) {
+    std::size_t saturated = 0;
+    for (const auto& values : gates)
+      saturated +=
+          std::size_t(std::count_if(values.begin(), values.end(), [](double g) { return g < 0.02 || g > 0.98; }));
+    if (saturated && !std::exchange(warned_, true))
+      fmt::print(stderr,
+                 "{}: step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more\n",
+                 common_.name, step, saturated, gates[0].size() + gates[1].size());
+  }
+
+  void save_adapter() {
+    peft::adapter_record record;
+    record.spec = r_.spec;
+    record.base_model = e_.options.model;
+    record.base_sha256 = e_.base_hash;
+    if (intuitive_) {
+      record.intuition = train::to_json(intuition_.recipe);
+      record.centroids = intuition_.recipe.source.centroids.clone();
+    }
+    record.extras = {{"template", e_.options.wording},
+                     {"answer", e_.options.answer},
+                     {"tasks", e_.set.task_names},
+                     {"steps", steps_}};
+    peft::save_adapter(r_.out / "adapter", adapters_, record);
+  }
+
+  void score() {
+    scores_.before = e_.scored.score_base(adapters_);
+    scores_.after = e_.scored.score("scoring");
+    if (intuitive_ && intuition_.recipe.kind == train::intuition_kind::clusters)
+      scores_.permuted = e_.scored.score_permuted(common_.seed);
+  }
+
+  experiment& e_;
+  run_request r_;
+  common_options common_;
+  std::optional<train::run_state> saved_;
+  bool intuitive_, warned_ = false;
+  index_t steps_;
+  data::sampler sampler_;
+  data::packing_options packing_;
+  peft::adapter_set<cpu, float> adapters_;
+  train::training_intuition intuition_;
+  train::trainer_options options_;
+  train::run_state state_;
+  std::optional<double> own_scale_;
+  evaluated scores_;
+  std::size_t step_memory_ = 0;
+};
+
+}  // namespace mor1e::program
