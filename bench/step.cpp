@@ -29,6 +29,7 @@ struct step_options {
   program::common_options common;
   std::string model = "smollm2", method = "both", recompute = "both";
   int rank = 32, experts = 32, sequences = 16, length = 100, steps = 3;
+  bool statistics = false;
 };
 
 struct configuration {
@@ -80,7 +81,8 @@ nlohmann::json measure(const step_options& o, const configuration& c) {
   const tensor<float> intuition(shape{o.sequences, std::max<index_t>(clusters, 1)}, 0.5f);
   train::trainer<cpu, float> trainer(
       device, *model, adapters.parameters(),
-      {.adam = {.learning_rate = 1e-4}, .program = {.recompute = c.recompute, .clusters = clusters}});
+      {.adam = {.learning_rate = 1e-4},
+       .program = {.recompute = c.recompute, .statistics = o.statistics, .clusters = clusters}});
   trainer.step(batches, intuition.matrix(), 1);  // plans, and touches all memory
 
   std::vector<double> rates;
@@ -202,6 +204,7 @@ int main(int argc, char** argv) {
             ->check(CLI::Range(2, 1 << 20))
             ->capture_default_str();
         app.add_option("--steps", o.steps, "the median counts")->check(count)->capture_default_str();
+        app.add_flag("--statistics", o.statistics, "of the routers, in every step");
       },
       [&] {
         nlohmann::json results = nlohmann::json::array();

@@ -3,6 +3,7 @@
 //     evaluate --model smollm2 --data suite
 //     evaluate --model smollm2 --adapter out/adapter --data folder --tasks boolq,rte --scoring letter --log items.jsonl
 //     evaluate --model smollm2 --adapter out/adapter --data suite --intuition permuted
+//     evaluate --model smollm2 --adapter out/adapter --data suite --routers looks
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "mor1e/train/intuition.hpp"
 #include "mor1e/train/telemetry.hpp"
 #include "program.hpp"
+#include "router_pictures.hpp"
 
 using namespace mor1e;
 
@@ -28,7 +30,7 @@ namespace {
 
 struct evaluate_options {
   program::common_options common;
-  std::string model, adapter, data, tasks, scoring = "rows", wording, intuition = "as-trained", embedder;
+  std::string model, adapter, data, tasks, scoring = "rows", wording, intuition = "as-trained", embedder, routers;
   index_t limit = 0, batch_tokens = 2048;
   std::uint64_t eval_seed = data::suite_options{}.eval_seed;
   bool against_base = false;
@@ -48,6 +50,7 @@ void add_options(CLI::App& app, evaluate_options& o) {
       ->capture_default_str();
   app.add_option("--embedder", o.embedder, "where the embedder of the adapter's intuition lies, if not where it was");
   app.add_flag("--against-base", o.against_base, "score the base alone too, and compare");
+  app.add_option("--routers", o.routers, "folder for what the routers do with the prompts: routers.json and pictures");
   app.add_option("--eval-seed", o.eval_seed, "of the items of --data suite")->capture_default_str();
   app.add_option("--batch-tokens", o.batch_tokens, "of one forward pass")
       ->check(CLI::Range(index_t(1), index_t(1) << 30))
@@ -121,9 +124,9 @@ void check_options(const evaluate_options& o) {
   if (!o.wording.empty()) texts::find_template(o.wording);
   require<value_error>(o.intuition == "as-trained" || o.intuition == "permuted" || o.intuition == "none",
                        "--intuition ", o.intuition, " is none of as-trained, permuted, none");
-  const bool needs_adapter = o.against_base || o.intuition != "as-trained" || !o.embedder.empty();
+  const bool needs_adapter = o.against_base || o.intuition != "as-trained" || !o.embedder.empty() || !o.routers.empty();
   require<value_error>(!needs_adapter || !o.adapter.empty(),
-                       "--against-base, --intuition and --embedder need an --adapter");
+                       "--against-base, --intuition, --embedder and --routers need an --adapter");
 }
 
 void evaluate(const evaluate_options& o) {
@@ -131,6 +134,7 @@ void evaluate(const evaluate_options& o) {
   const std::vector<data::example> items = load_items(o);
   cpu device(o.common.threads);
   auto base = program::load_adapted(device, o.model, o.adapter);
+  if (!o.routers.empty()) program::require_routers(base.adapter->record.spec, o.adapter);
   require<value_error>(base.reads_intuition() || o.intuition == "as-trained", "--intuition ", o.intuition,
                        ": the adapter ", o.adapter, " reads no intuition");
   tensor<float> felt;
@@ -138,7 +142,8 @@ void evaluate(const evaluate_options& o) {
   if (o.intuition == "none") felt.fill(0);
 
   program::log_file log(o.common);
-  eval::scorer<cpu, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring_of(o, base));
+  const eval::scoring_options scoring = scoring_of(o, base);
+  eval::scorer<cpu, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring);
   double seconds = 0;
   const auto score = [&](const char* what, view<const float> intuition) {
     const auto begin = std::chrono::steady_clock::now();
@@ -192,6 +197,12 @@ void evaluate(const evaluate_options& o) {
     report("\nintuition permuted over all items: ", "permuted", permuted);
     compare("as trained -> permuted", scores, permuted);
   }
+  if (!o.routers.empty())
+    program::write_routers(o.routers,
+                           program::report_routers(device, *base.model, base.adapter->set,
+                                                   eval::item_encoder(models::open_tokenizer(o.model), scoring), items,
+                                                   felt, o.batch_tokens),
+                           o.common);
   const double passes = 1.0 + (o.against_base ? 1 : 0) + (o.intuition == "permuted" ? 1 : 0);
   const double rate = passes * double(items.size()) / std::max(seconds, 1e-9);
   program::say(o.common, "{} items in {:.1f} s, {:.0f} a second\n", items.size(), seconds, rate);

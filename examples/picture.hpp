@@ -130,8 +130,13 @@ inline bool draw_heat_maps(const std::filesystem::path& file, const chart& c, st
       out += '\n';
     }
     out += "END\n" + detail::tics("x", p.columns, 24, p.columns.size() <= 12) + detail::tics("y", p.rows, 24, false);
-    out += fmt::format("set title {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\nplot $map{} matrix with image\n",
-                       detail::quoted(p.title), double(p.columns.size()) - 0.5, double(p.rows.size()) - 0.5, i);
+    // Colours need a range, and an image two rows and columns: equal values and boxes of any number do without.
+    const auto [low, high] = std::minmax_element(p.values.begin(), p.values.end());
+    out += *low < *high ? "set autoscale cb\n" : fmt::format("set cbrange [{}:{}]\n", *low - 0.5, *low + 0.5);
+    out += fmt::format(
+        "set title {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\nplot $map{} matrix using "
+        "1:2:(0.5):(0.5):3 with boxxyerror fill solid noborder lc palette\n",
+        detail::quoted(p.title), double(p.columns.size()) - 0.5, double(p.rows.size()) - 0.5, i);
   }
   return detail::draw(file, out + "unset multiplot\n");
 }

@@ -41,6 +41,10 @@ class evaluation {
   }
 
   bool empty() const { return items_.empty(); }
+  /// Throws `value_error` for rows that the embedder has no vectors of.
+  void check(const train::intuition_recipe& recipe, models::sentence_embedder& embedder) const {
+    train::check_prompts(recipe, embedder, items_);
+  }
   void feel(cpu& device, const train::intuition_recipe& recipe, models::sentence_embedder* embedder) {
     if (!empty()) intuition_ = train::intuition_rows(device, recipe, embedder, items_);
   }

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/text_file.hpp"
 #include "mor1e/models/open.hpp"
 #include "program.hpp"
-#include "text_list.hpp"
 
 using namespace mor1e;
 
@@ -31,7 +31,7 @@ void run(const tokenize_options& options) {
   program::log_file log(options.common);
   nlohmann::json list = nlohmann::json::array();
   std::size_t tokens = 0;
-  for (const std::string& string : program::read_strings(options.input)) {
+  for (const std::string& string : io::read_strings(options.input)) {
     const auto ids = tokenizer.encode(string);
     tokens += ids.size();
     list.push_back({{"ids", ids}, {"raw", tokenizer.encode(string, false)}, {"decoded", tokenizer.decode(ids)}});

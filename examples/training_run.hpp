@@ -93,6 +93,8 @@ inline nlohmann::json log_line(const train::step_report& report, std::int64_t st
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
   if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
+  if (!report.gradient_a.empty())
+    line["gradient_a"] = train::quantiles(report.gradient_a), line["gradient_b"] = train::quantiles(report.gradient_b);
   return line;
 }
 
@@ -234,6 +236,7 @@ class training_run {
     intuition_ = train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
                                            random ? train::intuition_kind::random : train::intuition_kind::clusters,
                                            clusters, wording, r_.how.prefix, common_.seed);
+    e_.scored.check(intuition_.recipe, *intuition_.embedder);
   }
 
   /// Fits a step into `limit` bytes; what fitted once is kept, so that a resumed run is the same.

@@ -1,4 +1,5 @@
 #include "mor1e/core/config.hpp"
 #include "mor1e/eval/report.ipp"
+#include "mor1e/eval/router_report.ipp"
 #include "mor1e/eval/scoring.ipp"
 #include "mor1e/eval/statistics.ipp"

@@ -5,4 +5,5 @@
 #include "mor1e/models/locate.ipp"
 #include "mor1e/models/open.ipp"
 #include "mor1e/models/sentence_embedder.ipp"
+#include "mor1e/models/stored_embedder.ipp"
 #include "mor1e/models/toy.ipp"

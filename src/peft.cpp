@@ -2,6 +2,7 @@
 #include "mor1e/core/config.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/adapter_spec.ipp"
+#include "mor1e/peft/lora_patterns.ipp"
 #include "mor1e/peft/matching.ipp"
 
 namespace mor1e::peft {

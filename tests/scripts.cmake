@@ -9,6 +9,11 @@ add_test(NAME script.compile_fail COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/compile_fa
   ${CMAKE_CXX_COMPILER} ${PROJECT_BINARY_DIR}/headers.flags)
 add_test(NAME script.package COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh
   ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/package ${CMAKE_CXX_COMPILER})
+# Needs PEFT and Transformers, which only tests/interop/setup.sh installs: 77 means that it has not run.
+if(MOR1E_BUILD_PROGRAMS)
+  add_test(NAME script.peft_round_trip COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/run.sh ${PROJECT_BINARY_DIR})
+  set_tests_properties(script.peft_round_trip PROPERTIES SKIP_RETURN_CODE 77)
+endif()
 
 # Both use all cores; together, they would only wait for each other.
 set_tests_properties(script.headers script.package PROPERTIES PROCESSORS ${cores})

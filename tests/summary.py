@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Counts what a ctest run did, from its JUnit file, and ends with the line "N passed, M failed".
 
-A doctest program counts as many times as it has test cases; a script or a program
-of the tour (ctest names `script.*`, `tour.*`) counts once. A program
-that fails without a failed case (crash, timeout, leak, not built) or that has run no case counts as one failure.
+A doctest program counts as many times as it has test cases; a script or a program of the tour (ctest names `script.*`,
+`tour.*`) counts once. A program that fails without a failed case (crash, timeout, leak, not built) or that has run no
+case counts as one failure. A script that ends with its SKIP_RETURN_CODE is named as skipped, with the last line it
+printed; it has not passed.
 """
 import argparse
 import re
@@ -36,8 +37,14 @@ def main():
     passed = failed = skipped = 0
     if arguments.junit.exists():
         for case in ElementTree.parse(arguments.junit).getroot().iter("testcase"):
-            name, ok = case.get("name"), case.get("status") == "run"
-            counts = count(name, ok, case.findtext("system-out") or "")
+            name, ok, output = case.get("name"), case.get("status") == "run", case.findtext("system-out") or ""
+            why = case.find("skipped")
+            # A program that was not built is "skipped" in this file, too.
+            if why is not None and why.get("message", "").startswith("SKIP_RETURN_CODE"):
+                print(f"skipped: {name}: {(output.strip() or 'no reason given').splitlines()[-1]}")
+                skipped += 1
+                continue
+            counts = count(name, ok, output)
             passed, failed, skipped = passed + counts[0], failed + counts[1], skipped + counts[2]
             if counts[1]:
                 print(f"failed: {name} ({counts[1]})")

@@ -43,6 +43,8 @@ extern template var<float> tape<cpu>::apply<ops::normalise_rows_op, float>(const
                                                                            operands);
 extern template var<float> tape<cpu>::apply<ops::rank1_gates_op, float>(const ops::rank1_gates_op::attributes&,
                                                                         operands);
+extern template var<float> tape<cpu>::apply<ops::rank1_weights_op, float>(const ops::rank1_weights_op::attributes&,
+                                                                          operands);
 extern template var<float> tape<cpu>::apply<ops::rms_norm_op, float>(const ops::rms_norm_op::attributes&, operands);
 extern template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(
     const ops::router_statistics_op::attributes&, operands);

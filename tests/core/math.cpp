@@ -42,6 +42,7 @@ worst relative(F f, Reference reference) {
 }
 
 const auto exp_of = [](auto x) { return math::exp(x); };
+const auto log_of = [](auto x) { return math::log(x); };
 const auto tanh_of = [](auto x) { return math::tanh(x); };
 const auto erf_of = [](auto x) { return math::erf(x); };
 const auto sigmoid_of = [](auto x) { return math::sigmoid(x); };
@@ -55,6 +56,14 @@ TEST_CASE("float functions keep their errors over the whole range") {
     CHECK(found.error > 0);  // the sweep did look
   };
   check(relative(exp_of, [](double x) { return std::exp(x); }), 2.4e-7);
+  worst of_log;
+  for_floats([&](float x) {
+    if (x < std::numeric_limits<float>::min()) return;
+    const double want = std::log(double(x));
+    of_log.see(
+        std::abs(double(math::log(x)) - want) / std::max(std::abs(want), double(std::numeric_limits<float>::min())), x);
+  });
+  check(of_log, 2e-7);
   check(relative(tanh_of, [](double x) { return std::tanh(x); }), 3e-7);
   check(relative(erf_of, [](double x) { return std::erf(x); }), 3e-7);
   check(relative(sigmoid_of, [](double x) { return 1 / (1 + std::exp(-x)); }), 4e-7);
@@ -100,6 +109,7 @@ TEST_CASE("tanh and erf are odd and never leave [-1, 1]") {
 TEST_CASE("double functions are those of the standard library") {
   for (double x : {-30.0, -1.5, -1e-9, 0.0, 0.3, 2.0, 700.0}) {
     CHECK(math::exp(x) == std::exp(x));
+    CHECK(math::log(x * x + 1) == std::log(x * x + 1));
     CHECK(math::tanh(x) == std::tanh(x));
     CHECK(math::erf(x) == std::erf(x));
     CHECK(math::sigmoid(x) == 1 / (1 + std::exp(-x)));
@@ -124,4 +134,6 @@ TEST_CASE("a vectorised loop gives what a call gives") {
   CHECK(same(tanh_of));
   CHECK(same(erf_of));
   CHECK(same(sigmoid_of));
+  for (float& v : x) v = v * v + 0.5f;
+  CHECK(same(log_of));
 }

@@ -10,21 +10,15 @@
 
 #include <doctest/doctest.h>
 
-#include "mor1e/backend/cpu.hpp"
-#include "mor1e/models/registry.hpp"
-#include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
+#include "peft/adapter_folder.hpp"
 
 using namespace mor1e;
+using namespace mor1e::testing;
 using nlohmann::json;
 
 namespace {
-
-const std::filesystem::path golden = testing::golden_folder() / "train";
-cpu device(1);
-
-auto load_base() { return models::load<cpu, float>(device, (golden / "base").string()); }
 
 void randomise(peft::adapter_set<cpu, float>& set) {
   std::uint64_t key = 1;
@@ -32,16 +26,6 @@ void randomise(peft::adapter_set<cpu, float>& set) {
     const tensor<float> values = testing::random<float>(p->extents(), ++key);
     std::copy(values.begin(), values.end(), p->value.begin());
   }
-}
-
-bool same_values(peft::adapter_set<cpu, float>& a, peft::adapter_set<cpu, float>& b) {
-  const auto p = a.parameters(), q = b.parameters();
-  if (p.size() != q.size()) return false;
-  for (std::size_t i = 0; i < p.size(); ++i)
-    if (p[i]->extents() != q[i]->extents() ||
-        std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
-      return false;
-  return true;
 }
 
 peft::adapter_record full_record() {
@@ -60,32 +44,6 @@ peft::adapter_record full_record() {
   record.centroids = testing::random<float>(shape{6, 10}, 3);
   record.extras = {{"template", "letter"}, {"tasks", {"a", "b"}}};
   return record;
-}
-
-/// A folder with the LoRA that PEFT wrote, its configuration changed.
-void write_changed(const std::filesystem::path& to, const std::function<void(json&)>& change) {
-  std::filesystem::create_directories(to);
-  json config = io::read_json(golden / "lora" / "adapter_before" / "adapter_config.json");
-  change(config);
-  io::write_json(to / "adapter_config.json", config);
-  std::filesystem::copy_file(golden / "lora" / "adapter_before" / "adapter_model.safetensors",
-                             to / "adapter_model.safetensors", std::filesystem::copy_options::overwrite_existing);
-}
-
-/// Loading fails with a message that holds every one of `parts`, and leaves the model as it was.
-void check_refused(const std::filesystem::path& folder, const std::vector<std::string>& parts) {
-  const auto model = load_base();
-  std::string message;
-  try {
-    (void)peft::load_adapter(*model, folder);
-  } catch (const io_error& e) {
-    message = e.what();
-  }
-  CAPTURE(message);
-  CHECK(message.starts_with(folder.string()));
-  CHECK(message.find('\n') == std::string::npos);
-  for (const std::string& part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, part);
-  for (auto* g : model->groups()) CHECK(g->attached() == nullptr);
 }
 
 }  // namespace
@@ -272,8 +230,6 @@ TEST_CASE("options of PEFT that change the result are honoured or refused by nam
   const std::vector<std::pair<const char*, json>> refused = {{"bias", "all"},
                                                              {"lora_bias", true},
                                                              {"fan_in_fan_out", true},
-                                                             {"rank_pattern", {{"q_proj", 8}}},
-                                                             {"alpha_pattern", {{"q_proj", 8}}},
                                                              {"modules_to_save", {"lm_head"}},
                                                              {"init_lora_weights", "pissa"},
                                                              {"layers_to_transform", {0}},

@@ -171,6 +171,37 @@ TEST_CASE("evaluate: an adapter, its intuition, and the same permuted") {
   CHECK(read("r.json")["report"] != plain["report"]);
 }
 
+TEST_CASE("evaluate: what the routers do, in JSON, pictures and a table") {
+  write_data("d");
+  save_mixture("mixture", toy_hash);
+  const std::string common = "--model toy --data d --scoring both --adapter mixture --json r.json ";
+  here.check_success("evaluate", common);
+  const auto plain = read("r.json")["report"];
+  const std::string out = here.check_success("evaluate", common + "--routers looks/routers");
+  CHECK(read("r.json")["report"] == plain);
+  CHECK(out.find("effective experts") != std::string::npos);
+  CHECK(out.find("looks/routers: routers.json") != std::string::npos);
+  for (const char* picture : {"experts_by_task", "entropy_by_layer", "task_similarity"})
+    CHECK(std::filesystem::exists(here / "looks" / "routers" / (picture + std::string(".svg.gp"))));
+  const auto report = read("looks/routers/routers.json");
+  CHECK(report["tasks"] == nlohmann::json{"few", "free", "many"});
+  CHECK(report["items"] == nlohmann::json{5, 1, 5});
+  REQUIRE(report["linears"].size() == 14);
+  for (const auto& linear : report["linears"]) {
+    double sum = 0;
+    for (const auto& share : linear["load"]) sum += share.get<double>();
+    CHECK(sum == doctest::Approx(1));
+    CHECK(linear["update_norms"].size() == 3);
+    CHECK(linear["by_task"]["weights"].size() == 3);
+    CHECK(linear.contains("gate_a"));
+  }
+  CHECK(report["similarity"]["intuition"].size() == 3);
+
+  // What is not asked for has no weight: other intuition, other weights.
+  here.check_success("evaluate", common + "--routers none --intuition none");
+  CHECK(read("none/routers.json")["linears"][0]["load"] != report["linears"][0]["load"]);
+}
+
 TEST_CASE("evaluate: what is asked wrongly is one line and exit code 2, what fails exit code 1") {
   write_data("d");
   const auto refuse = [&](const std::string& arguments, int code, const std::string& why) {
@@ -197,6 +228,15 @@ TEST_CASE("evaluate: what is asked wrongly is one line and exit code 2, what fai
   refuse("--model toy --data d --adapter lost", 1, "no-such-embedder");
   here.check_success("evaluate", "--model toy --data d --adapter lost --embedder toy");
   refuse("--model toy --data d --adapter lost --intuition shuffled", 2, "--intuition shuffled");
+
+  cpu device(1);
+  const auto model = models::load<cpu, float>(device, "toy");
+  peft::adapter_record record;
+  record.spec = peft::preset("lora");
+  auto set = peft::attach(*model, record.spec);
+  peft::save_adapter(here / "lora", set, record);
+  refuse("--model toy --data d --adapter lora --routers looks", 2, "--routers: lora is lora: it has no experts");
+  refuse("--model toy --data d --routers looks", 2, "--routers need an --adapter");
 
   data::task_data large{"large", {}, {question(std::string(1 << 16, 'x'), {"a"}, {0})}};
   large.eval[0].id = "much", large.eval[0].task = "large";

@@ -108,7 +108,7 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
   for (const method& m :
        {method{"--method lora --rank 4", 0, true, false, false}, method{"--experts 4", 4, true, true, true},
         method{"--method mor1e-paper --experts 4", 4, true, true, false},
-        method{"--no-router --experts 4", 4, true, false, true},
+        method{"--no-router --experts 4", 4, true, true, true},
         method{"--no-intuition --experts 4", 0, true, true, true},
         method{"--intuition none --experts 4", 0, true, true, true},
         method{"--intuition random --experts 4", 4, false, true, true},
@@ -139,8 +139,11 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
       CHECK(lines[i].contains("routers") == m.routers);
       CHECK(lines[i].contains("gate_a") == m.gates);
       CHECK(lines[i].contains("gate_b") == m.gates);
-      if (m.gates) CHECK(lines[i]["gate_a"].size() == 5);
-      if (m.routers) CHECK(lines[i]["routers"]["entropy"].size() == 2);
+      for (const char* of : {"gate_a", "gate_b", "gradient_a", "gradient_b"})
+        if (m.gates) CHECK(lines[i][of].size() == 5);
+      if (m.routers)
+        for (const char* of : {"entropy", "effective_experts", "largest_load"})
+          CHECK(lines[i]["routers"][of]["q_proj"].size() == 2);  // one a layer
     }
     const auto config = io::read_json(here / run / "adapter" / "adapter_config.json");
     const std::size_t linears = config["target_modules"].size();

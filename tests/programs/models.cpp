@@ -238,7 +238,9 @@ TEST_CASE("what is wrong with the command") {
   write_ids("x.safetensors", {1, 3}, {1, 2, 3});
   for (const char* name : {"logits", "tokenize", "embed", "generate"}) {
     here.check_refusal(name, "--model toy --strange", 2,
-                       name == std::string("generate") ? "--prompt is required" : "--input is required");
+                       name == std::string("generate") ? "--prompt is required"
+                       : name == std::string("embed")  ? "--strange"
+                                                       : "--input is required");
     here.check_refusal(name, "", 2, "required");
     CHECK(here.check_success(name, "--help").find("--model") != std::string::npos);
   }

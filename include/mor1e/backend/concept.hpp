@@ -104,7 +104,13 @@ concept HasRank1Gates = requires(B b, const backend::rank1_gates_shape& s, T bet
                                  view<const std::int32_t> of, view<T> y) {
   rank1_gates_forward(b, s, x, x, of, x, x, y);
   rank1_gates_backward(b, s, x, x, of, x, x, x, beta, y, y, y, y);
-  rank1_gates_statistics(b, s, x, of, y);
+  rank1_weights(b, s, 0, x, x, of, x, x, y);
+};
+
+/// Mean entropy and mean shares of rows of weights
+template <class B, class T>
+concept HasRouterStatistics = requires(B b, view<const T> w, view<const std::int32_t> of, view<T> y) {
+  router_statistics(b, w, of, y);
 };
 
 template <class B, class T>

@@ -10,6 +10,7 @@
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rank1_gates.hpp"
 #include "mor1e/backend/cpu/rotary.hpp"
+#include "mor1e/backend/cpu/router_statistics.hpp"
 #include "mor1e/backend/cpu/routing.hpp"
 #include "mor1e/backend/cpu/row_norms.hpp"
 #include "mor1e/backend/cpu/rows.hpp"

@@ -10,6 +10,7 @@
 #include "mor1e/backend/reference/norm.hpp"
 #include "mor1e/backend/reference/rank1_gates.hpp"
 #include "mor1e/backend/reference/rotary.hpp"
+#include "mor1e/backend/reference/router_statistics.hpp"
 #include "mor1e/backend/reference/routing.hpp"
 #include "mor1e/backend/reference/row_norms.hpp"
 #include "mor1e/backend/reference/rows.hpp"

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -16,6 +17,9 @@ std::string read_text(const std::filesystem::path& path);
 
 /// The file parsed as JSON. Throws `io_error` naming the file and the byte where the text stops being JSON.
 nlohmann::json read_json(const std::filesystem::path& path);
+
+/// A JSON list of strings. Throws `io_error` naming the file, and the element that is no string.
+std::vector<std::string> read_strings(const std::filesystem::path& path);
 
 }  // namespace mor1e::io
 

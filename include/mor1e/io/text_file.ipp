@@ -32,4 +32,15 @@ MOR1E_INLINE nlohmann::json read_json(const std::filesystem::path& path) {
   }
 }
 
+MOR1E_INLINE std::vector<std::string> read_strings(const std::filesystem::path& path) {
+  const nlohmann::json list = read_json(path);
+  require<io_error>(list.is_array(), path.string(), ": is not a list of strings");
+  std::vector<std::string> strings;
+  for (const auto& item : list) {
+    require<io_error>(item.is_string(), path.string(), ": element ", strings.size(), " is no string");
+    strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
 }  // namespace mor1e::io

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -13,27 +12,12 @@
 #include <vector>
 
 #include "mor1e/models/batch.hpp"
+#include "mor1e/models/embedding.hpp"
 #include "mor1e/models/registry.hpp"
+#include "mor1e/models/stored_embedder.hpp"
 #include "mor1e/models/toy.hpp"
 
 namespace mor1e::models {
-
-/// Called with the number of sentences done and of all.
-using embedding_progress = std::function<void(std::size_t done, std::size_t all)>;
-
-class sentence_embedder {
- public:
-  virtual ~sentence_embedder() = default;
-
-  /// One row of unit length a sentence, in their order (a zero row where there is nothing to embed).   [n, dimension()]
-  virtual tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) = 0;
-
-  virtual index_t dimension() const = 0;
-  /// What it is opened by, from any folder: a short name or an absolute path.
-  virtual std::string id() const = 0;
-  /// Of the weights: what vectors of two runs must share to be comparable.
-  virtual const std::string& hash() = 0;
-};
 
 /// Counts character trigrams, each hashed to one of 64 directions with a sign. Knows no meaning, only spelling.
 class trigram_embedder final : public sentence_embedder {
@@ -125,11 +109,13 @@ class bert_embedder final : public sentence_embedder {
   embedding_options options_;
 };
 
-/// An embedder by name: a BERT folder, a short name ("minilm"), or "toy" for trigrams. Throws as `bert_embedder`.
+/// An embedder by name: a BERT folder, a short name ("minilm"), "toy" for trigrams, or a .safetensors file of vectors
+/// that are made already. Throws as `bert_embedder` and `stored_embedder`.
 template <class B>
 std::unique_ptr<sentence_embedder> load_sentence_embedder(B& device, const std::string& model,
                                                           const embedding_options& options = {}) {
   if (model == toy_name) return std::make_unique<trigram_embedder>();
+  if (model.ends_with(".safetensors")) return std::make_unique<stored_embedder>(model);
   return std::make_unique<bert_embedder<B>>(device, model, options);
 }
 

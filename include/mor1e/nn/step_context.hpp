@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,18 @@ struct kv_cache {
   std::vector<layer> layers;
 };
 
-/// Statistics of one router, [linears of the group, 1 + experts] each row (mean entropy in nats, mean weight of each
-/// expert).
-template <class T>
-struct router_statistics {
-  std::string group;
-  var<T> values;
+template <class B, class T>
+struct step_context;
+
+/// Looks at the routers that a pass goes through (on a tape that plans: while it is recorded).
+template <class B, class T>
+class router_observer {
+ public:
+  virtual ~router_observer() = default;
+  /// `weights[p]` [rows, experts]: the weight with which each expert enters the update of linear `names[p]`, constants
+  /// and gates included, its scale not. To be read now: later in the pass the values may be gone.
+  virtual void see(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
+                   const step_context<B, T>& step) = 0;
 };
 
 /// What the slots of an update are multiplied by: gates [rows, slots of all linears], and the method's scale.
@@ -61,9 +68,10 @@ struct step_context {
   kv_cache<B, T>* cache = nullptr;            ///< generation: attend over it and append to it
   std::vector<var<T>> auxiliary_losses = {};  ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
   std::vector<var<T>>* hidden = nullptr;      ///< collects the input of the first block and the output of each
+  router_observer<B, T>* routers = nullptr;   ///< sees the weights of each group's experts
+  std::vector<var<T>>* weights = nullptr;     ///< collects those of a method's experts, one a linear
   std::vector<slot_multipliers<T>>* multipliers =
       nullptr;  ///< collects those of each group, with random signs in place of the products V^T x
-  std::vector<router_statistics<T>>* routers = nullptr;  ///< collects the statistics of each router
 };
 
 }  // namespace mor1e::nn

@@ -30,6 +30,7 @@
 #include "mor1e/ops/normalise_rows.hpp"
 #include "mor1e/ops/normalise_sum.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
+#include "mor1e/ops/rank1_weights.hpp"
 #include "mor1e/ops/rms_norm.hpp"
 #include "mor1e/ops/rotary.hpp"
 #include "mor1e/ops/rotary_table.hpp"

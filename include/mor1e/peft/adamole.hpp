@@ -28,11 +28,12 @@ struct adamole {
   int router_rows() const { return experts + 1; }
   double scale() const { return mixture_scale(alpha, rank); }
   std::vector<extra_parameter> extra() const { return {}; }
+  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::block}); }
   start router_start() const { return start::uniform; }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, router_rows(), [&](var<T> routed) {
+    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, router_rows(), step, [&](var<T> routed) {
       const var<T> logits = ops::columns(t, routed, 0, experts), p = ops::softmax(t, logits);
       const var<T> tau = ops::scale(t, ops::sigmoid(t, ops::columns(t, routed, experts, 1)),
                                     threshold == 0 ? 1.0 / experts : threshold);
@@ -41,10 +42,6 @@ struct adamole {
         add_router_losses(t, losses, logits, p, used_experts(t, above, step), token_group::batch, step);
       return ops::normalise_sum(t, above);
     });
-  }
-  template <class B, class T>
-  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
-    return mixture_statistics(t, x, linears, experts, router_rows(), step);
   }
 };
 

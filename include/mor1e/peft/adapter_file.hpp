@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/lora_patterns.hpp"
 
 namespace mor1e::peft {
 
@@ -37,7 +40,9 @@ struct loaded_adapter {
   adapter_record record;
 };
 
-/// Attaches the adapter of a folder, ours or PEFT's. Throws `io_error` for an option we do not compute, and naming the
+/// Attaches the adapter of a folder, ours or PEFT's. A LoRA whose linears differ in rank or alpha becomes the one of
+/// the largest rank and of scale 1 that computes the same: A and B with rows and columns of zeros, B times its scale.
+/// Throws `io_error` for an option we do not compute, and naming the
 /// tensor for one that is missing, not expected, or of another shape; the model is then as before.
 /// Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
 template <class B, class T>
@@ -75,6 +80,21 @@ shape extents_of(const parameter_view<B, T>& v) {
   return v.vector ? shape{v.values.size()} : shape{v.values.rows, v.values.cols};
 }
 
+/// "base_model.model." + path + ".lora_A.weight" -> path
+inline std::string_view linear_of(std::string_view name) {
+  name.remove_suffix(std::min(name.size(), std::string_view(".lora_A.weight").size()));
+  if (name.starts_with(name_prefix)) name.remove_prefix(std::string_view(name_prefix).size());
+  return name;
+}
+
+/// The matrix times `factor` in the upper left corner of `to`, which is zero elsewhere.
+template <class T>
+void place(const tensor<T>& matrix, double factor, view<T> to) {
+  const index_t cols = matrix.extents()[1];
+  std::fill_n(to.data, to.size(), T(0));
+  for (index_t i = 0; i < matrix.size(); ++i) to(i / cols, i % cols) = T(double(matrix[i]) * factor);
+}
+
 }  // namespace detail
 
 template <class B, class T>
@@ -97,17 +117,33 @@ template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
                                   const std::filesystem::path& folder) {
   const std::filesystem::path config_path = folder / detail::config_file;
-  const nlohmann::json config = io::read_json(config_path);
+  nlohmann::json config = io::read_json(config_path);
+  const lora_patterns patterns = take_patterns(config, config_path.string());
   const io::safetensors_file file(folder / detail::tensor_file);
   const std::string where = file.path().string();
   loaded_adapter<B, T> out;
   out.record = record_of(config, file.metadata(), config_path.string());
+  any_method& method = out.record.spec.method;
+  const auto as_lora = [&](auto f) {
+    std::visit(
+        [&](auto& m) {
+          if constexpr (requires { m.rank_stabilised; }) f(m);
+        },
+        method);
+  };
+  std::optional<lora> common;  // where linears differ, what holds for those that no pattern names
+  if (!patterns.empty()) as_lora([&](const auto& m) { common = lora{m.rank, m.alpha, m.rank_stabilised}; });
   // Before a parameter is allocated by what the configuration says.
-  const index_t rows =
-      std::visit([](const auto& method) { return index_t(down_rows(method)); }, out.record.spec.method);
-  for (const auto& entry : file.entries())
-    require<io_error>(!entry.name.ends_with(".lora_A.weight") || entry.extents[0] == rows, where, ": tensor '",
-                      entry.name, "' has shape ", entry.extents, ", the configuration asks for ", rows, " rows");
+  const index_t rows = std::visit([](const auto& m) { return index_t(down_rows(m)); }, method);
+  index_t most = 1;
+  for (const auto& entry : file.entries()) {
+    if (!entry.name.ends_with(".lora_A.weight")) continue;
+    const index_t own = common ? patterns.of(detail::linear_of(entry.name), *common).rank : rows;
+    require<io_error>(entry.extents[0] == own, where, ": tensor '", entry.name, "' has shape ", entry.extents,
+                      ", the configuration asks for ", own, " rows");
+    most = std::max(most, own);
+  }
+  if (common) as_lora([&](auto& m) { m.rank = int(most), m.alpha = double(most), m.rank_stabilised = false; });
   try {
     out.set = attach(groups, out.record.spec);
   } catch (const value_error& e) {
@@ -118,10 +154,20 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   for (const auto& v : out.set.views()) {
     const std::string name = detail::name_prefix + v.name;
     const io::safetensors_entry& entry = file.at(name);
-    const shape wanted = detail::extents_of(v);
+    shape wanted = detail::extents_of(v);
+    double factor = 1;
+    if (common && !v.vector) {
+      const lora own = patterns.of(detail::linear_of(name), *common);
+      const bool up = name.ends_with(".lora_B.weight");
+      wanted = up ? shape{wanted[0], own.rank} : shape{own.rank, wanted[1]};
+      if (up) factor = own.scale();
+    }
     require<io_error>(entry.extents == wanted, where, ": tensor '", name, "' has shape ", entry.extents,
                       ", the configuration asks for ", wanted);
-    file.read(entry, v.values.data);
+    if (common && !v.vector)
+      detail::place(file.read<T>(name), factor, v.values);
+    else
+      file.read(entry, v.values.data);
     known.push_back(name);
   }
   if (config.contains("intuition_centroids")) {

@@ -25,6 +25,7 @@ struct loramoe {
   int router_rows() const { return experts; }
   double scale() const { return mixture_scale(alpha, rank); }
   std::vector<extra_parameter> extra() const { return {}; }
+  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::block}); }
   start router_start() const { return start::uniform; }
   /// Throws `value_error` for what is no rate.
   void admit(index_t) const {
@@ -33,12 +34,8 @@ struct loramoe {
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts,
+    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts, step,
                          [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
-  }
-  template <class B, class T>
-  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
-    return mixture_statistics(t, x, linears, experts, experts, step);
   }
 };
 

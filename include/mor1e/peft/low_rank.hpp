@@ -16,6 +16,7 @@
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/peft/dropped.hpp"
+#include "mor1e/peft/expert_norms.hpp"
 #include "mor1e/peft/initial_values.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/row_magnitudes.hpp"
@@ -38,6 +39,12 @@ struct folded_linear {
   tensor<T> weight;  ///< [out, in]
 };
 
+/// How much an expert of a linear adds: |scale sum over its terms of u v^T|, the Frobenius norm.
+struct update_norms {
+  std::string linear;
+  std::vector<double> experts;
+};
+
 /// What an update is folded for.
 template <class T>
 struct fold_options {
@@ -53,6 +60,8 @@ class stored_adapter : public nn::adapter<B, T> {
   /// The weights that alone compute what base and adapter do. Throws `value_error` if none do.
   virtual std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
                                              const fold_options<T>& options) = 0;
+  /// Of each adapted linear; empty for a method without experts.
+  virtual std::vector<update_norms> expert_norms() = 0;
 };
 
 /// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
@@ -103,13 +112,13 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     if (step.multipliers) projected = with_white_products(t, projected);
     if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
       projected = method_.complete(t, projected, linears, extras, step);
-    if constexpr (requires { method_.statistics(t, projected, linears, step); })
-      if (step.routers)
-        if (const var<T> values = method_.statistics(t, projected, linears, step)) {
-          t.keep(values);
-          step.routers->push_back({names_.front(), values});
-        }
+    std::vector<var<T>> weights;
+    if (step.routers) step.weights = &weights;
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
+    step.weights = nullptr;
+    require<value_error>(weights.empty() || weights.size() == names_.size(), names_.front(), ": weights of ",
+                         weights.size(), " linears, there are ", names_.size());
+    if (!weights.empty()) step.routers->see(t, names_, weights, step);
     if (step.multipliers) {
       t.keep(gates);
       step.multipliers->push_back({gates, method_.scale()});
@@ -184,6 +193,19 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;
+    }
+    return out;
+  }
+
+  std::vector<update_norms> expert_norms() override {
+    std::vector<update_norms> out;
+    if constexpr (requires { method_.terms(); }) {
+      const index_t downs = down_rows(method_);
+      for (const auto& up : up_)
+        if (const index_t p = index_t(out.size()); up->size())
+          out.push_back({names_[std::size_t(p)],
+                         term_norms<T>(method_.terms(), up->value.matrix(),
+                                       down_->value.matrix().row_range(p * downs, downs), method_.scale())});
     }
     return out;
   }

@@ -19,6 +19,11 @@ struct extra_parameter {
   bool random = false;  ///< starts uniform in +-1/sqrt(width) instead of zero
 };
 
+/// A part u_slot v_product^T of what an expert adds to a linear, u a column of U and v a row of V.
+struct expert_term {
+  int expert, slot, product;
+};
+
 /// A method z_p = W_p x + scale U_p g_p, g = gates(V^T x, R x), on a group of linears p that read the same x.
 /// It is a plain struct of hyperparameters with
 ///   slots()             rank of the update of one linear: columns of U_p, and rows of V_p
@@ -32,11 +37,12 @@ struct extra_parameter {
 ///   down_rows()         rows of V_p, if they are not as many as slots()
 ///   dropout             rate at which the input of V is dropped in training; R reads all of it
 ///   admit(inputs)       throws `value_error` for what must not be built on linears with so many inputs together
-///   complete(tape, x, linears, extra, step)   x with the logits as gates and statistics read them
+///   complete(tape, x, linears, extra, step)   x with the logits as gates reads them
 ///   learns_magnitudes   true: y = b + (m / n) (z - b), see row_magnitudes
-///   statistics(tape, x, linears, step)   of the routers, for logs; or empty
+///   terms()             of a mixture: which products of a slot and a row of V_p each expert has
 ///   products_start(), router_start()     how V and R start; uniform and zero without
-/// A method leaves its auxiliary losses in step.auxiliary_losses.
+/// A method leaves its auxiliary losses in step.auxiliary_losses and, if step.weights collects them, the weights of its
+/// experts, one [T, experts] a linear.
 template <class M>
 concept Method = requires(const M& m) {
   { m.slots() } -> std::convertible_to<int>;

@@ -53,6 +53,11 @@ struct mix_and_match {
   int router_rows() const { return !router ? 0 : factorised ? r1 + r2 : r1 * r2; }
   double scale() const { return update_scale; }
   std::vector<extra_parameter> extra() const { return pairs().extra(); }
+  std::vector<expert_term> terms() const {
+    std::vector<expert_term> out;
+    for (int pair = 0; pair < r1 * r2; ++pair) out.push_back({pair, pair % r2, pair / r2});
+    return out;
+  }
   /// Throws `value_error` for a router so large that nobody means it. `inputs`: of all linears together.
   void admit(index_t inputs) const {
     require<value_error>(factorised || !router || r1 * r2 < 1024, "mix: ", r1, " x ", r2, " pairs need routers of ",
@@ -78,11 +83,6 @@ struct mix_and_match {
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
     return ops::fold_columns(t, pairs().gates(t, x, linears, extra, step), r1, r2);
-  }
-
-  template <class B, class T>
-  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
-    return pairs().statistics(t, x, linears, step);
   }
 };
 

@@ -11,9 +11,9 @@
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/expert_slots.hpp"
-#include "mor1e/ops/router_statistics.hpp"
 #include "mor1e/ops/softmax.hpp"
 #include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/method.hpp"
 #include "mor1e/peft/router_losses.hpp"
 
 namespace mor1e::peft {
@@ -40,11 +40,13 @@ var<T> used_experts(tape<B>& t, var<T> weights, const nn::step_context<B, T>& st
 /// Every linear's products V^T x times its experts' weights [T, experts], which `weights(logits)` makes of its router.
 template <class B, class T, class Weights>
 var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x, int linears, int router_rows,
-                     const Weights& weights) {
+                     nn::step_context<B, T>& step, const Weights& weights) {
   std::vector<var<T>> parts;
   for (int p = 0; p < linears; ++p) {
     const var<T> products = ops::columns(t, x, index_t(p) * s.products(), s.products());
-    parts.push_back(ops::expert_slots(t, s, weights(logits_of(t, x, linears, router_rows, p)), products));
+    const var<T> w = weights(logits_of(t, x, linears, router_rows, p));
+    if (step.weights) step.weights->push_back(w);
+    parts.push_back(ops::expert_slots(t, s, w, products));
   }
   return parts.size() == 1 ? parts.front() : ops::concat_columns<B, T>(t, parts);
 }
@@ -59,18 +61,11 @@ var<T> dense_weights(tape<B>& t, const router_losses& losses, var<T> logits, nn:
   return p;
 }
 
-/// Entropy and mean weight of each expert under softmax(logits), for the log; `router_rows` may hold more than the
-/// logits.
-template <class B, class T>
-var<T> mixture_statistics(tape<B>& t, var<T> x, int linears, int experts, int router_rows,
-                          nn::step_context<B, T>& step) {
-  std::vector<var<T>> logits;
-  for (int p = 0; p < linears; ++p)
-    logits.push_back(ops::columns(t, logits_of(t, x, linears, router_rows, p), 0, experts));
-  const std::size_t own = logits.size();
-  for (std::size_t p = 0; p < own; ++p) logits.push_back(logits[p]);  // the op skips as many products
-  return ops::router_statistics(t, {.parts = linears, .experts = experts}, ops::concat_columns<B, T>(t, logits),
-                                step.instances);
+/// Slot by slot, as `expert_slots` reads them.
+inline std::vector<expert_term> mixture_terms(const backend::expert_slots_shape& s) {
+  std::vector<expert_term> out;
+  for (int slot = 0; slot < s.slots(); ++slot) out.push_back({s.expert(slot), slot, s.product(slot)});
+  return out;
 }
 
 /// alpha / rank, or 1 where alpha is 0.

@@ -34,17 +34,14 @@ struct molora {
   int router_rows() const { return experts; }
   double scale() const { return mixture_scale(alpha, rank); }
   std::vector<extra_parameter> extra() const { return {}; }
+  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, order}); }
   start products_start() const { return products; }
   start router_start() const { return router; }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, order}, x, linears, experts,
+    return mixture_gates(t, {experts, rank, order}, x, linears, experts, step,
                          [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
-  }
-  template <class B, class T>
-  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
-    return mixture_statistics(t, x, linears, experts, experts, step);
   }
 };
 

@@ -12,7 +12,7 @@
 #include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
-#include "mor1e/ops/router_statistics.hpp"
+#include "mor1e/ops/rank1_weights.hpp"
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/rank1_composed.hpp"
@@ -61,6 +61,11 @@ struct basic_mor1e {
     if (router && low_rank_router) out.push_back({"router.weight", 1, experts, experts});
     return out;
   }
+  std::vector<expert_term> terms() const {
+    std::vector<expert_term> out;
+    for (int e = 0; e < experts; ++e) out.push_back({e, e, e});
+    return out;
+  }
   /// Nothing on the products, the routers' own on their logits.
   template <class B, class T>
   var<T> bias(tape<B>& t, std::span<const var<T>> extra) const {
@@ -102,17 +107,14 @@ struct basic_mor1e {
       if (k == 0) {
         // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
         const var<T> none = t.template constant<T>({nullptr, 1, 1});
-        return ops::rank1_gates(t, s, x, after ? felt : none, step.instances, learned_gates ? extra[0] : none,
-                                learned_gates ? extra[1] : none);
+        const var<T> read = after ? felt : none, a = learned_gates ? extra[0] : none,
+                     b = learned_gates ? extra[1] : none;
+        for (int part = 0; step.weights && part < linears; ++part)
+          step.weights->push_back(ops::rank1_weights(t, s, part, x, read, step.instances, a, b));
+        return ops::rank1_gates(t, s, x, read, step.instances, a, b);
       }
     return composed_rank1_gates(t, s, x, felt, learned_gates ? extra[0] : var<T>{}, learned_gates ? extra[1] : var<T>{},
                                 route, step, k);
-  }
-
-  /// Statistics of the routers of a group, for the log. Empty without a router.
-  template <class B, class T>
-  var<T> statistics(tape<B>& t, var<T> x, int linears, nn::step_context<B, T>& step) const {
-    return router ? ops::router_statistics(t, {.parts = linears, .experts = experts}, x, step.instances) : var<T>{};
   }
 
   // Not private: that would make it no aggregate.

@@ -40,6 +40,7 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
     }
     var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
     if (k) weights = ops::multiply(t, weights, ops::top_k_mask(t, weights, step.instances, k));
+    if (step.weights) step.weights->push_back(s.learned_gates ? ops::scale_by(t, weights, gate(b, part, 1)) : weights);
     const var<T> g = ops::multiply(t, weights, ops::columns(t, x, s.products(part), s.experts));
     parts.push_back(s.learned_gates ? ops::scale_by(t, g, gate(b, part, 1)) : g);
   }

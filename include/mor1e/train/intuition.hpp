@@ -57,6 +57,10 @@ MOR1E_INLINE void check_embedder(const cluster::intuition_source& source, models
 MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> examples,
                                                  const texts::prompt_options& wording = {});
 
+/// Throws `value_error` for examples whose prompts the embedder has no vectors of.
+MOR1E_INLINE void check_prompts(const intuition_recipe& recipe, models::sentence_embedder& embedder,
+                                std::span<const data::example> examples);
+
 /// Embeddings [n, dimension] of `prefix` + text.
 MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts,
                                              const std::string& prefix,

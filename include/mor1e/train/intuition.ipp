@@ -90,12 +90,24 @@ MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> 
   return out;
 }
 
+namespace detail {
+
+inline std::vector<std::string> with_prefix(std::vector<std::string> texts, const std::string& prefix) {
+  for (std::string& sentence : texts) sentence.insert(0, prefix);
+  return texts;
+}
+
+}  // namespace detail
+
+MOR1E_INLINE void check_prompts(const intuition_recipe& recipe, models::sentence_embedder& embedder,
+                                std::span<const data::example> examples) {
+  embedder.check(detail::with_prefix(prompts_of(examples, recipe.wording), recipe.source.origin.prefix));
+}
+
 MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder, std::span<const std::string> texts,
                                              const std::string& prefix, const models::embedding_progress& progress) {
   if (prefix.empty()) return embedder.embed(texts, progress);
-  std::vector<std::string> prefixed(texts.begin(), texts.end());
-  for (std::string& sentence : prefixed) sentence.insert(0, prefix);
-  return embedder.embed(prefixed, progress);
+  return embedder.embed(detail::with_prefix({texts.begin(), texts.end()}, prefix), progress);
 }
 
 MOR1E_INLINE tensor<float> category_rows(const intuition_recipe& recipe, std::span<const data::example> examples) {

@@ -5,6 +5,8 @@
 #include <compare>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "mor1e/data/packing.hpp"
 #include "mor1e/models/language_model.hpp"
 #include "mor1e/nn/auxiliary_loss.hpp"
+#include "mor1e/ops/router_statistics.hpp"
 
 namespace mor1e::train {
 
@@ -134,19 +137,31 @@ class step_program {
   double auxiliary_loss() { return auxiliary_ ? double(plan_->value(auxiliary_)[0]) : 0; }
   /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
   view<T> token_losses() { return plan_->value(token_losses_); }
-  /// Router statistics of the last run: name of the first linear of the group, and [linears, 1 + experts].
-  std::vector<std::pair<std::string, view<T>>> routers() {
-    std::vector<std::pair<std::string, view<T>>> out;
-    for (const auto& r : routers_) out.emplace_back(r.group, plan_->value(r.values));
-    return out;
+  /// f(linear, [1, 1 + experts]) for each linear with experts, if statistics are collected: what `router_statistics`
+  /// says of its weights in the last run.
+  template <class F>
+  void each_router(F f) {
+    for (const auto& [linear, values] : routers_.seen) f(linear, plan_->value(values));
   }
 
  private:
+  /// Reduces the weights on the tape, where they are made: what is kept of them is small.
+  struct reduction final : nn::router_observer<B, T> {
+    std::vector<std::pair<std::string, var<T>>> seen;
+    void see(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
+             const nn::step_context<B, T>& step) override {
+      for (std::size_t p = 0; p < names.size(); ++p) {
+        seen.emplace_back(names[p], ops::router_statistics(t, weights[p], step.instances));
+        t.keep(seen.back().second);
+      }
+    }
+  };
+
   double loss() { return double(plan_->value(loss_)[0]); }
 
   batch_size size_;
   nn::step_context<B, T> step_;
-  std::vector<nn::router_statistics<T>> routers_;
+  reduction routers_;
   var<T> loss_, auxiliary_, token_losses_;
   std::optional<plan<B>> plan_;
   std::vector<std::int32_t> sequence_of_;

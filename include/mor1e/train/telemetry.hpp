@@ -21,8 +21,8 @@ namespace mor1e::train {
 /// Largest resident memory of this process so far, in bytes (0 where the system does not say).
 std::uint64_t peak_memory();
 
-/// Per block of the model: mean entropy (nats), effective number of experts (exp of the entropy of the mean weights)
-/// and largest mean weight, averaged over the linears of the block.
+/// {"entropy": {"q_proj": [one a layer], ...}, "effective_experts": ..., "largest_load": ...}: by projection, in the
+/// order of the layers, to four digits. Entropy in nats; effective experts are exp of the entropy of the loads.
 nlohmann::json summarise_routers(const std::vector<router_report>& routers);
 
 /// Minimum, quartiles and maximum. Empty input gives null.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <sstream>
 #include <system_error>
 #include <unistd.h>
@@ -23,32 +22,21 @@ MOR1E_INLINE std::uint64_t peak_memory() {
 }
 
 MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<router_report>& routers) {
-  struct sums {
-    double entropy = 0, effective = 0, largest = 0;
-    int count = 0;
+  const auto short_number = [](double value) {  // a line has hundreds
+    if (value == 0 || !std::isfinite(value)) return value;
+    const double unit = std::pow(10.0, 3 - std::floor(std::log10(std::abs(value))));
+    return std::round(value * unit) / unit;
   };
-  std::vector<std::pair<std::string, sums>> blocks;
+  nlohmann::json out;
   for (const router_report& r : routers) {
-    // "model.layers.7.self_attn.q_proj" belongs to block "7".
-    const std::size_t at = r.linear.find("layers."), end = at == std::string::npos ? at : r.linear.find('.', at + 7);
-    const std::string block = at == std::string::npos ? r.linear : r.linear.substr(at + 7, end - at - 7);
-    if (blocks.empty() || blocks.back().first != block) blocks.emplace_back(block, sums{});
+    const std::string projection = r.linear.substr(r.linear.rfind('.') + 1);
     double spread = 0;
-    for (double w : r.load)
+    for (const double w : r.load)
       if (w > 0) spread -= w * std::log(w);
-    sums& s = blocks.back().second;
-    s.entropy += r.entropy;
-    s.effective += std::exp(spread);
-    s.largest += r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end());
-    ++s.count;
-  }
-  nlohmann::json out = {{"entropy", nlohmann::json::array()},
-                        {"effective_experts", nlohmann::json::array()},
-                        {"largest_load", nlohmann::json::array()}};
-  for (const auto& [block, s] : blocks) {
-    out["entropy"].push_back(s.entropy / s.count);
-    out["effective_experts"].push_back(s.effective / s.count);
-    out["largest_load"].push_back(s.largest / s.count);
+    out["entropy"][projection].push_back(short_number(r.entropy));
+    out["effective_experts"][projection].push_back(short_number(std::exp(spread)));
+    out["largest_load"][projection].push_back(
+        short_number(r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end())));
   }
   return out;
 }

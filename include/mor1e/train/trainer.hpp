@@ -4,6 +4,8 @@
 #include <cmath>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,12 +21,11 @@ struct trainer_options {
   program_options program = {};
 };
 
-/// Statistics of one router over the micro-batches of a step: mean entropy and mean weight of each expert.
+/// The experts of one linear over the tokens of a step: what `ops::router_statistics` says of their weights.
 struct router_report {
-  std::string linear;  ///< module path of the first linear of the group
-  int part = 0;        ///< which linear of the group
-  double entropy = 0;  ///< nats
-  std::vector<double> load;
+  std::string linear;        ///< module path
+  double entropy = 0;        ///< of a token's shares, mean; nats
+  std::vector<double> load;  ///< mean share of each expert
 };
 
 struct step_report {
@@ -35,6 +36,7 @@ struct step_report {
   index_t targets = 0;
   index_t tokens = 0;  ///< of examples; the dead rows of the buckets are not counted
   std::vector<router_report> routers;
+  std::vector<double> gradient_a, gradient_b;  ///< of MoR1E's gates, one a linear, before clipping
 };
 
 /// Trains parameters of a model. The loss and the gradient are divided by the number of targets of the whole step, so
@@ -69,6 +71,7 @@ class trainer {
       report.auxiliary += program.auxiliary_loss();
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
+    if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
     const auto all = std::span<const optim::parameter_span<T>>(adam_.parameters());
     report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(all, options_.clip) : optim::gradient_norm(all);
     require<error>(std::isfinite(report.gradient_norm), "trainer: step ", adam_.steps() + 1, ": the gradient norm is ",
@@ -93,14 +96,21 @@ class trainer {
 
   static void add_statistics(step_program<B, T>& program, double share, step_report& report) {
     std::size_t at = 0;
-    for (const auto& [linear, values] : program.routers())
-      for (index_t part = 0; part < values.rows; ++part, ++at) {
-        if (at == report.routers.size())
-          report.routers.push_back({linear, int(part), 0, std::vector<double>(std::size_t(values.cols - 1))});
-        router_report& r = report.routers[at];
-        r.entropy += share * double(values(part, 0));
-        for (index_t j = 1; j < values.cols; ++j) r.load[std::size_t(j - 1)] += share * double(values(part, j));
-      }
+    program.each_router([&](const std::string& linear, view<const T> values) {
+      if (at == report.routers.size())
+        report.routers.push_back({linear, 0, std::vector<double>(std::size_t(values.cols - 1))});
+      router_report& r = report.routers[at++];
+      r.entropy += share * double(values[0]);
+      for (index_t j = 1; j < values.cols; ++j) r.load[std::size_t(j - 1)] += share * double(values[j]);
+    });
+  }
+
+  /// Of the parameters whose names end so.
+  std::vector<double> gradients(std::string_view ending) const {
+    std::vector<double> out;
+    for (const auto* p : parameters_)
+      if (p->name.ends_with(ending)) out.insert(out.end(), p->gradient.begin(), p->gradient.end());
+    return out;
   }
 
   std::vector<param<B, T>*> parameters_;

@@ -53,7 +53,7 @@ struct training_intuition {
 /// Of kind category: nothing is embedded.
 MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
                                                    const texts::prompt_options& wording);
-/// Of kind clusters or random. Throws `value_error` for fewer examples than clusters.
+/// Of kind clusters or random. Throws `value_error` for fewer examples than clusters, and as `check_prompts`.
 MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder,
                                                    std::span<const data::example> examples, intuition_kind kind,
                                                    index_t clusters, const texts::prompt_options& wording,

@@ -59,6 +59,7 @@ MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sente
   out.recipe.source.origin = {embedder->hash(), prefix,
                               io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
   out.recipe.source.seed = seed;
+  check_prompts(out.recipe, *embedder, examples);
   out.embedder = std::move(embedder);
   return out;
 }

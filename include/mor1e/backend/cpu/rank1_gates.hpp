@@ -44,6 +44,30 @@ T unnormalised_softmax(const T* logits, index_t n, T* e) {
   return 1 / sum;
 }
 
+/// c_token t softmax(logits) + c_intuition (1 - t) I of one token and part; `felt` null: without the second term.
+template <class T>
+void rank1_weight_row(const rank1_gates_shape& s, const part_scalars<T>& c, const T* logits, const T* felt, T* to) {
+  if (s.router) {
+    // The result's own row holds the exponentials until they are used.
+    const T scale = unnormalised_softmax(logits, s.experts, to) * c.token;
+#pragma omp simd
+    for (index_t j = 0; j < s.experts; ++j) to[j] *= scale;
+  } else {
+    for (index_t j = 0; j < s.experts; ++j) to[j] = 0;
+  }
+  if (felt) {
+#pragma omp simd
+    for (index_t j = 0; j < s.experts; ++j) to[j] += c.intuition * felt[j];
+  }
+}
+
+/// The intuition that part of token i reads; null: none.
+template <class T>
+const T* felt_by(const rank1_gates_shape& s, view<const T> intuition, view<const std::int32_t> instances, index_t i,
+                 int part) {
+  return s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(part) : nullptr;
+}
+
 }  // namespace detail
 
 /// g_pj = o_p w_pj x_pj, x = [products of all parts | logits of all parts]; see rank1_gates_shape.
@@ -57,22 +81,26 @@ void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> 
       for (index_t i = begin; i < end; ++i) {
         const T* products = x.row(i) + s.products(part);
         T* to = g.row(i) + s.products(part);
-        if (s.router) {
-          // The result's own row holds the exponentials until they are used.
-          const T scale = detail::unnormalised_softmax(x.row(i) + s.logits(part), n, to) * c.token;
-#pragma omp simd
-          for (index_t j = 0; j < n; ++j) to[j] *= scale;
-        } else {
-          for (index_t j = 0; j < n; ++j) to[j] = 0;
-        }
-        if (s.intuition && instances[i] >= 0) {
-          const T* felt = intuition.row(instances[i]) + s.felt(part);
-#pragma omp simd
-          for (index_t j = 0; j < n; ++j) to[j] += c.intuition * felt[j];
-        }
+        detail::rank1_weight_row(s, c, x.row(i) + s.logits(part), detail::felt_by(s, intuition, instances, i, part),
+                                 to);
 #pragma omp simd
         for (index_t j = 0; j < n; ++j) to[j] *= c.output * products[j];
       }
+    }
+  });
+}
+
+/// w_j = o_p w_pj of one part p: what `rank1_gates_forward` multiplies the products with.
+template <class T>
+void rank1_weights(cpu& device, const rank1_gates_shape& s, int part, view<const T> x, view<const T> intuition,
+                   view<const std::int32_t> instances, view<const T> a, view<const T> b, view<T> w) {
+  const detail::part_scalars<T> c(s, a, b, part);
+  parallel_rows(device, x.rows, 4 * w.cols, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      T* to = w.row(i);
+      detail::rank1_weight_row(s, c, x.row(i) + s.logits(part), detail::felt_by(s, intuition, instances, i, part), to);
+#pragma omp simd
+      for (index_t j = 0; j < s.experts; ++j) to[j] *= c.output;
     }
   });
 }
@@ -92,7 +120,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
         for (index_t i = begin; i < end; ++i) {
           const T *products = x.row(i) + s.products(part), *d = dg.row(i) + s.products(part);
           const T* logits = x.row(i) + s.logits(part);
-          const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(part) : nullptr;
+          const T* felt = detail::felt_by(s, intuition, instances, i, part);
           T* dproducts = dx.row(i) + s.products(part);
           T* dlogits = dx.row(i) + s.logits(part);
           T largest = 0, sum = 0, dot = 0;
@@ -141,7 +169,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
       for (index_t i = 0; i < x.rows && scalars; ++i) {
         const T *products = x.row(i) + s.products(int(part)), *d = dg.row(i) + s.products(int(part));
         const T* logits = x.row(i) + s.logits(int(part));
-        const T* felt = s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(int(part)) : nullptr;
+        const T* felt = detail::felt_by(s, intuition, instances, i, int(part));
         T largest = 0, sum = 0, routed = 0, sensed = 0;
         if (s.router) {
           largest = logits[0];
@@ -177,41 +205,6 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
       for (index_t j = 0; j < n; ++j) to[j] += d[j] * products[j] * c.output * c.intuition;
     }
   }
-}
-
-/// One row a part: mean entropy of the router's softmax in nats, then its mean weight of each expert, over the rows
-/// that belong to an instance.
-template <class T>
-void rank1_gates_statistics(cpu& device, const rank1_gates_shape& s, view<const T> x,
-                            view<const std::int32_t> instances, view<T> out) {
-  parallel_for(device.threads(), s.parts, 1, [&](index_t first, index_t last) {
-    for (index_t part = first; part < last; ++part) {
-      T* mean = out.row(part) + 1;
-      for (int j = 0; j < s.experts; ++j) mean[j] = 0;
-      double entropy = 0;
-      index_t rows = 0;
-      for (index_t i = 0; i < x.rows; ++i) {
-        if (instances[i] < 0) continue;
-        ++rows;
-        const T* logits = x.row(i) + s.logits(int(part));
-        T largest = logits[0], sum = 0, weighted = 0;
-#pragma omp simd reduction(max : largest)
-        for (int j = 0; j < s.experts; ++j) largest = logits[j] > largest ? logits[j] : largest;
-#pragma omp simd reduction(+ : sum, weighted)
-        for (int j = 0; j < s.experts; ++j) {
-          const T e = math::exp(logits[j] - largest);
-          sum += e;
-          weighted += e * (logits[j] - largest);
-        }
-        entropy += std::log(double(sum)) - double(weighted / sum);
-        const T inverse = 1 / sum;
-#pragma omp simd
-        for (int j = 0; j < s.experts; ++j) mean[j] += math::exp(logits[j] - largest) * inverse;
-      }
-      out(part, 0) = rows ? T(entropy / double(rows)) : T(0);
-      for (int j = 0; j < s.experts; ++j) mean[j] = rows ? mean[j] / T(rows) : T(0);
-    }
-  });
 }
 
 }  // namespace mor1e::backend

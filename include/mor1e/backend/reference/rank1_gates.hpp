@@ -53,6 +53,23 @@ void rank1_gates_forward(reference&, const rank1_gates_shape& s, view<const T> x
     }
 }
 
+/// w_j = o_p w_pj of one part p: what `rank1_gates_forward` multiplies the products with.
+template <class T>
+void rank1_weights(reference&, const rank1_gates_shape& s, int part, view<const T> x, view<const T> intuition,
+                   view<const std::int32_t> instances, view<const T> a, view<const T> b, view<T> w) {
+  const detail::gate_scalars<T> c(s, a, b, part);
+  for (index_t i = 0; i < x.rows; ++i) {
+    T largest = s.router ? x(i, s.logits(part)) : T(0), sum = 0;
+    for (int j = 0; s.router && j < s.experts; ++j) largest = std::max(largest, x(i, s.logits(part) + j));
+    for (int j = 0; s.router && j < s.experts; ++j) sum += std::exp(x(i, s.logits(part) + j) - largest);
+    for (int j = 0; j < s.experts; ++j) {
+      T weight = s.router ? c.token * std::exp(x(i, s.logits(part) + j) - largest) / sum : T(0);
+      if (s.intuition && instances[i] >= 0) weight += c.intuition * intuition(instances[i], s.felt(part) + j);
+      w(i, j) = c.output * weight;
+    }
+  }
+}
+
 /// Gradients of x, and of intuition, a and b where their views are not empty (added to what is there).
 template <class T>
 void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> x, view<const T> intuition,
@@ -88,32 +105,6 @@ void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> 
       if (s.router && !dx.empty())
         for (int j = 0; j < s.experts; ++j) put(dx(i, s.logits(part) + j), p[j] * (dp[j] - dot));
     }
-}
-
-/// One row a part: mean entropy of the router's softmax in nats, then its mean weight of each expert, over the rows
-/// that belong to an instance.
-template <class T>
-void rank1_gates_statistics(reference&, const rank1_gates_shape& s, view<const T> x, view<const std::int32_t> instances,
-                            view<T> out) {
-  std::vector<double> mean(s.experts), p(s.experts);
-  for (int part = 0; part < s.parts; ++part) {
-    double entropy = 0;
-    index_t rows = 0;
-    std::fill(mean.begin(), mean.end(), 0.0);
-    for (index_t i = 0; i < x.rows; ++i) {
-      if (instances[i] < 0) continue;
-      ++rows;
-      double largest = x(i, s.logits(part)), sum = 0;
-      for (int j = 0; j < s.experts; ++j) largest = std::max(largest, double(x(i, s.logits(part) + j)));
-      for (int j = 0; j < s.experts; ++j) sum += p[j] = std::exp(double(x(i, s.logits(part) + j)) - largest);
-      for (int j = 0; j < s.experts; ++j) {
-        mean[j] += p[j] / sum;
-        if (p[j] > 0) entropy -= p[j] / sum * std::log(p[j] / sum);
-      }
-    }
-    out(part, 0) = rows ? T(entropy / double(rows)) : T(0);
-    for (int j = 0; j < s.experts; ++j) out(part, 1 + j) = rows ? T(mean[j] / double(rows)) : T(0);
-  }
 }
 
 }  // namespace mor1e::backend

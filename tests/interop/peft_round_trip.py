@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""Adapters and merged models, there and back: our programs against PEFT and Transformers themselves.
+
+A llama with random weights is made anew for each run. Both sides compute in float32 but add in different orders, so
+logits are equal up to rounding: within TOLERANCE of the largest one. The largest difference seen in any case is 5e-6;
+computed in float64, the same logits are about as far from ours as from theirs. Every adapter moves them by MOVED at
+least, so one that is not read, or read with a scale that is off by a thousandth, is outside.
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import torch
+import transformers
+from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
+                  get_peft_model)
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
+TOKENIZER = ROOT / "tests" / "golden" / "tokenizers" / "spm_llama"
+TOLERANCE, MOVED = 1e-5, 1e-1
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+transformers.logging.disable_progress_bar()
+torch.set_num_threads(1)
+scratch = tempfile.TemporaryDirectory()
+here = Path(scratch.name)
+base = here / "base"
+ids = torch.randint(3, 1000, (3, 24), generator=torch.Generator().manual_seed(1))
+mask = torch.ones_like(ids)
+mask[1, 17:] = 0
+
+
+def make_base(folder, tied):
+    """320,000 parameters, or 230,000 without a head of its own; grouped key heads."""
+    torch.manual_seed(0)
+    vocabulary = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER / "tokenizer.json")).vocab_size
+    config = LlamaConfig(vocab_size=vocabulary, hidden_size=64, intermediate_size=176, num_hidden_layers=3,
+                         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
+                         tie_word_embeddings=tied, initializer_range=0.12, bos_token_id=1, eos_token_id=2)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TOKENIZER / name, folder / name)
+
+
+def setUpModule():
+    make_base(base, tied=False)
+    save_file({"input_ids": ids, "attention_mask": mask}, here / "x.safetensors")
+
+
+def program(name, *arguments):
+    """What a program of ours prints and how it ends."""
+    return subprocess.run([PROGRAMS / name, *map(str, arguments)], capture_output=True, text=True)
+
+
+def run(name, *arguments):
+    got = program(name, *arguments)
+    if got.returncode:
+        raise AssertionError(f"{name} ended with {got.returncode}: {got.stderr}")
+    return got
+
+
+def load(folder=base):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def their_logits(model):
+    with torch.no_grad():
+        return model(input_ids=ids, attention_mask=mask).logits * mask[:, :, None]
+
+
+def our_logits(model=base, adapter=None):
+    run("logits", "--quiet", "--model", model, *(["--adapter", adapter] if adapter else []), "--input",
+        here / "x.safetensors", "--out", here / "y.safetensors")
+    return load_file(here / "y.safetensors")["logits"]
+
+
+def difference(a, b):
+    """The largest, in parts of the largest logit."""
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
+def randomise(model):
+    """Every trained tensor moves: what starts as zero, too."""
+    torch.manual_seed(2)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+
+
+def train(model, steps=6):
+    torch.manual_seed(3)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    for _ in range(steps):
+        model.train()
+        model(input_ids=ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100)).loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return model.eval()
+
+
+def save(model, name):
+    """The folder that PEFT writes of it, and its logits."""
+    model.save_pretrained(here / name)
+    return here / name, their_logits(model.eval())
+
+
+class Case(unittest.TestCase):
+    def assertSame(self, a, b):
+        self.assertLess(difference(a, b), TOLERANCE)
+
+    def assertMoved(self, logits):
+        """The logits are far from those of the base."""
+        self.assertGreater(difference(logits, their_logits(load())), MOVED)
+
+
+class Ours(Case):
+    """What our programs write, read by PEFT and Transformers."""
+
+    METHODS = {
+        "lora": ["--method", "lora", "--rank", "4"],
+        "rslora": ["--method", "rslora", "--rank", "5"],
+        "dora": ["--method", "dora", "--rank", "4"],
+        "two": ["--method", "lora", "--rank", "4", "--targets", "q_proj,down_proj", "--alpha", "3"],
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        folder = here / "data" / "colours"
+        folder.mkdir(parents=True)
+        (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+        (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()[:6]))
+        for name, options in cls.METHODS.items():
+            run("finetune", "--quiet", "--model", base, "--data", here / "data", "--steps", "6", "--batch", "8", "--lr",
+                "0.02", "--warmup", "0", "--eval-limit", "0", "--out", here / name, *options)
+
+    def test_base(self):
+        self.assertSame(our_logits(), their_logits(load()))
+
+    def test_adapters_in_peft(self):
+        for name in self.METHODS:
+            with self.subTest(name):
+                theirs = their_logits(PeftModel.from_pretrained(load(), here / name / "adapter").eval())
+                self.assertMoved(theirs)
+                self.assertSame(our_logits(adapter=here / name / "adapter"), theirs)
+
+    def test_merged_in_transformers(self):
+        for name in self.METHODS:
+            with self.subTest(name):
+                adapter, merged = here / name / "adapter", here / f"merged-{name}"
+                run("merge", "--quiet", "--model", base, "--adapter", adapter, "--out", merged)
+                ours = our_logits(model=merged)
+                self.assertMoved(ours)
+                self.assertSame(ours, our_logits(adapter=adapter))
+                self.assertSame(ours, their_logits(load(merged)))
+                self.assertSame(ours, their_logits(PeftModel.from_pretrained(load(), adapter).merge_and_unload()))
+
+    def test_likelihood_of_answers(self):
+        """`evaluate` scores with an adapter as PEFT does: the sum of the log-probabilities of a choice's tokens."""
+        adapter = here / "lora" / "adapter"
+        run("evaluate", "--quiet", "--model", base, "--adapter", adapter, "--data", here / "data", "--scoring", "loglik",
+            "--log", here / "scores.jsonl")
+        model = PeftModel.from_pretrained(load(), adapter).eval()
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER / "tokenizer.json"))
+        scores = [json.loads(line) for line in (here / "scores.jsonl").read_text().splitlines()]
+        self.assertEqual(len(scores), 6)
+        for row, score in zip(rows(), scores):
+            prompt = tokenizer(f"Question: {row['question']}\nAnswer:")["input_ids"]
+            for choice, ours in zip(row["choices"], score["loglik"]["choices"]):
+                answer = tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]  # apart from the prompt
+                with torch.no_grad():
+                    at = model(input_ids=torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
+                theirs = sum(at[len(prompt) + i - 1, token].item() for i, token in enumerate(answer))
+                self.assertEqual(ours["tokens"], len(answer))
+                self.assertAlmostEqual(ours["sum"], theirs, delta=TOLERANCE * abs(theirs))
+
+
+def rows():
+    colours = ["red", "blue", "green", "black"]
+    return [{"id": f"r{i}", "task": "colours", "context": "", "question": f"What colour has box {i}?",
+             "choices": colours, "answer": i % 4, "meta": {"answer": "text"}} for i in range(24)]
+
+
+class Theirs(Case):
+    """What PEFT writes, read by our programs."""
+
+    # Read: the logits are the same, and so are those of the merged model.
+    READ = {
+        "all": {"target_modules": "all-linear"},
+        "two": {"target_modules": ["q_proj", "down_proj"], "lora_alpha": 3},
+        "paths": {"target_modules": [f"model.layers.{i}.self_attn.{p}_proj" for i in (0, 2) for p in "qo"]},
+        "many_paths": {"target_modules": [f"layers.{i}.{p}_proj" for i in (0, 2)
+                                          for p in ("self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o",
+                                                    "mlp.gate", "mlp.up", "mlp.down")]},
+        "rank_stabilised": {"use_rslora": True, "r": 5},
+        "dora": {"use_dora": True},
+        "dora_rank_stabilised": {"use_dora": True, "use_rslora": True, "r": 3},
+        "dropout": {"lora_dropout": 0.2},
+        "gaussian": {"init_lora_weights": "gaussian"},
+        "orthogonal": {"init_lora_weights": "orthogonal"},
+        "not_initialised": {"init_lora_weights": False},
+        "fan_in_fan_out": {"fan_in_fan_out": True},  # PEFT turns it off on linears
+        "rank_pattern": {"rank_pattern": {"q_proj": 7, "v_proj": 2, "model.layers.1.mlp.up_proj": 3}},
+        "alpha_pattern": {"alpha_pattern": {"q_proj": 3, "layers.1.mlp.down_proj": 40, "gate_proj": 1}},
+        "both_patterns": {"rank_pattern": {"layers.0.self_attn.q_proj": 6, "o_proj": 12, "q_proj": 2},
+                          "alpha_pattern": {"^model.layers.0.self_attn.q_proj": 5, "q_proj": 9}, "use_rslora": True},
+        "patterns_of_dora": {"rank_pattern": {"v_proj": 2}, "alpha_pattern": {"k_proj": 3}, "use_dora": True},
+        "no_causal_lm": {"task_type": None},
+    }
+    # Refused, naming the key.
+    REFUSED = {
+        "rank_pattern": {"rank_pattern": {r"layers\.[01]\..*q_proj": 2}},
+        "alpha_pattern": {"alpha_pattern": {r".*(q|k)_proj": 2}},
+        "modules_to_save": {"modules_to_save": ["lm_head"]},
+        "bias": {"bias": "all"},
+        "bias ": {"bias": "lora_only"},
+        "lora_bias": {"lora_bias": True},
+        "target_modules": {"target_modules": r".*layers\.[02].*q_proj"},
+        "embed_tokens": {"target_modules": ["q_proj", "embed_tokens"]},
+        "nose_proj": {"target_modules": ["q_proj", "nose_proj"]},
+        "lm_head": {"target_modules": ["q_proj", "lm_head"]},
+        "layers_to_transform": {"layers_to_transform": [1]},
+        "layers_to_transform ": {"layers_to_transform": 0},
+        "exclude_modules": {"exclude_modules": ["down_proj"]},
+        "layer_replication": {"layer_replication": [[0, 2], [1, 3]]},
+        "trainable_token_indices": {"trainable_token_indices": [3, 4]},
+        "init_lora_weights": {"init_lora_weights": "pissa"},
+        "init_lora_weights ": {"init_lora_weights": "olora"},
+        "alora_invocation_tokens": {"alora_invocation_tokens": [5]},
+        "kasa_config": {"kasa_config": KasaConfig()},
+        "use_bdlora": {"use_bdlora": BdLoraConfig(target_modules_bd_b=["q_proj"], nblocks=2, match_strict=False)},
+    }
+    OTHERS = {"ADALORA": AdaLoraConfig(total_step=10, target_modules=["q_proj"]),
+              "IA3": IA3Config(target_modules=["q_proj"], feedforward_modules=[]),
+              "LOHA": LoHaConfig(target_modules=["q_proj"]),
+              "VERA": VeraConfig(target_modules=["q_proj"])}
+
+    @staticmethod
+    def lora(**options):
+        options = {"task_type": "CAUSAL_LM", "r": 4, "lora_alpha": 8, "target_modules": LINEARS} | options
+        return get_peft_model(load(), LoraConfig(**options))
+
+    def refuse(self, folder, why):
+        got = program("logits", "--model", base, "--adapter", folder, "--input", here / "x.safetensors", "--out",
+                      here / "none.safetensors")
+        self.assertNotEqual(got.returncode, 0)
+        self.assertIn(f"'{why}'", got.stderr)
+        self.assertEqual(got.stderr.count("\n"), 1)
+        self.assertFalse((here / "none.safetensors").exists())
+
+    def test_trained(self):
+        for name in ("all", "two", "dora"):
+            with self.subTest(name):
+                folder, theirs = save(train(self.lora(**self.READ[name])), f"trained-{name}")
+                self.assertMoved(theirs)
+                self.assertSame(our_logits(adapter=folder), theirs)
+
+    def test_read(self):
+        for name, options in self.READ.items():
+            with self.subTest(name):
+                model = self.lora(**options)
+                randomise(model)
+                folder, theirs = save(model, f"read-{name}")
+                self.assertMoved(theirs)
+                self.assertSame(our_logits(adapter=folder), theirs)
+                merged = here / f"read-merged-{name}"
+                run("merge", "--quiet", "--model", base, "--adapter", folder, "--out", merged)
+                self.assertSame(their_logits(load(merged)), theirs)
+                self.assertSame(their_logits(model.merge_and_unload()), theirs)
+
+    def test_tied_embeddings(self):
+        make_base(here / "tied", tied=True)
+        model = get_peft_model(load(here / "tied"), LoraConfig(task_type="CAUSAL_LM", target_modules=LINEARS))
+        randomise(model)
+        folder, theirs = save(model, "on-tied")
+        self.assertSame(our_logits(here / "tied", folder), theirs)
+        run("merge", "--quiet", "--model", here / "tied", "--adapter", folder, "--out", here / "tied-merged")
+        self.assertSame(their_logits(load(here / "tied-merged")), theirs)
+        self.assertSame(our_logits(here / "tied-merged"), theirs)
+
+    def test_half_precision(self):
+        model = self.lora().bfloat16().float()
+        randomise(model)
+        for type in (torch.bfloat16, torch.float16):
+            with self.subTest(type):
+                folder, _ = save(model.to(type), f"half-{type}")
+                theirs = their_logits(PeftModel.from_pretrained(load(), folder).eval())
+                self.assertSame(our_logits(adapter=folder), theirs)
+
+    def test_refused(self):
+        for name, options in self.REFUSED.items():
+            with self.subTest(name):
+                model = self.lora(**options)
+                randomise(model)
+                model.save_pretrained(here / f"refused-{name}")
+                self.refuse(here / f"refused-{name}", name.strip())
+
+    def test_other_methods_refused(self):
+        for name, config in self.OTHERS.items():
+            with self.subTest(name):
+                get_peft_model(load(), config).save_pretrained(here / name)
+                self.refuse(here / name, name)
+
+    def test_embeddings_refused(self):
+        self.lora().save_pretrained(here / "embeddings", save_embedding_layers=True)
+        self.refuse(here / "embeddings", "base_model.model.lm_head.weight")
+
+
+if __name__ == "__main__":
+    unittest.main(warnings="ignore")
