@@ -161,8 +161,8 @@ TEST_CASE("the weights a method shows, times the terms of its experts, are its u
   const peft::router_losses none{};
   SUBCASE("molora") { check(peft::molora{.experts = 4, .rank = 2}, 0); }
   SUBCASE("molora, tiled") { check(peft::molora{.experts = 4, .rank = 3, .order = peft::slot_order::tiled}, 0); }
-  SUBCASE("sira") { check(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.5, .losses = none}, 0); }
-  SUBCASE("loramoe") { check(peft::loramoe{.experts = 3, .rank = 2}, 0); }
+  SUBCASE("sira") { check(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.5, .gate_dropout = 0, .losses = none}, 0); }
+  SUBCASE("loramoe") { check(peft::loramoe{.experts = 3, .rank = 2, .dropout = 0}, 0); }
   SUBCASE("hydralora") { check(peft::hydralora{.experts = 4, .rank = 3}, 0); }
   SUBCASE("adamole") { check(peft::adamole{.experts = 4, .rank = 2, .losses = none}, 0); }
   SUBCASE("mor1e") { check(peft::mor1e{.experts = 4, .update_scale = 0.5}, 4); }
