@@ -82,8 +82,8 @@ inline void add_schedule_options(CLI::App& app, schedule_options& o) {
 
 /// How a run goes about it.
 struct run_options {
-  std::string intuition, prefix, order, memory;
-  index_t micro_batch = 0, checkpoint_every = 20, eval_every = 0;
+  std::string intuition, prefix, similarity = "cosine", order, memory;
+  index_t cluster_sample = 0, micro_batch = 0, checkpoint_every = 20, eval_every = 0;
   bool recompute = false;
 
   /// Fills in what follows from the data.
@@ -96,9 +96,12 @@ struct run_options {
 inline void add_run_options(CLI::App& app, run_options& o) {
   const auto count = accept::count();
   app.add_option("--intuition", o.intuition,
-                 "embedder: minilm (the default), a BERT folder, a file of embeddings, toy (the default of the toy "
-                 "model); or random, category, none");
+                 "embedder: minilm (the default), a BERT folder, E.safetensors (vectors of any embedder, the list of "
+                 "their texts in E.json), toy (the default of the toy model); or random, category, none");
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
+  app.add_option("--similarity", o.similarity, "cosine, or dot: to centroids of any length")->capture_default_str();
+  app.add_option("--cluster-sample", o.cluster_sample, "prompts of each task that are clustered; all unless given")
+      ->check(count);
   app.add_option("--order", o.order, "shuffled or round-robin over the tasks");
   app.add_option("--micro-batch", o.micro_batch,
                  "tokens of one pass, at least those of the longest example; does not change the result")

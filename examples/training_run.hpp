@@ -233,9 +233,15 @@ class training_run {
     const std::string embedder = !random                                ? r_.how.intuition
                                  : e_.options.model == models::toy_name ? models::toy_name
                                                                         : "minilm";
-    intuition_ = train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
-                                           random ? train::intuition_kind::random : train::intuition_kind::clusters,
-                                           clusters, wording, r_.how.prefix, common_.seed);
+    intuition_ =
+        train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
+                                  {.kind = random ? train::intuition_kind::random : train::intuition_kind::clusters,
+                                   .clusters = clusters,
+                                   .sample = r_.how.cluster_sample,
+                                   .similarity = cluster::similarity_named(r_.how.similarity),
+                                   .wording = wording,
+                                   .prefix = r_.how.prefix,
+                                   .seed = common_.seed});
     e_.scored.check(intuition_.recipe, *intuition_.embedder);
   }
 

@@ -17,13 +17,25 @@
 
 namespace mor1e::train {
 
+/// How texts become an intuition.
+struct clustering_options {
+  intuition_kind kind = intuition_kind::clusters;  ///< or random
+  index_t clusters = 32;
+  index_t sample = 0;  ///< of each task, so many prompts are clustered, drawn by the seed; 0: all
+  cluster::similarity similarity = cluster::similarity::cosine;
+  texts::prompt_options wording = {};
+  std::string prefix = {};  ///< put before every prompt
+  std::uint64_t seed = 0;
+};
+
 /// The recipe by which others find the same intuition, and the rows it makes. Described first, so that a run can be
 /// checked before the work is done, then computed.
 struct training_intuition {
   intuition_recipe recipe = {};
   std::unique_ptr<models::sentence_embedder> embedder = {};  ///< none for kind category
   std::vector<std::string> prompts = {};
-  tensor<float> rows = {};  ///< [examples, columns], after `compute`
+  std::vector<index_t> clustered = {};  ///< which of the prompts make the centroids; empty: all
+  tensor<float> rows = {};              ///< [examples, columns], after `compute`
 
   /// What a resumed run has to agree in, besides its data.
   MOR1E_INLINE nlohmann::json settings() const;
@@ -37,8 +49,9 @@ struct training_intuition {
       return 0;
     }
     const tensor<float> embeddings = embed(cache, quiet);
-    auto clustering =
-        cluster::kmeans<float>(device, embeddings.matrix(), {.clusters = recipe.width, .seed = recipe.source.seed});
+    const tensor<float> some = clustered.empty() ? tensor<float>() : gathered(embeddings);
+    auto clustering = cluster::kmeans<float>(device, (clustered.empty() ? embeddings : some).matrix(),
+                                             {.clusters = recipe.width, .seed = recipe.source.seed});
     recipe.source.centroids = std::move(clustering.centroids);
     rows = cluster::intuition<float>(device, embeddings.matrix(), std::as_const(recipe.source.centroids).matrix(),
                                      recipe.source.kind);
@@ -48,16 +61,16 @@ struct training_intuition {
 
  private:
   MOR1E_INLINE tensor<float> embed(const std::filesystem::path& cache, bool quiet);
+  MOR1E_INLINE tensor<float> gathered(const tensor<float>& embeddings) const;
 };
 
 /// Of kind category: nothing is embedded.
 MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
                                                    const texts::prompt_options& wording);
-/// Of kind clusters or random. Throws `value_error` for fewer examples than clusters, and as `check_prompts`.
+/// Of kind clusters or random. Throws `value_error` for fewer prompts than clusters, and as `check_prompts`.
 MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder,
-                                                   std::span<const data::example> examples, intuition_kind kind,
-                                                   index_t clusters, const texts::prompt_options& wording,
-                                                   const std::string& prefix, std::uint64_t seed);
+                                                   std::span<const data::example> examples,
+                                                   const clustering_options& options);
 
 }  // namespace mor1e::train
 

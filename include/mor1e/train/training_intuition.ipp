@@ -1,9 +1,13 @@
 // Definitions of train/training_intuition.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string_view>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/core/rng.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/train/telemetry.hpp"
 #include "mor1e/train/training_intuition.hpp"
@@ -12,10 +16,17 @@ namespace mor1e::train {
 
 MOR1E_INLINE nlohmann::json training_intuition::settings() const {
   const cluster::embedding_origin& origin = recipe.source.origin;
-  return {{"kind", name_of(recipe.kind)},
-          {"embedder", origin.embedder_hash},
-          {"prefix", origin.prefix},
-          {"clusters", recipe.width}};
+  return {{"kind", name_of(recipe.kind)},  {"embedder", origin.embedder_hash},
+          {"prefix", origin.prefix},       {"similarity", cluster::name_of(recipe.source.kind)},
+          {"clustered", clustered.size()}, {"clusters", recipe.width}};
+}
+
+MOR1E_INLINE tensor<float> training_intuition::gathered(const tensor<float>& embeddings) const {
+  const index_t width = embeddings.extents().cols();
+  tensor<float> out(shape{index_t(clustered.size()), width});
+  for (std::size_t i = 0; i < clustered.size(); ++i)
+    std::copy_n(embeddings.data() + clustered[i] * width, width, out.data() + index_t(i) * width);
+  return out;
 }
 
 MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path& cache, bool quiet) {
@@ -41,24 +52,45 @@ MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> task
   return out;
 }
 
+namespace detail {
+
+/// `count` examples of each task, or all it has; in their order.
+inline std::vector<index_t> drawn_of_each_task(std::span<const data::example> examples, index_t count,
+                                               std::uint64_t seed) {
+  std::map<std::string_view, std::vector<std::pair<double, index_t>>> by_task;
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    by_task[examples[i].task].emplace_back(uniform<double>(seed, i), index_t(i));
+  std::vector<index_t> out;
+  for (auto& [task, drawn] : by_task) {
+    std::sort(drawn.begin(), drawn.end());
+    for (index_t i = 0; i < std::min(count, index_t(drawn.size())); ++i) out.push_back(drawn[std::size_t(i)].second);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace detail
+
 MOR1E_INLINE training_intuition embedded_intuition(std::unique_ptr<models::sentence_embedder> embedder,
-                                                   std::span<const data::example> examples, intuition_kind kind,
-                                                   index_t clusters, const texts::prompt_options& wording,
-                                                   const std::string& prefix, std::uint64_t seed) {
-  require<value_error>(clusters <= index_t(examples.size()), "intuition: ", clusters, " clusters of ", examples.size(),
-                       " examples");
+                                                   std::span<const data::example> examples,
+                                                   const clustering_options& options) {
   training_intuition out;
-  out.recipe.kind = kind;
-  out.recipe.width = clusters;
-  out.recipe.wording = wording;
-  if (kind == intuition_kind::random) out.recipe.seed = seed;
-  out.prompts = prompts_of(examples, wording);
+  if (options.sample > 0) out.clustered = detail::drawn_of_each_task(examples, options.sample, options.seed);
+  const std::size_t points = options.sample > 0 ? out.clustered.size() : examples.size();
+  require<value_error>(options.clusters <= index_t(points), "intuition: ", options.clusters, " clusters of ", points,
+                       " examples");
+  out.recipe.kind = options.kind;
+  out.recipe.width = options.clusters;
+  out.recipe.wording = options.wording;
+  if (options.kind == intuition_kind::random) out.recipe.seed = options.seed;
+  out.prompts = prompts_of(examples, options.wording);
   std::string all;
   for (const std::string& prompt : out.prompts) all += prompt + '\0';
-  out.recipe.source.embedder = embedder->id();
-  out.recipe.source.origin = {embedder->hash(), prefix,
-                              io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
-  out.recipe.source.seed = seed;
+  cluster::intuition_source& source = out.recipe.source;
+  source.embedder = embedder->id();
+  source.origin = {embedder->hash(), options.prefix, io::sha256_of(std::as_bytes(std::span(all.data(), all.size())))};
+  source.seed = options.seed;
+  source.kind = options.similarity;
   check_prompts(out.recipe, *embedder, examples);
   out.embedder = std::move(embedder);
   return out;
