@@ -118,7 +118,7 @@ class training_run {
     const std::string family = peft::family(r_.spec);
     options_.program = {.recompute = r_.how.recompute,
                         .statistics = family != "lora" && family != "dora",
-                        .dropout = draws(r_.spec),
+                        .dropout = peft::draws(r_.spec),
                         .seed = common_.seed,
                         .clusters = peft::clusters_of(r_.spec)};
     if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
@@ -207,16 +207,6 @@ class training_run {
   }
 
  private:
-  static bool draws(const peft::adapter_spec& spec) {
-    return std::visit(
-        [](const auto& method) {
-          if constexpr (requires { method.dropout; })
-            return method.dropout > 0;
-          else
-            return false;
-        },
-        spec.method);
-  }
   static std::optional<train::run_state> read_saved(const std::filesystem::path& out) {
     return train::has_checkpoint(out) ? std::optional(train::read_run_state(out)) : std::nullopt;
   }

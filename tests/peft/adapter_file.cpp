@@ -106,6 +106,9 @@ TEST_CASE("every preset survives the way through JSON") {
   CHECK(peft::preset("mor1e") != peft::preset("mor1e-paper"));
   CHECK_FALSE(peft::uses_intuition(peft::preset("lora")));
   CHECK(peft::uses_intuition(peft::preset("mor1e-paper")));
+  CHECK(peft::draws(peft::preset("sira")));
+  CHECK(peft::draws({.method = peft::dora{.dropout = 0.1}}));
+  for (const char* name : {"sira-release", "lora", "mor1e"}) CHECK_FALSE(peft::draws(peft::preset(name)));
   CHECK_THROWS_WITH_AS(peft::preset("vera"),
                        "method 'vera' is not known (lora, rslora, dora, mor1e, mor1e-paper, mix, mix-paper, molora, "
                        "molora-release, sira, sira-release, loramoe, hydralora, adamole)",
@@ -119,8 +122,8 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
   const std::vector<peft::any_method> methods{
       peft::molora{3, 2, 5, peft::slot_order::tiled, peft::start::zero, peft::start::uniform, losses},
       peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled,
-                 0, peft::start::normal, peft::start::zero, losses},
-      peft::loramoe{3, 2, 5, losses}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
+                 0.25, peft::start::normal, peft::start::zero, losses},
+      peft::loramoe{3, 2, 5, losses, 0.5}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
   for (const peft::any_method& method : methods) {
     const auto model = load_base(), other = load_base();
     peft::adapter_record record;
@@ -147,9 +150,10 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
       check_refused(scratch / family, {text("'", key.key(), "' is missing")});
     }
     json changed = config;
-    changed["gate_dropout"] = 0.1;
+    const bool gates_drop = config.contains("gate_dropout");
+    changed["gate_dropout"] = gates_drop ? 1.5 : 0.1;
     io::write_json(scratch / family / "adapter_config.json", changed);
-    check_refused(scratch / family, {"gate_dropout", "0.1", "is not supported"});
+    check_refused(scratch / family, {"gate_dropout", gates_drop ? "1.5 is no rate" : "0.1 is not supported"});
     if (config.contains("top_k")) {
       changed = config;
       changed["top_k"] = 4;

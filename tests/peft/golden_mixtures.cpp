@@ -43,6 +43,7 @@ std::optional<method> method_of(const nlohmann::json& facts) {
                                               .capacity = 0,
                                               .renorm = peft::renormalise::none,
                                               .order = order,
+                                              .gate_dropout = 0,
                                               .router = peft::start::zero,
                                               .losses = {}});
     return peft::sira::release();
@@ -56,6 +57,7 @@ std::optional<method> method_of(const nlohmann::json& facts) {
                     .renorm = renorm,
                     .group = peft::token_group::batch,
                     .order = order,
+                    .gate_dropout = 0,
                     .losses = {.gshard = 1}};
 }
 

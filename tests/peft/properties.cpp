@@ -87,6 +87,12 @@ tensor<double> gates_of(const peft::mor1e& method, int linears, const tensor<dou
       method.gates(t, t.input<double>(std::as_const(x).matrix()), linears, std::span<const var<double>>(extra), step));
 }
 
+view<double> values_of(peft::adapter_set<reference, double>& set, const std::string& ending) {
+  for (auto& v : set.views())
+    if (v.name.ends_with(ending)) return v.values;
+  throw value_error("no parameter " + ending);
+}
+
 template <class T>
 bool same_bits(const tensor<T>& a, const tensor<T>& b) {
   return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), std::size_t(a.size()) * sizeof(T)) == 0;
@@ -136,31 +142,45 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
   for (index_t i = 0; i < 2; ++i)
     for (index_t j = 0; j < n; ++j) moved_intuition[i * n + j] = intuition[i * n + order[std::size_t(j)]];
 
-  group g = linear({outputs}, inputs), moved_g = linear({outputs}, inputs);
-  auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = n}),
-       moved = peft::attach(std::vector{&moved_g}, peft::mor1e{.experts = n});
-  randomise(set);
-  const auto from = set.views(), to = moved.views();
-  for (std::size_t k = 0; k < from.size(); ++k)
-    for (index_t i = 0; i < from[k].values.rows; ++i)
-      for (index_t j = 0; j < from[k].values.cols; ++j) {
-        const bool rows_move = from[k].name.ends_with("lora_A.weight") || from[k].name.ends_with("router.weight");
-        const bool cols_move = from[k].name.ends_with("lora_B.weight");
-        to[k].values(i, j) =
-            from[k].values(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
-      }
-  const tensor<double> y = output(g, x, intuition), moved_y = output(moved_g, x, moved_intuition);
-  CHECK(testing::violation(moved_y.data(), y.data(), y.size(), {.atol = 1e-13}) == "");
-  const tensor<double> unmoved_y = output(moved_g, x, intuition);
-  CHECK(testing::violation(unmoved_y.data(), y.data(), y.size(), {.atol = 1e-3}) != "");
+  const peft::mor1e release{.experts = n};
+  for (const peft::mor1e& method :
+       {release, peft::mor1e::paper(n), peft::mor1e{.experts = n, .router_bias = true},
+        peft::mor1e{.experts = n, .clusters = 2}, peft::mor1e{.experts = n, .before = true},
+        peft::mor1e{.experts = n, .low_rank_router = true}, peft::mor1e{.experts = n, .router = false},
+        peft::mor1e{.experts = n, .k = 2},
+        peft::mor1e{.experts = n, .clusters = 2, .before = true, .low_rank_router = true}}) {
+    group g = linear({outputs}, inputs), moved_g = linear({outputs}, inputs);
+    auto set = peft::attach(std::vector{&g}, method), moved = peft::attach(std::vector{&moved_g}, method);
+    randomise(set);
+    const auto from = set.views(), to = moved.views();
+    for (std::size_t k = 0; k < from.size(); ++k)
+      for (index_t i = 0; i < from[k].values.rows; ++i)
+        for (index_t j = 0; j < from[k].values.cols; ++j) {
+          const std::string& name = from[k].name;
+          const bool router = name.ends_with("router.weight");
+          const bool rows_move = router || name.ends_with("lora_A.weight") || name.ends_with("intuition_map.weight");
+          const bool cols_move =
+              name.ends_with("lora_B.weight") || name.ends_with("router.bias") || (router && method.low_rank_router);
+          to[k].values(i, j) =
+              from[k].values(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
+        }
+    // Of clusters that are mapped the map moves, not the intuition.
+    const tensor<double> clusters = testing::random(shape{2, 2}, 4);
+    const bool mapped = method.clusters > 0;
+    const tensor<double> y = output(g, x, mapped ? clusters : intuition),
+                         moved_y = output(moved_g, x, mapped ? clusters : moved_intuition);
+    CHECK(testing::violation(moved_y.data(), y.data(), y.size(), {.atol = 1e-12}) == "");
+    if (mapped) continue;
+    const tensor<double> unmoved_y = output(moved_g, x, intuition);
+    CHECK(testing::violation(unmoved_y.data(), y.data(), y.size(), {.atol = 1e-3}) != "");
+  }
 
   const tensor<double> logits = testing::random(shape{rows, n}, 3);
   tensor<double> moved_logits(logits.extents());
   for (index_t i = 0; i < rows; ++i)
     for (index_t j = 0; j < n; ++j) moved_logits[i * n + j] = logits[i * n + order[std::size_t(j)]];
-  const peft::mor1e method{.experts = n};
-  const tensor<double> gates = gates_of(method, 1, logits, intuition),
-                       moved_gates = gates_of(method, 1, moved_logits, moved_intuition);
+  const tensor<double> gates = gates_of(release, 1, logits, intuition),
+                       moved_gates = gates_of(release, 1, moved_logits, moved_intuition);
   for (index_t i = 0; i < rows; ++i)
     for (index_t j = 0; j < n; ++j)
       CHECK(moved_gates[i * n + j] == doctest::Approx(gates[i * n + order[std::size_t(j)]]).epsilon(1e-14));
@@ -189,6 +209,46 @@ TEST_CASE("one expert with a constant gate is LoRA of rank 1") {
     // One logit decides nothing: the router gets no gradient.
     for (index_t i = expected[1].size(); i < ours[1].size(); ++i) CHECK(ours[1][i] == 0);
   }
+}
+
+TEST_CASE("n experts with equal gates are LoRA of rank n; so are n x n pairs of which one product meets one vector") {
+  const int n = 3;
+  const tensor<double> x = testing::random(shape{5, 4}, 1);
+  group plain = linear({3, 2}, 4), g = linear({3, 2}, 4);
+  auto lora = peft::attach(std::vector{&plain}, peft::lora{.rank = n, .alpha = n * 0.5}, 9);
+  randomise(lora);
+  const auto expected = run(plain, &lora, x, nothing);
+  const auto copy = [&](peft::adapter_set<reference, double>& to) {
+    for (auto& v : to.views())
+      for (const auto& other : lora.views())
+        if (other.name == v.name) std::copy_n(other.values.data, other.values.size(), v.values.data);
+  };
+  const auto same = [](const tensor<double>& ours, const tensor<double>& theirs, index_t count) {
+    return testing::violation(ours.data(), theirs.data(), count, {.atol = 1e-13});
+  };
+  // A router of zeros weighs all with 1/n. The release: n, times 1/2 of each gate.
+  for (const peft::mor1e& method :
+       {peft::mor1e{.experts = n, .intuition = false, .update_scale = 2},
+        peft::mor1e{.experts = n, .c_token = n, .learned_gates = false, .intuition = false, .update_scale = 0.5}}) {
+    auto set = peft::attach(std::vector{&g}, method);
+    copy(set);
+    const auto ours = run(g, &set, x, nothing);
+    CHECK(same(ours[0], expected[0], expected[0].size()) == "");
+    for (std::size_t k : {1, 2, 3}) CHECK(same(ours[k], expected[k], expected[k].size()) == "");
+    values_of(set, "router.weight")[0] += 1;
+    CHECK(same(run(g, &set, x, nothing)[0], expected[0], expected[0].size()) != "");
+  }
+  // An intuition that is one at the pairs (i, i), and no router.
+  auto set = peft::attach(
+      std::vector{&g},
+      peft::mix_and_match{
+          .r1 = n, .r2 = n, .c_intuition = 1, .learned_gates = false, .router = false, .update_scale = 0.5});
+  copy(set);
+  tensor<double> diagonal(shape{2, n * n}, 0.0);
+  for (index_t i = 0; i < 2 * n; ++i) diagonal[i / n * n * n + i % n * (n + 1)] = 1;
+  const auto ours = run(g, &set, x, diagonal);
+  CHECK(same(ours[0], expected[0], expected[0].size()) == "");
+  for (std::size_t k : {1, 2, 3}) CHECK(same(ours[k], expected[k], expected[k].size()) == "");
 }
 
 TEST_CASE("the router's weights sum to one before the constants") {

@@ -4,16 +4,13 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
 #include <string>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -21,6 +18,7 @@
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
+#include "programs/process.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
@@ -34,44 +32,9 @@ const std::string job =
     "--model toy --data suite --experts 4 --steps 60 --batch 16 --lr 0.01 --eval-limit 1 --threads 1 --quiet ";
 const std::string stored = "adapter/adapter_model.safetensors", state = "checkpoint/state.safetensors";
 
-/// A program that runs in the background, to be killed.
-class process {
- public:
-  explicit process(const std::string& arguments) : id_(::fork()) {
-    if (id_ != 0) return;
-    const std::string command = "cd '" + (here / "").string() + "' && exec " MOR1E_BINARY_DIR "/bin/finetune " +
-                                arguments + " >>killed.out 2>>killed.err";
-    ::execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-    ::_exit(127);
-  }
-  ~process() { kill(); }
-  process(const process&) = delete;
-  process& operator=(const process&) = delete;
-
-  pid_t id() const { return id_; }
-  bool ended() {
-    if (!ended_) ended_ = ::waitpid(id_, &status_, WNOHANG) == id_;
-    return ended_;
-  }
-  /// SIGKILL. True unless it had ended by itself.
-  bool kill() {
-    if (ended_) return false;
-    ::kill(id_, SIGKILL);
-    ::waitpid(id_, &status_, 0);
-    ended_ = true;
-    return WIFSIGNALED(status_);
-  }
-  /// Looks until something holds or it ends.
-  bool wait_for(const std::function<bool()>& holds) {
-    while (!ended())
-      if (holds()) return true;
-    return false;
-  }
-
- private:
-  pid_t id_;
-  int status_ = 0;
-  bool ended_ = false;
+/// finetune in the background.
+struct process : testing::process {
+  explicit process(const std::string& arguments) : testing::process(here, "finetune", arguments) {}
 };
 
 bool holds_name(const fs::path& folder, const std::string& beginning) {

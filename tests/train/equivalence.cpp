@@ -19,6 +19,7 @@
 #include "mor1e/peft/dora.hpp"
 #include "mor1e/peft/hydralora.hpp"
 #include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/loramoe.hpp"
 #include "mor1e/peft/mix_and_match.hpp"
 #include "mor1e/peft/molora.hpp"
 #include "mor1e/peft/mor1e.hpp"
@@ -36,8 +37,12 @@ const peft::lora lora{.rank = 4, .alpha = 8};
 const peft::mor1e mixture{.experts = clusters};
 // With losses that are sums over tokens, or over those of an instance: no split shows in them.
 const peft::molora dense{.experts = 4, .rank = 2, .losses = {.z = 0.05, .entropy = 0.2}};
-const peft::sira sparse{
-    .experts = 4, .rank = 2, .k = 2, .capacity = 0.75, .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
+const peft::sira sparse{.experts = 4,
+                        .rank = 2,
+                        .k = 2,
+                        .capacity = 0.75,
+                        .gate_dropout = 0,
+                        .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
 
 template <class T, class B>
 auto load_base(B& device) {
@@ -197,10 +202,39 @@ TEST_CASE("packing is padding is one at a time, and any split is the same step")
   check_layouts<double>(peft::mor1e::paper(clusters), 1e-12);
   check_layouts<double>(dense, 1e-12);
   check_layouts<double>(sparse, 1e-12);
+  check_layouts<double>(peft::dora{.rank = 4, .alpha = 8}, 1e-12);
+  check_layouts<double>(peft::mor1e{.experts = 4, .clusters = clusters, .before = true, .low_rank_router = true},
+                        1e-12);
+  check_layouts<double>(peft::mix_and_match{.r1 = 2, .r2 = 3}, 1e-12);
+  check_layouts<double>(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0}, 1e-12);
   check_layouts<double>(peft::hydralora{.rank = 2}, 1e-12);
   check_layouts<double>(peft::adamole{.experts = 4, .rank = 2, .losses = {}}, 1e-12);
   check_layouts<float>(lora, 1e-5);
   check_layouts<float>(mixture, 1e-5);
+}
+
+TEST_CASE("what is counted over a batch sees its cut, but neither its padding nor its dead rows") {
+  cpu device(2);
+  const auto all = examples();
+  const std::vector<index_t> every{0, 1, 2, 3, 4, 5};
+  // The exceptions to the above: tokens that compete in their batch, and losses of balance over it.
+  const auto check = [&](const auto& method) {
+    const auto expected = run<double>(device, method, {pack_these(all, every)});
+    check_close(run<double>(device, method, {pack_these(all, every, 1)}), expected, 1e-12);
+    check_close(run<double>(device, method, {pack_these(all, every, 256)}), expected, 1e-12);
+    check_close(run<double>(device, method, {pad(all)}), expected, 1e-12);
+    const auto halves = run<double>(device, method, {pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})});
+    CHECK(std::abs(halves.loss - expected.loss) > 1e-9 * expected.loss);
+  };
+  peft::sira competing = sparse;
+  competing.group = peft::token_group::batch, competing.losses = {};
+  check(competing);
+  for (const peft::router_losses& losses : {peft::router_losses{.gshard = 0.5}, {.balance = 0.3}, {.variation = 0.2}}) {
+    check(peft::molora{.experts = 4, .rank = 2, .losses = losses});
+    check(peft::adamole{.experts = 4, .rank = 2, .losses = losses});
+  }
+  check(peft::loramoe{.experts = 4, .rank = 2, .losses = {.variation = 0.2}, .dropout = 0});
+  check(peft::hydralora{.rank = 2, .losses = {.balance = 0.3}});
 }
 
 TEST_CASE("recomputation changes no bit") {
@@ -277,7 +311,7 @@ TEST_CASE("every adapter tensor learns") {
   check(lora);
   check(mixture);
   check(peft::molora{.experts = 4});
-  check(peft::sira{.experts = 4, .losses = {}});
+  check(peft::sira{.experts = 4, .gate_dropout = 0, .losses = {}});
   check(peft::hydralora{});
   check(peft::adamole{.experts = 4, .rank = 2, .losses = {}});
   check(peft::mor1e{.experts = clusters, .router_bias = true});
@@ -292,8 +326,18 @@ TEST_CASE("what is dropped depends on seed, step and token alone") {
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
   const auto check = [&](auto method) {
     const train::program_options with{.dropout = true, .seed = 9}, again{.dropout = true, .seed = 10};
+    const auto evaluated = [&](const auto& of, bool draws) {
+      adapted<double, std::decay_t<decltype(of)>> with_it(device, of);
+      train::program_cache<cpu, double> programs(device, *with_it.model,
+                                                 {.training = false, .dropout = draws, .seed = 9});
+      return programs.prepare(batches[0], {}, 1.0 / double(batches[0].live_targets)).run();
+    };
     const auto whole = run<double>(device, method, batches);
-    method.dropout = 0.25;
+    const double loss = evaluated(method, false);
+    if constexpr (requires { method.gate_dropout; })
+      method.gate_dropout = 0.25;
+    else
+      method.dropout = 0.25;
     const auto expected = run<double>(device, method, batches, with);
     CHECK_FALSE(same_bits(expected, whole));
     CHECK_FALSE(same_bits(run<double>(device, method, batches, again), expected));
@@ -308,31 +352,33 @@ TEST_CASE("what is dropped depends on seed, step and token alone") {
     // A step that was not asked to draw would train without, and one that does not train drops nothing.
     CHECK_THROWS_WITH_AS(run<double>(device, method, batches),
                          doctest::Contains("draws no random numbers for a dropout of 0.25"), value_error);
-    using Method = decltype(method);
-    adapted<double, Method> evaluated(device, method);
-    train::program_cache<cpu, double> programs(device, *evaluated.model,
-                                               {.training = false, .dropout = true, .seed = 9});
-    CHECK(programs.prepare(batches[0], {}, 1.0 / double(batches[0].live_targets)).run() == whole.loss);
+    CHECK(evaluated(method, true) == loss);
   };
   check(lora);
   check(peft::dora{.rank = 4, .alpha = 8});
+  check(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0});
+  check(sparse);
 }
 
 TEST_CASE("a step draws its own dropout, the same after a resume") {
   const auto all = examples();
   cpu device(1);
-  adapted<float, peft::lora> with(device, {.rank = 4, .alpha = 8, .dropout = 0.25});
-  const auto trainer = [&] {
-    return train::trainer<cpu, float>(device, *with.model, with.set.parameters(),
-                                      {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
+  const auto check = [&](const auto& method) {
+    adapted<float, std::decay_t<decltype(method)>> with(device, method);
+    const auto trainer = [&] {
+      return train::trainer<cpu, float>(device, *with.model, with.set.parameters(),
+                                        {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
+    };
+    const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
+    auto first = trainer(), resumed = trainer();
+    const double one = first.step(batches, {}, 1).loss, two = first.step(batches, {}, 1).loss;
+    CHECK(one != two);
+    const auto moments = first.optimizer().moments();
+    resumed.optimizer().restore(1, {moments.begin(), moments.end()});
+    CHECK(resumed.step(batches, {}, 1).loss == two);
   };
-  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
-  auto first = trainer(), resumed = trainer();
-  const double one = first.step(batches, {}, 1).loss, two = first.step(batches, {}, 1).loss;
-  CHECK(one != two);
-  const auto moments = first.optimizer().moments();
-  resumed.optimizer().restore(1, {moments.begin(), moments.end()});
-  CHECK(resumed.step(batches, {}, 1).loss == two);
+  check(peft::lora{.rank = 4, .alpha = 8, .dropout = 0.25});
+  check(peft::sira{.experts = 4, .rank = 2, .k = 2, .gate_dropout = 0.25});
 }
 
 TEST_CASE("a step that throws leaves the parameters, and the next one is as if it had not been") {

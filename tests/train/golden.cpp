@@ -28,9 +28,10 @@ const std::filesystem::path folder = testing::golden_folder() / "train";
 struct tolerances {
   testing::closeness loss, gradient, adapter, logits;
 };
-const tolerances exact{{.mtol = 1e-8}, {.mtol = 1e-8}, {.mtol = 1e-8}, {.mtol = 1e-8}};
-// Losses and final adapters as the fixtures ask; gradients and logits as for any float model.
-const tolerances single{{.atol = 2e-5}, {.mtol = 2e-4}, {.atol = 1e-4}, {.atol = 1e-4, .rtol = 1e-4}};
+const tolerances exact{{.mtol = 1e-10}, {.mtol = 1e-10}, {.mtol = 1e-10}, {.mtol = 1e-10}};
+// In float a gate's gradient is a sum that cancels, and Adam divides what is left of such sums by their own size: the
+// worst of these are 3e-5 and, after thirty steps, 6e-5 of the largest.
+const tolerances single{{.mtol = 1e-6}, {.mtol = 1e-4}, {.mtol = 2e-4}, {.mtol = 1e-5}};
 
 template <class Values, class Reference>
 void check_close(const Values& ours, const Reference& expected, testing::closeness rule, const std::string& what) {

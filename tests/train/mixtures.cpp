@@ -53,8 +53,9 @@ TEST_CASE("every preset without intuition trains, is saved and comes back") {
     const tensor<float> untrained = logits_of(device, *model);
     CHECK(std::memcmp(untrained.data(), base.data(), std::size_t(base.size()) * sizeof(float)) == 0);
 
-    train::trainer<cpu, float> trainer(device, *model, set.parameters(),
-                                       {.adam = {.learning_rate = 0.01}, .program = {.statistics = true}});
+    train::trainer<cpu, float> trainer(
+        device, *model, set.parameters(),
+        {.adam = {.learning_rate = 0.01}, .program = {.statistics = true, .dropout = peft::draws(spec)}});
     const auto micro_batches = batches(model->vocabulary());
     REQUIRE(micro_batches.size() > 1);
     const train::step_report first = trainer.step(micro_batches, {}, 1);

@@ -77,7 +77,7 @@ TEST_CASE("a step allocates nothing of ours after the first of its size" * docte
     CAPTURE(recompute);
     check_step(peft::lora{.rank = 4}, {.recompute = recompute});
     check_step(peft::mor1e{.experts = clusters}, {.recompute = recompute, .clusters = clusters});
-    check_step(peft::sira{.experts = 4}, {.recompute = recompute});
+    check_step(peft::sira{.experts = 4}, {.recompute = recompute, .dropout = true});
   }
 }
 

@@ -62,6 +62,7 @@ struct step_context {
   var<T> loss_scale;              ///< [1, 1], 1 / number of targets of the whole step
   var<T> token_scale;             ///< [1, 1], 1 / number of live rows of the whole step; for auxiliary losses
 
+  std::uint64_t site = 0;  ///< key of the adapter that is running, for random numbers of its method
   bool training = false;
   bool recompute = false;                     ///< run each block again before its backward
   kv_cache<B, T>* cache = nullptr;            ///< generation: attend over it and append to it

@@ -1,7 +1,6 @@
 // AdaMoLE: LoRA experts above a threshold that each token sets.
 #pragma once
 
-#include "mor1e/ops/capacity_mask.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/excess.hpp"
 #include "mor1e/ops/normalise_sum.hpp"
@@ -39,11 +38,8 @@ struct adamole {
       const var<T> tau = ops::scale(t, ops::sigmoid(t, ops::columns(t, routed, experts, 1)),
                                     threshold == 0 ? 1.0 / experts : threshold);
       const var<T> above = ops::excess(t, p, tau);
-      if (step.training && losses.any()) {
-        // Room for every token: 1 where there is a weight.
-        const var<T> used = ops::capacity_mask(t, {1, double(experts), token_group::batch}, above, step.instances);
-        add_router_losses(t, losses, logits, p, used, token_group::batch, step);
-      }
+      if (step.training && losses.any())
+        add_router_losses(t, losses, logits, p, used_experts(t, above, step), token_group::batch, step);
       return ops::normalise_sum(t, above);
     });
   }

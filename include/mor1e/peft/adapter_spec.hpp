@@ -43,6 +43,8 @@ MOR1E_INLINE adapter_spec preset(const std::string& name);
 MOR1E_INLINE std::string family(const adapter_spec& spec);
 /// Whether the method reads an intuition in every step.
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);
+/// Whether training drops something at random: its steps need `program_options::dropout`.
+MOR1E_INLINE bool draws(const adapter_spec& spec);
 
 /// Columns of the intuition that the method reads; 0 for one that reads none.
 MOR1E_INLINE index_t clusters_of(const adapter_spec& spec);

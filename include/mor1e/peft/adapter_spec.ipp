@@ -325,6 +325,19 @@ MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
       spec.method);
 }
 
+MOR1E_INLINE bool draws(const adapter_spec& spec) {
+  return std::visit(
+      [](const auto& method) {
+        if constexpr (requires { method.gate_dropout; })
+          return method.gate_dropout > 0;
+        else if constexpr (requires { method.dropout; })
+          return method.dropout > 0;
+        else
+          return false;
+      },
+      spec.method);
+}
+
 MOR1E_INLINE index_t clusters_of(const adapter_spec& spec) {
   return std::visit(
       [](const auto& method) -> index_t {

@@ -13,7 +13,7 @@ struct lora {
   int rank = 8;
   double alpha = 8;
   bool rank_stabilised = false;
-  double dropout = 0;  ///< in training, of the input of A
+  double dropout = 0;  ///< in training, of the input of A; linears of a group miss the same part
 
   friend bool operator==(const lora&, const lora&) = default;
   int slots() const { return rank; }

@@ -8,15 +8,17 @@
 namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Dou et al. 2023: 8 experts of rank 4, alpha 32, on
-/// gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero.
-/// Its own loss of balance weighs the experts' mass by the kind of the task, which a step does not know:
-/// `losses.variation` is that loss for tasks of one kind. The script that was released trains without it, and so does
-/// the default.
+/// gate, up and down alone, of an input of A with a dropout of 0.05; A and R start uniform in +-1/sqrt(in), B at zero.
+/// Its own loss of balance is the variation over all pairs of instance and expert of the router's mass, weighed by
+/// whether half of the experts and the kind of the instance's task go together. A step does not know kinds of tasks:
+/// `losses.variation` is over the experts alone, of their mass in the batch. The script that was released trains
+/// without such a loss, and so does the default.
 struct loramoe {
   int experts = 8;
   int rank = 4;
   double alpha = 32;  ///< 0: no factor alpha / rank
   router_losses losses = {};
+  double dropout = 0.05;  ///< in training, of the input of A, which is the same for all experts
 
   friend bool operator==(const loramoe&, const loramoe&) = default;
   int slots() const { return experts * rank; }
@@ -25,6 +27,10 @@ struct loramoe {
   std::vector<extra_parameter> extra() const { return {}; }
   std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::block}); }
   start router_start() const { return start::uniform; }
+  /// Throws `value_error` for what is no rate.
+  void admit(index_t) const {
+    require<value_error>(dropout >= 0 && dropout < 1, "loramoe: dropout ", dropout, " is no rate in [0, 1)");
+  }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {

@@ -14,8 +14,8 @@
 #include "mor1e/core/rng.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
-#include "mor1e/ops/dropout.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
 #include "mor1e/peft/initial_values.hpp"
 #include "mor1e/peft/method.hpp"
@@ -101,13 +101,14 @@ class low_rank_adapter final : public stored_adapter<B, T> {
 
   var<T> forward(tape<B>& t, var<T> x, const nn::projection_group<B, T>& base, nn::step_context<B, T>& step) override {
     const int linears = int(names_.size());
+    step.site = site_;
     std::vector<var<T>> extra, ups;
     for (auto& e : extra_) extra.push_back(t.use(*e));
     for (auto& u : up_) ups.push_back(t.use(*u));
     const std::span<const var<T>> extras(extra);
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    var<T> projected = ops::linear(t, dropped(t, x, step), t.use(*down_), bias);
+    var<T> projected = project(t, x, bias, step);
     if (step.multipliers) projected = with_white_products(t, projected);
     if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
       projected = method_.complete(t, projected, linears, extras, step);
@@ -222,6 +223,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     if constexpr (requires { method.intuition; }) felt = method.intuition;
     require<value_error>(!routed, names_.front(),
                          ": the router weighs the experts anew for every token, which no fixed weight does");
+    if constexpr (requires { method.before; })
+      require<value_error>(!method.before, names_.front(),
+                           ": the intuition is inside the router's softmax, and without the router there is none");
     require<value_error>(!felt || !options.intuition.empty(), names_.front(),
                          ": the experts are weighed by the intuition of a text; say of which");
     // The parameters that are left without the router.
@@ -255,15 +259,21 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const var<T> both[] = {white, ops::columns(t, projected, products, projected.cols - products)};
     return ops::concat_columns<B, T>(t, both);
   }
-  /// What the down projection reads: x, in training without a part of it.
-  var<T> dropped(tape<B>& t, var<T> x, const nn::step_context<B, T>& step) const {
+  /// V^T x and R x of all linears. In training V reads x without a part of it, R all of it.
+  var<T> project(tape<B>& t, var<T> x, var<T> bias, const nn::step_context<B, T>& step) {
+    const var<T> down = t.use(*down_);
     if constexpr (requires { method_.dropout; }) {
-      require<value_error>(method_.dropout == 0 || !step.training || bool(step.draw), names_.front(),
-                           ": this step draws no random numbers for a dropout of ", method_.dropout);
-      if (method_.dropout > 0 && step.draw)
-        return ops::dropout(t, x, method_.dropout, site_, step.examples, step.positions, step.draw);
+      const var<T> kept = ops::linear(t, dropped(t, x, method_.dropout, site_, step, names_.front()), down, bias);
+      const index_t routers = index_t(names_.size()) * method_.router_rows();
+      if (routers == 0 || method_.dropout == 0 || !step.training) return kept;
+      // Both products are of all rows: to read some of a parameter is not worth an op.
+      const index_t products = kept.cols - routers;
+      const var<T> parts[] = {ops::columns(t, kept, 0, products),
+                              ops::columns(t, ops::linear(t, x, down, bias), products, routers)};
+      return ops::concat_columns<B, T>(t, parts);
+    } else {
+      return ops::linear(t, x, down, bias);
     }
-    return x;
   }
   /// Uniform in +-1/sqrt(inputs).
   static void draw(T* to, index_t count, std::uint64_t key, index_t inputs) {

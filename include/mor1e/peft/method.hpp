@@ -35,7 +35,7 @@ struct expert_term {
 /// the order of extra(), each [1, linears * width] or [linears * rows, width]. Optional:
 ///   bias(tape, extra)   [1, linears * (slots + router rows)], added to x; or empty
 ///   down_rows()         rows of V_p, if they are not as many as slots()
-///   dropout             rate at which the input of V and R is dropped in training
+///   dropout             rate at which the input of V is dropped in training; R reads all of it
 ///   admit(inputs)       throws `value_error` for what must not be built on linears with so many inputs together
 ///   complete(tape, x, linears, extra, step)   x with the logits as gates reads them
 ///   learns_magnitudes   true: y = b + (m / n) (z - b), see row_magnitudes

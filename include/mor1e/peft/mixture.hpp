@@ -7,6 +7,7 @@
 
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/nn/step_context.hpp"
+#include "mor1e/ops/capacity_mask.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/expert_slots.hpp"
@@ -28,6 +29,12 @@ constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "i
 template <class B, class T>
 var<T> logits_of(tape<B>& t, var<T> x, int linears, int rows, int p) {
   return ops::columns(t, x, x.cols - index_t(linears - p) * rows, rows);
+}
+
+/// 1 where a live token gives an expert a weight: a limit with room for every token.
+template <class B, class T>
+var<T> used_experts(tape<B>& t, var<T> weights, const nn::step_context<B, T>& step) {
+  return ops::capacity_mask(t, {1, double(weights.cols), token_group::batch}, weights, step.instances);
 }
 
 /// Every linear's products V^T x times its experts' weights [T, experts], which `weights(logits)` makes of its router.

@@ -47,6 +47,7 @@ void each_mixture_field(M& m, F f) {
     f("gate_dropout", m.gate_dropout);
   }
   if constexpr (requires { m.threshold; }) f("threshold", m.threshold);
+  if constexpr (requires { m.dropout; }) f("lora_dropout", m.dropout);
   if constexpr (requires { m.order; }) f("slot_order", m.order);
   if constexpr (requires { m.products; }) {
     f("start_of_products", m.products);
