@@ -75,8 +75,8 @@ std::vector<method_case> methods() {
       add("lora_of_rank_4n", low_rank, 4, [](int n) { return peft::lora{.rank = 4 * n, .alpha = 4.0 * n}; }),
       add(
           "molora", low_rank, 4, [](int n) { return peft::molora{.experts = n}; }, true),
-      add("sira", low_rank, 4, [](int n) { return peft::sira{.experts = n, .k = std::min(n, 4)}; }),
-      add("loramoe", low_rank, 4, [](int n) { return peft::loramoe{.experts = n}; }),
+      add("sira", low_rank, 4, [](int n) { return peft::sira{.experts = n, .k = std::min(n, 4), .gate_dropout = 0}; }),
+      add("loramoe", low_rank, 4, [](int n) { return peft::loramoe{.experts = n, .dropout = 0}; }),
       add("hydralora", low_rank, 4, [](int n) { return peft::hydralora{.experts = n}; }),
       add("adamole", low_rank, 4, [](int n) { return peft::adamole{.experts = n, .rank = 4}; }),
   };

@@ -3,175 +3,24 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
-#include <numeric>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "mor1e/backend/cpu.hpp"
-#include "mor1e/models/batch.hpp"
-#include "mor1e/models/registry.hpp"
 #include "mor1e/peft/adamole.hpp"
-#include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/dora.hpp"
 #include "mor1e/peft/hydralora.hpp"
-#include "mor1e/peft/lora.hpp"
 #include "mor1e/peft/loramoe.hpp"
 #include "mor1e/peft/mix_and_match.hpp"
-#include "mor1e/peft/molora.hpp"
-#include "mor1e/peft/mor1e.hpp"
-#include "mor1e/peft/sira.hpp"
-#include "mor1e/testing/golden.hpp"
-#include "mor1e/testing/random.hpp"
-#include "mor1e/train/trainer.hpp"
+#include "train/small_step.hpp"
 
 using namespace mor1e;
+using namespace mor1e::testing::small_step;
 
 namespace {
-
-constexpr int vocabulary = 97, clusters = 6;
-const peft::lora lora{.rank = 4, .alpha = 8};
-const peft::mor1e mixture{.experts = clusters};
-// With losses that are sums over tokens, or over those of an instance: no split shows in them.
-const peft::molora dense{.experts = 4, .rank = 2, .losses = {.z = 0.05, .entropy = 0.2}};
-const peft::sira sparse{.experts = 4,
-                        .rank = 2,
-                        .k = 2,
-                        .capacity = 0.75,
-                        .gate_dropout = 0,
-                        .losses = {.gshard = 0.5, .balance = 0.3, .variation = 0.2}};
-
-template <class T, class B>
-auto load_base(B& device) {
-  return models::load<B, T>(device, (testing::golden_folder() / "train" / "base").string());
-}
-
-/// Prompts and answers of different lengths; a prompt of one token and an answer of one among them.
-std::vector<data::encoded_example> examples() {
-  const std::vector<std::pair<index_t, index_t>> lengths{{5, 2}, {1, 7}, {17, 1}, {9, 3}, {2, 1}, {12, 4}};
-  std::vector<data::encoded_example> out;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    const auto [prompt, answer] = lengths[i];
-    data::encoded_example e{std::to_string(i), {}, prompt, index_t(i)};
-    for (index_t j = 0; j < prompt + answer; ++j)
-      e.ids.push_back(std::int32_t(uniform<double>(stream_key(4, i), std::uint64_t(j)) * vocabulary));
-    out.push_back(std::move(e));
-  }
-  return out;
-}
-template <class T>
-tensor<T> intuition() {
-  return testing::random<T>(shape{6, clusters}, 5);
-}
-
-data::packed_batch pack_these(const std::vector<data::encoded_example>& all, const std::vector<index_t>& which,
-                              index_t bucket = 16) {
-  auto packed = data::pack(all, which, {.row_bucket = bucket, .segment_bucket = 4, .answer_bucket = 4});
-  REQUIRE(packed.size() == 1);
-  return std::move(packed[0]);
-}
-
-/// Rows of one length: behind each sequence tokens of padding, which are in no segment.
-data::packed_batch pad(const std::vector<data::encoded_example>& all) {
-  std::size_t length = 0;
-  for (const auto& e : all) length = std::max(length, e.ids.size());
-  data::packed_batch out;
-  for (const auto& e : all) {
-    const auto begin = std::int32_t(out.tokens.size()), end = begin + std::int32_t(e.ids.size());
-    out.segments.push_back({begin, end, begin, 0, 0});
-    for (std::size_t i = 0; i < length; ++i) {
-      const bool live = i < e.ids.size();
-      out.tokens.push_back(live ? e.ids[i] : 42);
-      out.positions.push_back(std::int32_t(i));
-      out.instances.push_back(live ? std::int32_t(e.instance) : -1);
-      if (live && index_t(i) >= e.first_target) {
-        out.answer_rows.push_back(begin + std::int32_t(i) - 1);
-        out.targets.push_back(e.ids[i]);
-      }
-    }
-    ++out.examples;
-    out.live_rows += index_t(e.ids.size());
-  }
-  out.live_targets = index_t(out.targets.size());
-  return out;
-}
-
-/// A model with an adapter whose values are all away from 0.
-template <class T, class Method>
-struct adapted {
-  std::unique_ptr<models::language_model<cpu, T>> model;
-  peft::adapter_set<cpu, T> set;
-
-  adapted(cpu& device, const Method& method, bool randomised = true)
-      : model(load_base<T>(device)), set(peft::attach(*model, method, 11)) {
-    std::uint64_t key = 50;
-    if (randomised)
-      for (auto& v : set.views()) {
-        const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 0.3;
-        const tensor<T> values = testing::random<T>(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-        std::copy(values.begin(), values.end(), v.values.data);
-      }
-  }
-};
-
-template <class Method>
-constexpr index_t clusters_of(const Method&) {
-  if constexpr (requires(Method m) { m.intuition; })
-    return clusters;
-  else
-    return 0;
-}
-
-/// Loss first, then the gradient of each parameter.
-template <class T>
-struct outcome {
-  double loss = 0;
-  std::vector<tensor<T>> gradients;
-};
-
-/// One step with a rate of 0 and no clipping: loss and gradients, nothing moved.
-template <class T, class Method>
-outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed_batch>& batches,
-               train::program_options program = {}) {
-  adapted<T, Method> with(device, method);
-  program.clusters = clusters_of(method);
-  train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(),
-                                 {.adam = {.learning_rate = 0}, .clip = 0, .program = program});
-  outcome<T> out;
-  const tensor<T> felt = intuition<T>();
-  out.loss = trainer.step(batches, felt.matrix(), 1).loss;
-  for (const auto* p : with.set.parameters()) out.gradients.push_back(p->gradient.clone());
-  return out;
-}
-
-template <class T>
-void check_close(const outcome<T>& ours, const outcome<T>& expected, double relative) {
-  CHECK(std::abs(ours.loss - expected.loss) <= relative * std::abs(expected.loss));
-  REQUIRE(ours.gradients.size() == expected.gradients.size());
-  // Gates have one number a linear, in which the terms of all tokens cancel: its error is of the size of the terms, so
-  // all gates of the model are held to the largest of them.
-  double largest_gate = 0;
-  for (const auto& g : expected.gradients)
-    if (g.extents()[0] == 1)
-      for (const T v : g) largest_gate = std::max(largest_gate, std::abs(double(v)));
-  for (std::size_t i = 0; i < ours.gradients.size(); ++i) {
-    const auto &a = ours.gradients[i], &b = expected.gradients[i];
-    CAPTURE(i);
-    const testing::closeness rule{.atol = b.extents()[0] == 1 ? relative * largest_gate : 0, .mtol = relative};
-    CHECK(testing::violation(a.data(), b.data(), b.size(), rule) == "");
-  }
-}
-template <class T>
-bool same_bits(const outcome<T>& a, const outcome<T>& b) {
-  bool same = a.loss == b.loss && a.gradients.size() == b.gradients.size();
-  for (std::size_t i = 0; same && i < a.gradients.size(); ++i)
-    same =
-        std::memcmp(a.gradients[i].data(), b.gradients[i].data(), std::size_t(a.gradients[i].size()) * sizeof(T)) == 0;
-  return same;
-}
 
 template <class T, class Method>
 void check_layouts(const Method& method, double relative) {
@@ -318,67 +167,6 @@ TEST_CASE("every adapter tensor learns") {
   check(peft::mor1e{.experts = 4, .clusters = clusters, .low_rank_router = true});
   check(peft::mix_and_match{.r1 = 2, .r2 = 3});
   check(peft::mix_and_match{.r1 = 3, .r2 = 4, .factorised = true, .clusters = clusters});
-}
-
-TEST_CASE("what is dropped depends on seed, step and token alone") {
-  const auto all = examples();
-  cpu device(2), other(3);
-  const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
-  const auto check = [&](auto method) {
-    const train::program_options with{.dropout = true, .seed = 9}, again{.dropout = true, .seed = 10};
-    const auto evaluated = [&](const auto& of, bool draws) {
-      adapted<double, std::decay_t<decltype(of)>> with_it(device, of);
-      train::program_cache<cpu, double> programs(device, *with_it.model,
-                                                 {.training = false, .dropout = draws, .seed = 9});
-      return programs.prepare(batches[0], {}, 1.0 / double(batches[0].live_targets)).run();
-    };
-    const auto whole = run<double>(device, method, batches);
-    const double loss = evaluated(method, false);
-    if constexpr (requires { method.gate_dropout; })
-      method.gate_dropout = 0.25;
-    else
-      method.dropout = 0.25;
-    const auto expected = run<double>(device, method, batches, with);
-    CHECK_FALSE(same_bits(expected, whole));
-    CHECK_FALSE(same_bits(run<double>(device, method, batches, again), expected));
-    CHECK(same_bits(run<double>(device, method, batches, with), expected));
-    check_close(run<double>(other, method, {pack_these(all, {4, 2, 0}), pack_these(all, {5, 1, 3})}, with), expected,
-                1e-12);
-    for (const bool blocks : {false, true})
-      for (const bool cheap : {false, true})
-        CHECK(same_bits(run<double>(device, method, batches,
-                                    {.recompute = blocks, .recompute_cheap = cheap, .dropout = true, .seed = 9}),
-                        expected));
-    // A step that was not asked to draw would train without, and one that does not train drops nothing.
-    CHECK_THROWS_WITH_AS(run<double>(device, method, batches),
-                         doctest::Contains("draws no random numbers for a dropout of 0.25"), value_error);
-    CHECK(evaluated(method, true) == loss);
-  };
-  check(lora);
-  check(peft::dora{.rank = 4, .alpha = 8});
-  check(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0});
-  check(sparse);
-}
-
-TEST_CASE("a step draws its own dropout, the same after a resume") {
-  const auto all = examples();
-  cpu device(1);
-  const auto check = [&](const auto& method) {
-    adapted<float, std::decay_t<decltype(method)>> with(device, method);
-    const auto trainer = [&] {
-      return train::trainer<cpu, float>(device, *with.model, with.set.parameters(),
-                                        {.adam = {.learning_rate = 0}, .program = {.dropout = true, .seed = 3}});
-    };
-    const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2, 3, 4, 5})};
-    auto first = trainer(), resumed = trainer();
-    const double one = first.step(batches, {}, 1).loss, two = first.step(batches, {}, 1).loss;
-    CHECK(one != two);
-    const auto moments = first.optimizer().moments();
-    resumed.optimizer().restore(1, {moments.begin(), moments.end()});
-    CHECK(resumed.step(batches, {}, 1).loss == two);
-  };
-  check(peft::lora{.rank = 4, .alpha = 8, .dropout = 0.25});
-  check(peft::sira{.experts = 4, .rank = 2, .k = 2, .gate_dropout = 0.25});
 }
 
 TEST_CASE("a step that throws leaves the parameters, and the next one is as if it had not been") {
