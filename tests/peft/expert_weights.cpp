@@ -72,7 +72,12 @@ outcome run(const group& g, const tensor<double>& x, index_t clusters, bool obse
   step.instances = t.input<std::int32_t>(view<const std::int32_t>(rows_of.data(), tokens, 1));
   const tensor<double> felt = testing::random(shape{instances, std::max<index_t>(1, clusters)}, 2);
   if (clusters) step.intuition = t.input<double>(felt.matrix());
-  step.training = true;  // with SiRA's capacity
+  // In training SiRA drops gates and refuses tokens.
+  step.training = true;
+  const std::vector<std::int32_t> positions{0, 1, 0, 2, 0, 1, 1}, key{7, 9};
+  step.examples = step.instances;
+  step.positions = t.input<std::int32_t>(view<const std::int32_t>(positions.data(), tokens, 1));
+  step.draw = t.input<std::int32_t>(view<const std::int32_t>(key.data(), 1, 2));
   outcome out;
   if (observed) step.routers = &out.routers;
   const var<double> in = t.input<double>(x.matrix());
@@ -161,7 +166,9 @@ TEST_CASE("the weights a method shows, times the terms of its experts, are its u
   const peft::router_losses none{};
   SUBCASE("molora") { check(peft::molora{.experts = 4, .rank = 2}, 0); }
   SUBCASE("molora, tiled") { check(peft::molora{.experts = 4, .rank = 3, .order = peft::slot_order::tiled}, 0); }
-  SUBCASE("sira") { check(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.5, .gate_dropout = 0, .losses = none}, 0); }
+  SUBCASE("sira") {
+    check(peft::sira{.experts = 4, .rank = 2, .k = 2, .capacity = 0.5, .gate_dropout = 0.3, .losses = none}, 0);
+  }
   SUBCASE("loramoe") { check(peft::loramoe{.experts = 3, .rank = 2, .dropout = 0}, 0); }
   SUBCASE("hydralora") { check(peft::hydralora{.experts = 4, .rank = 3}, 0); }
   SUBCASE("adamole") { check(peft::adamole{.experts = 4, .rank = 2, .losses = none}, 0); }

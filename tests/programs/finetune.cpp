@@ -145,6 +145,11 @@ TEST_CASE("every method learns, logs each step and leaves an adapter that loads"
         for (const char* of : {"entropy", "effective_experts", "largest_load"})
           CHECK(lines[i]["routers"][of]["q_proj"].size() == 2);  // one a layer
     }
+    if (m.routers) {
+      here.check_success("evaluate", "--quiet --model toy --data suite --limit 2 --adapter " + run +
+                                         "/adapter --routers " + run + "/routers");
+      CHECK(io::read_json(here / run / "routers" / "routers.json")["tasks"].size() == 5);
+    }
     const auto config = io::read_json(here / run / "adapter" / "adapter_config.json");
     const std::size_t linears = config["target_modules"].size();
     CHECK(linears == (std::string(m.options).starts_with("--targets") ? 2 : 7));

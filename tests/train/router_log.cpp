@@ -93,7 +93,7 @@ TEST_CASE("who looks changes nothing: losses and gradients have the same bits wi
     std::vector<std::vector<float>> gradients[2];
     double loss[2];
     for (const bool statistics : {false, true}) {
-      const auto report = f.step(set, 0, {.statistics = statistics, .clusters = clusters});
+      const auto report = f.step(set, 0, {.statistics = statistics, .dropout = true, .clusters = clusters});
       CHECK(report.routers.empty() == !statistics);
       loss[statistics] = report.loss;
       for (auto* p : set.parameters()) gradients[statistics].emplace_back(p->gradient.begin(), p->gradient.end());
@@ -102,7 +102,7 @@ TEST_CASE("who looks changes nothing: losses and gradients have the same bits wi
     CHECK(gradients[0] == gradients[1]);
   };
   check(peft::mor1e{.experts = experts}, experts);
-  check(peft::sira{.experts = experts, .rank = 2, .k = 2, .gate_dropout = 0}, 0);  // its losses are counted once
+  check(peft::sira{.experts = experts, .rank = 2, .k = 2}, 0);  // its losses are counted once, its gates dropped once
 }
 
 TEST_CASE("gradients of the gates are those before clipping") {
