@@ -32,7 +32,7 @@ struct series {
   bool dashed = false;
 };
 
-/// One matrix [rows, columns] of a row of heat maps.
+/// One matrix [rows, columns] among heat maps.
 struct heat_panel {
   std::string title;
   std::vector<std::string> rows, columns;
@@ -115,12 +115,13 @@ inline bool draw_lines(const std::filesystem::path& file, const chart& c, std::s
 inline bool draw_heat_maps(const std::filesystem::path& file, const chart& c, std::span<const heat_panel> panels) {
   chart empty = c;
   empty.title.clear();
-  const int count = std::max<int>(1, int(panels.size()));
-  std::string out = detail::begin_picture(file, empty, 620 * count, 560);
+  const int count = std::max<int>(1, int(panels.size())), columns = std::min(count, 4),
+            rows = (count + columns - 1) / columns;
+  std::string out = detail::begin_picture(file, empty, 520 * columns, 60 + 460 * rows);
   out += fmt::format(
-      "set multiplot layout 1,{} title {}\nset palette defined (0 '#f7fbff', 0.5 '#6baed6', 1 '#08306b')\n"
+      "set multiplot layout {},{} title {}\nset palette defined (0 '#f7fbff', 0.5 '#6baed6', 1 '#08306b')\n"
       "unset key\nset tics scale 0\n",
-      count, detail::quoted(c.title));
+      rows, columns, detail::quoted(c.title));
   for (std::size_t i = 0; i < panels.size(); ++i) {
     const heat_panel& p = panels[i];
     out += fmt::format("$map{} << END\n", i);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "finetune_options.hpp"
+#include "mor1e/core/quartiles.hpp"
 #include "mor1e/data/sampling.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/optim/schedule.hpp"
@@ -92,9 +93,9 @@ inline nlohmann::json log_line(const train::step_report& report, std::int64_t st
                          {"peak_memory", train::peak_memory()}};
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
-  if (!gates[0].empty()) line["gate_a"] = train::quantiles(gates[0]), line["gate_b"] = train::quantiles(gates[1]);
+  if (!gates[0].empty()) line["gate_a"] = quartiles(gates[0]), line["gate_b"] = quartiles(gates[1]);
   if (!report.gradient_a.empty())
-    line["gradient_a"] = train::quantiles(report.gradient_a), line["gradient_b"] = train::quantiles(report.gradient_b);
+    line["gradient_a"] = quartiles(report.gradient_a), line["gradient_b"] = quartiles(report.gradient_b);
   return line;
 }
 

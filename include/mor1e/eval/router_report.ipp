@@ -5,6 +5,7 @@
 
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/error.hpp"
+#include "mor1e/core/quartiles.hpp"
 #include "mor1e/eval/report.ipp"
 #include "mor1e/eval/router_report.hpp"
 
@@ -59,15 +60,6 @@ inline nlohmann::json rows_of(const tensor<double>& x) {
   const index_t cols = x.extents().cols();
   for (index_t i = 0; i < x.extents().rows(); ++i)
     out.push_back(std::vector<double>(x.data() + i * cols, x.data() + (i + 1) * cols));
-  return out;
-}
-
-/// Minimum, quartiles and maximum; null for none.
-inline nlohmann::json quartiles(std::vector<double> values) {
-  if (values.empty()) return nullptr;
-  std::sort(values.begin(), values.end());
-  nlohmann::json out = nlohmann::json::array();
-  for (std::size_t k = 0; k <= 4; ++k) out.push_back(values[(values.size() - 1) * k / 4]);
   return out;
 }
 
@@ -171,7 +163,7 @@ MOR1E_INLINE nlohmann::json to_json(const router_report& of) {
     similarity["intuition_centred"] = detail::rows_of(cosine_similarity(of.intuition.matrix(), true));
   }
   return {{"tasks", of.tasks},        {"items", of.items},
-          {"tokens", of.tokens},      {"gates", {{"a", detail::quartiles(gates_a)}, {"b", detail::quartiles(gates_b)}}},
+          {"tokens", of.tokens},      {"gates", {{"a", quartiles(gates_a)}, {"b", quartiles(gates_b)}}},
           {"similarity", similarity}, {"linears", linears}};
 }
 

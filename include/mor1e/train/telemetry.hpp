@@ -25,9 +25,6 @@ std::uint64_t peak_memory();
 /// order of the layers, to four digits. Entropy in nats; effective experts are exp of the entropy of the loads.
 nlohmann::json summarise_routers(const std::vector<router_report>& routers);
 
-/// Minimum, quartiles and maximum. Empty input gives null.
-nlohmann::json quantiles(std::vector<double> values);
-
 /// sigmoid(100 v) of every value of the parameters whose names end so: the gates as the mixture applies them.
 template <class B, class T>
 std::vector<double> gate_values(const std::vector<param<B, T>*>& parameters, std::string_view ending) {

@@ -41,14 +41,6 @@ MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<router_report>& 
   return out;
 }
 
-MOR1E_INLINE nlohmann::json quantiles(std::vector<double> values) {
-  if (values.empty()) return nullptr;
-  std::sort(values.begin(), values.end());
-  nlohmann::json out = nlohmann::json::array();
-  for (int quarter = 0; quarter <= 4; ++quarter) out.push_back(values[(values.size() - 1) * std::size_t(quarter) / 4]);
-  return out;
-}
-
 MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t keep) : path_(path), size_(keep) {
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::error_code failed;
