@@ -13,8 +13,11 @@
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
+#include "peft/adapter_values.hpp"
 
 using namespace mor1e;
+using testing::randomise;
+using testing::values_of;
 
 namespace {
 
@@ -32,22 +35,6 @@ group two_linears() {
         backend::host_frozen<double>(testing::random(shape{4 - index_t(p), inputs}, 10 + p)));
   }
   return group(std::move(parts));
-}
-
-void randomise(adapters& set) {
-  std::uint64_t key = 30;
-  for (auto& v : set.views()) {
-    const double size = v.name.find(".gate_") != std::string::npos ? 0.02 : 1;
-    const tensor<double> values = testing::random(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-    std::copy(values.begin(), values.end(), v.values.data);
-  }
-}
-
-view<double> values_of(adapters& set, const std::string& name) {
-  for (auto& v : set.views())
-    if (v.name == name) return v.values;
-  FAIL(name);
-  return {};
 }
 
 struct observer final : nn::router_observer<reference, double> {
@@ -99,7 +86,7 @@ template <class M>
 void check(const M& method, index_t clusters) {
   group g = two_linears();
   auto set = peft::attach(std::vector{&g}, method);
-  randomise(set);
+  randomise(set, 0.02);
   const tensor<double> x = testing::random(shape{tokens, inputs}, 1, -2, 2);
   const outcome got = run(g, x, clusters, true);
   REQUIRE(got.routers.seen.size() == 2);
@@ -193,7 +180,7 @@ TEST_CASE("the weights a method shows, times the terms of its experts, are its u
 TEST_CASE("by hand: constants, learned gates and intuition are in the weights of MoR1E") {
   group g = two_linears();
   auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 3});
-  randomise(set);
+  randomise(set, 0.02);
   const tensor<double> x = testing::random(shape{tokens, inputs}, 1, -2, 2);
   const tensor<double> felt = testing::random(shape{instances, 3}, 2);
   const outcome got = run(g, x, 3, true);

@@ -17,8 +17,11 @@
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
+#include "peft/adapter_values.hpp"
 
 using namespace mor1e;
+using testing::randomise;
+using testing::values_of;
 
 namespace {
 
@@ -32,15 +35,6 @@ group linear(std::vector<index_t> outputs, index_t inputs) {
         backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + p)));
   }
   return group(std::move(parts));
-}
-
-void randomise(peft::adapter_set<reference, double>& set, double gate = 0.01) {
-  std::uint64_t key = 200;
-  for (auto& v : set.views()) {
-    const double size = v.name.find(".gate_") != std::string::npos ? gate : 1;
-    const tensor<double> values = testing::random(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-    std::copy(values.begin(), values.end(), v.values.data);
-  }
 }
 
 /// y, then the gradients of all parameters.
@@ -85,12 +79,6 @@ tensor<double> gates_of(const peft::mor1e& method, int linears, const tensor<dou
   const std::vector<var<double>> extra(2, t.input<double>(zero.matrix()));
   return t.read(
       method.gates(t, t.input<double>(std::as_const(x).matrix()), linears, std::span<const var<double>>(extra), step));
-}
-
-view<double> values_of(peft::adapter_set<reference, double>& set, const std::string& ending) {
-  for (auto& v : set.views())
-    if (v.name.ends_with(ending)) return v.values;
-  throw value_error("no parameter " + ending);
 }
 
 template <class T>

@@ -12,8 +12,11 @@
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
+#include "peft/adapter_values.hpp"
 
 using namespace mor1e;
+using testing::randomise;
+using testing::values_of;
 
 namespace {
 
@@ -36,22 +39,6 @@ group two_linears() {
     parts[p].b = nn::vector_weight<reference, double>(std::move(bias), false);
   }
   return group(std::move(parts));
-}
-
-void randomise(adapters& set) {
-  std::uint64_t key = 30;
-  for (auto& v : set.views()) {
-    const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 1;
-    const tensor<double> values = testing::random(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-    std::copy(values.begin(), values.end(), v.values.data);
-  }
-}
-
-view<double> values_of(adapters& set, const std::string& name) {
-  for (auto& v : set.views())
-    if (v.name == name) return v.values;
-  FAIL(name);
-  return {};
 }
 
 /// Copies what has the same name and size.

@@ -10,6 +10,7 @@
 #include "mor1e/mor1e.hpp"
 #include "mor1e/testing/random.hpp"
 #include "mor1e/train/telemetry.hpp"
+#include "peft/adapter_values.hpp"
 
 using namespace mor1e;
 
@@ -39,13 +40,7 @@ struct fixture {
   template <class M>
   peft::adapter_set<cpu, float> attach(const M& method) {
     auto set = peft::attach(*model, method);
-    std::uint64_t key = 10;
-    for (auto& v : set.views()) {
-      const bool gate = v.name.find(".gate_") != std::string::npos;
-      const tensor<float> values =
-          testing::random<float>(shape{v.values.rows, v.values.cols}, ++key, gate ? -0.02 : -0.3, gate ? 0.02 : 0.3);
-      std::copy(values.begin(), values.end(), v.values.data);
-    }
+    testing::randomise(set, 0.02, 0.3);
     return set;
   }
   train::step_report step(peft::adapter_set<cpu, float>& set, double clip, train::program_options program) {
