@@ -21,6 +21,7 @@
 #include "mor1e/eval/scoring.hpp"
 #include "mor1e/train/intuition.hpp"
 #include "mor1e/train/telemetry.hpp"
+#include "one_token.hpp"
 #include "program.hpp"
 #include "router_pictures.hpp"
 
@@ -62,11 +63,6 @@ std::vector<data::example> load_items(const evaluate_options& o) {
   std::vector<data::task_data> tasks;
   if (o.data == "suite") {
     const auto tokenizer = models::open_tokenizer(o.model);
-    // A tokenizer of bytes has no word of one token: any word will do there.
-    const bool bytes = tokenizer.vocabulary_size() < 1000;
-    const auto one_token = [&](std::string_view word) {
-      return bytes || tokenizer.encode(text(" ", word), false).size() == 1;
-    };
     std::vector<std::string> names;
     for (const auto& family : data::suite_families()) names.emplace_back(family.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))
@@ -75,7 +71,7 @@ std::vector<data::example> load_items(const evaluate_options& o) {
           tasks.push_back({name,
                            {},
                            data::suite_examples(family, data::suite_split::eval, data::suite_options{}.eval_items,
-                                                o.eval_seed, one_token)});
+                                                o.eval_seed, program::one_token(tokenizer))});
   } else {
     tasks = data::read_data_folder(o.data, o.tasks, data::splits::eval);
   }

@@ -75,7 +75,8 @@ inline void add_method_options(CLI::App& app, method_options& o) {
 inline void add_training_method_options(CLI::App& app, method_options& o) {
   app.add_option("--alpha", o.alpha, "of lora, dora, molora, ...: the update is multiplied by alpha / rank")
       ->check(accept::positive());
-  app.add_option("--dropout", o.dropout, "of lora, dora, loramoe: part of the experts' input that is dropped in training")
+  app.add_option("--dropout", o.dropout,
+                 "of lora, dora, loramoe: part of the experts' input that is dropped in training")
       ->check(accept::rate());
   app.add_flag("--intuition-before", o.intuition_before, "mor1e with the intuition inside the router's softmax");
   app.add_option("--gate-rate", o.gate_rate, "learning rate of the gates of mor1e and mix")

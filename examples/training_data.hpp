@@ -14,6 +14,7 @@
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/tokenizer.hpp"
+#include "one_token.hpp"
 
 namespace mor1e::program {
 
@@ -28,16 +29,11 @@ inline run_data load_data(const data_options& o, const texts::tokenizer& tokeniz
   namespace fs = std::filesystem;
   run_data out;
   if (o.data == "suite") {
-    // A byte tokenizer has no one-token words: any will do there.
-    const bool bytes = tokenizer.vocabulary_size() < 1000;
-    const auto one_token = [&](std::string_view word) {
-      return bytes || tokenizer.encode(text(" ", word), false).size() == 1;
-    };
     data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = 2026};
     const index_t families = index_t(data::suite_families().size());
     // New items for every step; a long run meets them again, as no family gives more than a few thousand.
     if (examples > 0) suite.train_items = std::min<index_t>(2000, (examples + families - 1) / families);
-    out.made = data::make_suite(one_token, suite);
+    out.made = data::make_suite(one_token(tokenizer), suite);
     std::vector<std::string> names;
     for (const auto& task : out.made) names.push_back(task.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))
