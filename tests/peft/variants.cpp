@@ -13,6 +13,7 @@
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 #include "peft/adapter_values.hpp"
+#include "peft/layer.hpp"
 
 using namespace mor1e;
 using testing::randomise;
@@ -168,6 +169,32 @@ TEST_CASE("DoRA leaves linears alone that are not targeted, and starts with the 
   const tensor<double> changed = output(g, {});
   for (index_t i = 0; i < rows; ++i)
     for (index_t j = 0; j < 7; ++j) CHECK((changed[i * 7 + j] == base[i * 7 + j]) == (j < 4));
+}
+
+TEST_CASE("DoRA with dropout: what is rescaled reads the dropped input, the base all of it") {
+  reference device;
+  std::vector<nn::projection<reference, double>> one(1);
+  one[0].name = "identity";
+  tensor<double> w(shape{inputs, inputs}, 0.0);
+  for (index_t i = 0; i < inputs; ++i) w[i * inputs + i] = 1;
+  one[0].w = nn::weight<reference, double>(backend::host_frozen<double>(w.clone()));
+  group g(std::move(one));
+  auto set = peft::attach(std::vector{&g}, peft::dora{.rank = 2, .dropout = 0.25});
+  const view<double> m = values_of(set, "identity.lora_magnitude_vector");
+  std::fill_n(m.data, m.size(), 3.0);  // n is 1, B zero: W x + 2 W d(x)
+  tape<reference> t(device, recording::forward);
+  const std::vector<std::int32_t> draw{1, 2};
+  auto step = testing::layer::context(t, true, testing::layer::rows_of, &draw);
+  const tensor<double> x = testing::random(shape{testing::layer::tokens, inputs}, 1, 1, 2);
+  const tensor<double> y = t.read(g.forward(t, t.input<double>(x.matrix()), step));
+  int dropped = 0;
+  for (index_t i = 0; i < y.size(); ++i) {
+    const bool here = y[i] == doctest::Approx(x[i]);
+    dropped += here;
+    if (!here) CHECK(y[i] == doctest::Approx(x[i] + 2 * x[i] / 0.75));
+  }
+  CHECK(dropped > 0);
+  CHECK(dropped < int(y.size()));
 }
 
 TEST_CASE("options that contradict each other") {

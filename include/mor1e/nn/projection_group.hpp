@@ -84,10 +84,11 @@ class projection_group {
   var<T> adapted(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
     return ops::adapted_linear<B, T>(t, x, frozen(t), biases(t), gates, ups, scale);
   }
-  /// The same without the bias, which `bias` gives: [1, sum of outputs], or empty.
+  /// This and the base without the bias, which `bias` gives: [1, sum of outputs], or empty.
   var<T> adapted_without_bias(tape<B>& t, var<T> x, var<T> gates, std::span<const var<T>> ups, double scale) const {
     return ops::adapted_linear<B, T>(t, x, frozen(t), {}, gates, ups, scale);
   }
+  var<T> without_bias(tape<B>& t, var<T> x) const { return ops::frozen_linear<B, T>(t, x, frozen(t), {}); }
   var<T> bias(tape<B>& t) const {
     const std::vector<var<T>> all = biases(t);
     return all.empty() ? var<T>{} : all.size() == 1 ? all.front() : ops::concat_columns<B, T>(t, all);

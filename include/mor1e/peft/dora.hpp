@@ -6,13 +6,14 @@
 namespace mor1e::peft {
 
 /// z = (m / n) (W + s B A) x, n the norms of the rows of W + s B A, constant in the backward; s as in LoRA.
-/// m starts as the norms of W, so an untrained adapter is the base. A bias is not scaled.
+/// m starts as the norms of W, so an untrained adapter is the base. A bias is not scaled. With dropout d, in training,
+/// z = W x + (m / n - 1) W d(x) + (m / n) s B A d(x), as PEFT computes it.
 /// Liu et al. 2024, section 4.3; PEFT's `use_dora`.
 struct dora {
   int rank = 8;
   double alpha = 8;
   bool rank_stabilised = false;
-  double dropout = 0;  ///< in training, of the input of A alone: the scaling of the base is exact
+  double dropout = 0;  ///< in training, of what the update and the rescaled part of the base read
   static constexpr bool learns_magnitudes = true;  ///< see row_magnitudes
 
   friend bool operator==(const dora&, const dora&) = default;

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
+#include "mor1e/ops/add.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
 #include "mor1e/peft/initial_values.hpp"
@@ -108,7 +110,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     const std::span<const var<T>> extras(extra);
     var<T> bias;
     if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    var<T> projected = project(t, x, bias, step);
+    var<T> kept = x;  // by dropout
+    if constexpr (requires { method_.dropout; }) kept = dropped(t, x, method_.dropout, site_, step, names_.front());
+    var<T> projected = project(t, x, kept, bias);
     if (step.multipliers) projected = with_white_products(t, projected);
     if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
       projected = method_.complete(t, projected, linears, extras, step);
@@ -123,11 +127,14 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       t.keep(gates);
       step.multipliers->push_back({gates, method_.scale()});
     }
-    if constexpr (LearnsMagnitudes<M>)
-      return magnitudes_.apply(t, base.adapted_without_bias(t, x, gates, ups, method_.scale()), base, t.use(*down_),
-                               ups, method_.scale());
-    else
+    if constexpr (LearnsMagnitudes<M>) {
+      const var<T> y = magnitudes_.apply(t, base.adapted_without_bias(t, kept, gates, ups, method_.scale()), base,
+                                         t.use(*down_), ups, method_.scale());
+      if (kept.id == x.id) return y;
+      return ops::add(t, y, base.without_bias(t, ops::add(t, x, ops::scale(t, kept, -1))));
+    } else {
       return base.adapted(t, x, gates, ups, method_.scale());
+    }
   }
 
   std::vector<param<B, T>*> parameters() override {
@@ -260,20 +267,15 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return ops::concat_columns<B, T>(t, both);
   }
   /// V^T x and R x of all linears. In training V reads x without a part of it, R all of it.
-  var<T> project(tape<B>& t, var<T> x, var<T> bias, const nn::step_context<B, T>& step) {
-    const var<T> down = t.use(*down_);
-    if constexpr (requires { method_.dropout; }) {
-      const var<T> kept = ops::linear(t, dropped(t, x, method_.dropout, site_, step, names_.front()), down, bias);
-      const index_t routers = index_t(names_.size()) * method_.router_rows();
-      if (routers == 0 || method_.dropout == 0 || !step.training) return kept;
-      // Both products are of all rows: to read some of a parameter is not worth an op.
-      const index_t products = kept.cols - routers;
-      const var<T> parts[] = {ops::columns(t, kept, 0, products),
-                              ops::columns(t, ops::linear(t, x, down, bias), products, routers)};
-      return ops::concat_columns<B, T>(t, parts);
-    } else {
-      return ops::linear(t, x, down, bias);
-    }
+  var<T> project(tape<B>& t, var<T> x, var<T> kept, var<T> bias) {
+    const var<T> down = t.use(*down_), both = ops::linear(t, kept, down, bias);
+    const index_t routers = index_t(names_.size()) * method_.router_rows();
+    if (routers == 0 || kept.id == x.id) return both;
+    // Both products are of all rows: to read some of a parameter is not worth an op.
+    const index_t products = both.cols - routers;
+    const var<T> parts[] = {ops::columns(t, both, 0, products),
+                            ops::columns(t, ops::linear(t, x, down, bias), products, routers)};
+    return ops::concat_columns<B, T>(t, parts);
   }
   /// Uniform in +-1/sqrt(inputs).
   static void draw(T* to, index_t count, std::uint64_t key, index_t inputs) {
