@@ -3,8 +3,8 @@
 //     finetune --model smollm2 --data suite --method mor1e --preset suite --out run
 //     finetune (the same) --resume run                    # goes on where it was stopped, bit for bit
 //
-// OUT holds adapter/ (a PEFT folder), checkpoint/ (to resume), log.jsonl (one object a step), result.json, and data/
-// when the data was generated.
+// OUT holds adapter/ (a PEFT folder), checkpoint/ (to resume), log.jsonl (one object a step), result.json, data/ when
+// the data was generated, and routers/ with --routers.
 #include "training_run.hpp"
 
 using namespace mor1e;
@@ -19,7 +19,7 @@ struct finetune_options {
   program::run_options run;
   program::method_options method;
   std::string out, resume;
-  bool match_scale = false, match_parameters = false;
+  bool match_scale = false, match_parameters = false, routers = false;
 };
 
 void add_options(CLI::App& app, finetune_options& o) {
@@ -32,6 +32,7 @@ void add_options(CLI::App& app, finetune_options& o) {
                "choose rank or experts for as many trainable parameters as LoRA of rank 32 has");
   program::add_run_options(app, o.run);
   program::add_schedule_options(app, o.schedule);
+  app.add_flag("--routers", o.routers, "after training, OUT/routers: what the experts do with the evaluation's items");
   app.add_option("--out", o.out, "folder of the run");
   app.add_option("--resume", o.resume, "folder of a run to go on with; an empty one starts from the beginning");
 }
@@ -68,7 +69,8 @@ void finetune(finetune_options o) {
                                .schedule = schedule,
                                .how = o.run,
                                .out = o.out,
-                               .embeddings = fs::path(o.out) / "embeddings.safetensors"};
+                               .embeddings = fs::path(o.out) / "embeddings.safetensors",
+                               .routers = o.routers};
   if (o.match_scale) request.match_scale = peft::scale_of(reference);
   program::training_run run(experiment, request, o.common);
   if (run.finished()) {

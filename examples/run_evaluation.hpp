@@ -15,6 +15,7 @@
 #include "mor1e/train/intuition.hpp"
 #include "mor1e/train/telemetry.hpp"
 #include "program.hpp"
+#include "router_pictures.hpp"
 
 namespace mor1e::program {
 
@@ -25,13 +26,16 @@ class evaluation {
   evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer,
              const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, index_t limit,
              const common_options& common)
-      : scorer_(device, model, tokenizer, {.template_name = wording.template_name}), quiet_(common.quiet) {
-    const eval::item_encoder encoder(tokenizer, {.template_name = wording.template_name});
+      : device_(device),
+        model_(model),
+        encoder_(tokenizer, {.template_name = wording.template_name}),
+        scorer_(device, model, tokenizer, {.template_name = wording.template_name}),
+        quiet_(common.quiet) {
     for (const data::task_data& task : tasks)
       for (data::example row :
            std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
         if (wording.style) row.style = wording.style;
-        for (const eval::branching& asked : encoder.encode(row, 0))
+        for (const eval::branching& asked : encoder_.encode(row, 0))
           for (const auto& branch : asked.branches)
             require<value_error>(index_t(asked.prompt.size() + branch.size()) - 1 <= model.context(),
                                  "evaluation: ", row.id, " has ", asked.prompt.size() + branch.size() - 1,
@@ -62,6 +66,11 @@ class evaluation {
   std::vector<eval::item_score> score_permuted(std::uint64_t seed) {
     return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed));
   }
+  /// What the experts do with the prompts of the items.
+  eval::router_report routers(peft::adapter_set<cpu, float>& adapters) {
+    return report_routers(device_, model_, adapters, encoder_, items_, intuition_.matrix(),
+                          eval::pass_options{}.tokens);
+  }
 
  private:
   std::vector<eval::item_score> score(const char* label, const tensor<float>& intuition) {
@@ -70,6 +79,9 @@ class evaluation {
     return scorer_.score(items_, intuition.matrix(), [&](const eval::item_score&) { progress.show(++done); });
   }
 
+  cpu& device_;
+  models::language_model<cpu, float>& model_;
+  eval::item_encoder encoder_;
   eval::scorer<cpu, float> scorer_;
   bool quiet_;
   std::vector<data::example> items_;

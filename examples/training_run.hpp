@@ -78,6 +78,7 @@ struct run_request {
   std::filesystem::path out;
   std::filesystem::path embeddings;  ///< where embeddings of the prompts are kept
   bool keep_data = true;
+  bool routers = false;  ///< report what the experts do with the items, after the training
 };
 
 /// One line of the log.
@@ -112,6 +113,10 @@ class training_run {
         sampler_(e.set.task_sizes, data::sampling_order_named(r_.how.order), common.seed),
         packing_{.tokens = micro_batch()},
         adapters_(peft::attach(*e.model, r_.spec)) {
+    if (r_.routers) {
+      require_routers(r_.spec, "--method " + r_.label);
+      require<value_error>(!e.scored.empty(), "--routers: there are no items to route");
+    }
     if (intuitive_) describe_intuition();
     options_.adam.learning_rate = r_.schedule.learning_rate;
     options_.adam.weight_decay = r_.schedule.weight_decay;
@@ -202,6 +207,7 @@ class training_run {
       score();
       result["evaluation"] = to_json(scores_);
       say(common_, "{}", table(scores_));
+      if (r_.routers) write_routers(r_.out / "routers", e_.scored.routers(adapters_), common_);
     }
     io::write_json(r_.out / "result.json", result);
     return result;

@@ -269,6 +269,8 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
   refused(good + "--method lora --r1 3", "--r1 is not an option of lora");
   refused(good + "--method sira --no-router", "--no-router is not an option of sira");
   refused(good + "--method lora --gate-rate 1", "--gate-rate is not an option of lora");
+  refused(good + "--method lora --routers", "--routers: --method lora is lora: it has no experts");
+  refused(good + "--routers --eval-limit 0", "--routers: there are no items to route");
   refused(good + "--dropout 1", "--dropout: '1' is not a number in [0, 1)");
   refused(good + "--method mix --r1 32 --r2 32 --no-intuition", "mix: 32 x 32 pairs need routers of");
   refused(good + "--experts 90", "90 clusters of 60 examples");
