@@ -218,6 +218,22 @@ TEST_CASE("neither micro-batches nor recomputation change a loss; one seed gives
   CHECK((first("0", "seed-0") != first("1", "seed-1")));
 }
 
+TEST_CASE("the report on the routers is that of an evaluation of the same items") {
+  here.check_success(
+      "finetune",
+      "--model toy --data suite --steps 2 --batch 10 --experts 4 --eval-limit 3 --routers --quiet --out looked");
+  here.check_success("evaluate",
+                     "--model toy --adapter looked/adapter --data looked/data --limit 3 --quiet --routers again");
+  const auto report = [&](const char* folder) {
+    return nlohmann::json::parse(io::read_text(here / folder / "routers.json"));
+  };
+  CHECK(report("looked/routers")["items"] == report("again")["items"]);
+  const auto ours = report("looked/routers")["linears"], theirs = report("again")["linears"];
+  REQUIRE(ours.size() == theirs.size());
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    CHECK(ours[i]["entropy"].get<double>() == doctest::Approx(theirs[i]["entropy"].get<double>()));
+}
+
 TEST_CASE("gates that saturate are told of once") {
   const auto got = here.run("finetune", quick + "--experts 4 --gate-rate 0.1 --out saturated");
   CHECK(got.code == 0);
