@@ -1,11 +1,12 @@
 // compare: every method on one model, the same data, and equal terms.
 //
-//     compare --out DIR                                    # the generated suite, matched scale and parameters, three
-//     seeds compare --out DIR --contestants lora,mor1e,mor1e+random --data FOLDER --steps 200
+//     compare --out DIR
+//     compare --out DIR --contestants lora,mor1e,mor1e+random --data FOLDER --steps 200
 //
-// A contestant is the name of a method with options behind it: mor1e+no-intuition, mor1e+random (a random direction for
-// every text in place of its intuition), mix+factorised. The first is what the others are held against. DIR holds a
-// folder a contestant and seed with its adapter and run.json, comparison.json, comparison.md and pictures; what is
+// The first is the generated suite, three seeds, an update of one scale per rank and as many parameters for all.
+// A contestant is the name of a method with options behind it: mor1e+no-intuition, mor1e+random (a random direction
+// for every text in place of its intuition), mix+factorised. The first is what the others are held against. DIR holds
+// a folder a contestant and seed with its adapter and run.json, comparison.json, comparison.md and a picture; what is
 // finished there is not run again, and what was stopped goes on.
 #include <algorithm>
 #include <filesystem>
@@ -23,11 +24,11 @@ namespace {
 struct compare_options {
   program::common_options common;
   program::data_options data{.model = "smollm2", .data = "suite", .eval_limit = 60};
-  program::schedule_options schedule{.preset = "suite", .steps = 40};
+  program::schedule_options schedule{.preset = "suite", .steps = 60, .learning_rate = 1e-3};
   program::run_options run;
   std::string contestants =
-      "lora,rslora,dora,molora,sira,loramoe,hydralora,adamole,mix,mor1e,mor1e-paper,mor1e+low-rank-router,"
-      "mor1e+no-router,mor1e+no-intuition,mor1e+random";
+      "lora,dora,molora,sira,loramoe,hydralora,adamole,mix,mor1e,mor1e-paper,mor1e+low-rank-router,mor1e+no-router,"
+      "mor1e+no-intuition,mor1e+random";  // rslora at the scale of lora is lora
   std::string out;
   int seeds = 3;
   bool own_scale = false, own_parameters = false;
@@ -36,7 +37,7 @@ struct compare_options {
 struct contestant {
   std::string name;
   program::method_options method = {};
-  std::string intuition = {};  ///< empty: that of the comparison
+  std::string control = {};  ///< random or category, in place of the intuition
 };
 
 /// "mor1e+no-router+random". Throws `value_error` for an option that is not known.
@@ -57,8 +58,8 @@ contestant contestant_of(const std::string& name) {
       out.method.intuition_before = true;
     else if (option == "factorised")
       out.method.factorised = true;
-    else if (option == "random" || option == "category")
-      out.intuition = option;
+    else if ((option == "random" || option == "category") && out.control.empty())
+      out.control = option;
     else
       throw value_error(
           text("--contestants: '", option, "' in ", name,
@@ -92,18 +93,20 @@ double step_seconds(const fs::path& log) {
     seconds.push_back(step.at("tokens").get<double>() / step.at("tokens_per_second").get<double>());
   }
   if (seconds.size() > 1) seconds.erase(seconds.begin());
-  return seconds.empty() ? 0 : program::detail::median(seconds);
+  return seconds.empty() ? 0 : quartiles(seconds)[2];
 }
 
-/// One run, or what is left of it from before.
-program::run_record run_once(program::experiment& experiment, const compare_options& o, const contestant& of,
-                             std::uint64_t seed) {
-  program::common_options common = o.common;
-  common.seed = seed, common.quiet = true, common.log.clear(), common.json.clear();
+/// What a contestant is run as with this seed.
+program::run_request request_of(program::experiment& experiment, const compare_options& o, const contestant& of,
+                                std::uint64_t seed) {
   const train::schedule_settings schedule = o.schedule.settings();
   const peft::adapter_spec reference = program::reference_of(of.method);
   peft::adapter_spec spec = program::spec_of(of.method, seed, schedule.learning_rate);
-  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, common);
+  require<value_error>(of.control.empty() || peft::uses_intuition(spec), "--contestants: ", of.name,
+                       " reads no intuition");
+  program::common_options silent = o.common;
+  silent.quiet = true;
+  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, silent);
   program::run_request request{.label = of.name,
                                .spec = spec,
                                .measure_scale = true,
@@ -112,18 +115,38 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
                                .out = fs::path(o.out) / of.name / text("seed", seed),
                                .embeddings = fs::path(o.out) / "embeddings.safetensors",
                                .keep_data = false};
-  if (!of.intuition.empty()) request.how.intuition = of.intuition;
+  request.how.control = of.control;
   if (!o.own_scale) request.match_scale = peft::scale_of(reference);
+  return request;
+}
 
-  program::training_run run(experiment, request, common);
+program::common_options common_of(const compare_options& o, std::uint64_t seed) {
+  program::common_options common = o.common;
+  common.seed = seed, common.quiet = true, common.log.clear(), common.json.clear();
+  return common;
+}
+
+/// One run, or what is left of it from before.
+program::run_record run_once(program::experiment& experiment, const compare_options& o, const contestant& of,
+                             std::uint64_t seed) {
+  const program::run_request request = request_of(experiment, o, of, seed);
+  program::training_run run(experiment, request, common_of(o, seed));
+  nlohmann::json settings = run.settings();
+  settings["items"] = experiment.scored.hash();
   const fs::path kept = request.out / "run.json";
   if (fs::exists(kept)) {
     const nlohmann::json before = io::read_json(kept);
-    train::check_settings(before.at("settings"), run.settings(), request.out.string());
-    return before.at("record").get<program::run_record>();
+    require<io_error>(before.contains("settings") && before.contains("record"), kept.string(), ": is no run's");
+    const std::string advice = train::check_settings(before["settings"], settings, request.out.string());
+    if (!advice.empty()) fmt::print(stderr, "{}: {}: the runs are not alike\n", o.common.name, advice);
+    try {
+      return before["record"].get<program::run_record>();
+    } catch (const nlohmann::json::exception& e) {
+      throw io_error(text(kept.string(), ": ", e.what()));
+    }
   }
   const nlohmann::json result = run.run();
-  const program::run_record record{.size = peft::size_of(spec),
+  const program::run_record record{.size = peft::size_of(request.spec),
                                    .parameters = result.at("parameters").get<std::int64_t>(),
                                    .own_scale = result.at("scale").at("own").get<double>(),
                                    .scale = result.at("scale").at("run").get<double>(),
@@ -133,7 +156,7 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
                                    .base = program::marks(run.scores().before),
                                    .right = program::marks(run.scores().after),
                                    .permuted = program::marks(run.scores().permuted)};
-  io::write_json(kept, {{"settings", run.settings()}, {"record", record}});
+  io::write_json(kept, {{"settings", settings}, {"record", record}});
   fs::remove_all(request.out / "checkpoint");  // nothing is left to go on with
   return record;
 }
@@ -145,18 +168,21 @@ void compare(compare_options o) {
   for (const std::string& name : program::split(o.contestants)) contestants.push_back(contestant_of(name));
   require<value_error>(!contestants.empty(), "--contestants: nobody");
   require<value_error>(o.data.eval_limit > 0, "--eval-limit 0: nothing to compare by");
+  require<value_error>(o.run.memory.empty(),
+                       "--memory: what one run needs depends on those before it; use --recompute");
+  for (contestant& c : contestants) program::settle_intuition(c.method, o.run.intuition);
   const train::schedule_settings schedule = o.schedule.settings();
-  for (const contestant& c : contestants) program::spec_of(c.method, 0, schedule.learning_rate);  // or it says why not
-
   program::experiment experiment(o.common, o.data, schedule);
   require<value_error>(!experiment.scored.empty(), "--data ", o.data.data, ": no task has an eval.jsonl to compare by");
+  // Everything that can be wrong with anybody is found before anything is written.
+  for (const contestant& c : contestants)
+    program::training_run(experiment, request_of(experiment, o, c, o.common.seed), common_of(o, o.common.seed));
   program::keep_data(experiment.rows.made, fs::path(o.out) / "data");
   std::vector<program::contestant_result> results;
   for (const contestant& c : contestants) results.push_back({c.name, {}});
   const std::int64_t runs = std::int64_t(contestants.size()) * o.seeds;
   train::progress progress("comparing", runs, o.common.quiet);
   program::log_file log(o.common);
-  // Seed by seed: a machine that slows down slows all methods.
   for (int seed = 0; seed < o.seeds; ++seed)
     for (std::size_t c = 0; c < contestants.size(); ++c) {
       const auto record = run_once(experiment, o, contestants[c], o.common.seed + std::uint64_t(seed));
@@ -170,23 +196,19 @@ void compare(compare_options o) {
 
   const auto summary = program::summarise(results);
   const std::string& base = results.front().runs.front().base;
-  const index_t base_right = std::count(base.begin(), base.end(), '1');
-  const eval::interval sure = eval::wilson(base_right, index_t(base.size()));
   const std::string report = fmt::format(
-      "{} on {}, {} steps of {}, rate {:g}, {} seeds, {} items; {}, {}. The base alone: {:.1f} % [{:.1f}, "
-      "{:.1f}].\n\n{}\n"
-      "Accuracies in per cent by log-likelihood, means over seeds; intervals (95 %) are over items, in pairs, and "
-      "leave the "
-      "seeds out. {} comparisons: expect {:.1f} to exclude 0 by chance.\n",
-      o.data.data, o.data.model, schedule.steps ? text(schedule.steps) : text(schedule.epochs, " epochs' "),
+      "{} on {}, {} steps of {}, rate {:g}, {} seeds, {} items; {}, {}. The base alone: {:.1f} %.\n\n{}\n"
+      "Accuracies in per cent by log-likelihood. Differences are in points on the same items: mean over the seeds, its "
+      "95 % interval over them (Student), and each seed, * where an exact McNemar test tells its two models apart "
+      "(p < 0.05).\n",
+      o.data.data, o.data.model, schedule.steps ? text(schedule.steps) : text(schedule.epochs, " epochs in"),
       schedule.batch, schedule.learning_rate, o.seeds, base.size(),
-      o.own_scale ? "each method's own scale" : "matched scale", o.own_parameters ? "own size" : "matched parameters",
-      100 * double(base_right) / double(base.size()), 100 * sure.low, 100 * sure.high, program::table(summary),
-      contestants.size() - 1, 0.05 * double(contestants.size() - 1));
+      o.own_scale ? "each method's own scale" : "one scale per rank", o.own_parameters ? "own size" : "one size",
+      program::percent_right(base), program::table(summary));
   program::say(o.common, "{}", report);
   io::write_text(fs::path(o.out) / "comparison.md", report);
-  if (!program::draw(o.out, summary)) program::say(o.common, "no pictures: gnuplot did not draw them\n");
-  nlohmann::json json = {{"base", {{"right", base_right}, {"n", base.size()}}}, {"seeds", o.seeds}};
+  if (!program::draw(o.out, summary)) program::say(o.common, "no picture: gnuplot did not draw it\n");
+  nlohmann::json json = {{"base", program::percent_right(base)}, {"items", base.size()}, {"seeds", o.seeds}};
   for (const auto& line : summary) json["methods"].push_back(program::to_json(line));
   io::write_json(fs::path(o.out) / "comparison.json", json);
   program::write_results(o.common, json);

@@ -1,10 +1,11 @@
-// What the runs of several methods over several seeds say about each other: every method on the same items as LoRA.
+// What the runs of several methods over several seeds say about each other: every method on the same items as the
+// first, seed by seed.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "mor1e/eval/report.hpp"
 #include "mor1e/eval/scoring.hpp"
 #include "mor1e/eval/statistics.hpp"
 #include "picture.hpp"
@@ -23,10 +25,10 @@ namespace mor1e::program {
 struct run_record {
   std::string size;
   std::int64_t parameters = 0;
-  double own_scale = 0, scale = 0;  ///< of the update at the start: the method's own, and as it was run
+  double own_scale = 0, scale = 0;  ///< of the update per rank at the start: the method's own, and as it was run
   double last_loss = 0;
-  double step_seconds = 0;  ///< median
-  std::uint64_t step_memory = 0;
+  double step_seconds = 0;        ///< median
+  std::uint64_t step_memory = 0;  ///< bytes of the slab of a step
   std::string base, right, permuted;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(run_record, size, parameters, own_scale, scale, last_loss, step_seconds, step_memory,
@@ -45,141 +47,129 @@ inline std::string marks(std::span<const eval::item_score> scores) {
   return out;
 }
 
-/// A mean over items, in per cent, with its 95 % bootstrap interval over them.
-struct share {
-  double mean = 0;
-  eval::interval range;
+/// A figure of every seed. Seeds differ in initial values, order and clusters: what a method is worth, and not only
+/// what these models are worth on other items, needs an interval over them.
+struct over_seeds {
+  std::vector<double> values;
+  double mean() const {
+    double sum = 0;
+    for (const double v : values) sum += v / double(values.size());
+    return sum;
+  }
+  eval::interval range() const { return eval::mean_interval(values); }
 };
 
-namespace detail {
-
-/// How often each item is right over the runs.
-inline std::vector<double> rates(std::span<const run_record> runs, std::string run_record::*of) {
-  std::vector<double> out((runs.front().*of).size(), 0);
-  for (const run_record& run : runs)
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] += ((run.*of)[i] == '1') / double(runs.size());
-  return out;
+/// Accuracies on the same items, in points, b - a; and whether McNemar's test tells the two models apart.
+struct paired_difference {
+  double points = 0, p = 1;
+};
+inline paired_difference difference(const std::string& a, const std::string& b) {
+  index_t won = 0, lost = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) won += b[i] > a[i], lost += b[i] < a[i];
+  return {100 * double(won - lost) / double(a.size()), eval::mcnemar_exact(won, lost)};
 }
-inline share difference(const std::vector<double>& from, const std::vector<double>& to) {
-  double sum = 0;
-  for (std::size_t i = 0; i < to.size(); ++i) sum += to[i] - from[i];
-  const eval::interval range = eval::paired_bootstrap(from, to);
-  return {100 * sum / double(to.size()), {100 * range.low, 100 * range.high}};
+inline double percent_right(const std::string& marks) {
+  return 100 * double(std::count(marks.begin(), marks.end(), '1')) / double(marks.size());
 }
-inline std::string brackets(const share& s, bool sign) {
-  return sign ? fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", s.mean, s.range.low, s.range.high)
-              : fmt::format("{:.1f} [{:.1f}, {:.1f}]", s.mean, s.range.low, s.range.high);
-}
-inline double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-}  // namespace detail
 
 /// One line of the comparison.
 struct contestant_summary {
   std::string name, size;
   std::int64_t parameters = 0;
-  double own_scale = 0, scale = 0, last_loss = 0;
-  share accuracy;
-  std::optional<share> against = {};          ///< minus the reference, on the same items; none for the reference
-  std::vector<double> against_by_seed = {};   ///< the same for each seed, in points
-  std::optional<share> without_its_own = {};  ///< the intuition permuted over the items, minus each item's own
-  double step_ms = 0, step_ratio = 1;         ///< median over seeds; over that of the reference
+  over_seeds own_scale, scale, last_loss, accuracy, step_ms;
+  std::vector<paired_difference> against = {};   ///< the first contestant, seed by seed; none of the first itself
+  std::vector<paired_difference> permuted = {};  ///< the intuition dealt to other items, against each item's own
   double megabytes = 0;
 };
 
 /// Every contestant against the first.
 inline std::vector<contestant_summary> summarise(std::span<const contestant_result> results) {
   std::vector<contestant_summary> out;
-  const auto time_of = [](const contestant_result& c) {
-    std::vector<double> seconds;
-    for (const run_record& run : c.runs) seconds.push_back(run.step_seconds);
-    return detail::median(seconds);
-  };
-  const auto& reference = results.front();
-  const std::vector<double> reference_rates = detail::rates(reference.runs, &run_record::right);
   for (const contestant_result& c : results) {
-    const run_record& first = c.runs.front();
-    const std::vector<double> rates = detail::rates(c.runs, &run_record::right), none(rates.size(), 0);
-    contestant_summary s{.name = c.name,
-                         .size = first.size,
-                         .parameters = first.parameters,
-                         .own_scale = first.own_scale,
-                         .scale = first.scale,
-                         .accuracy = detail::difference(none, rates),
-                         .step_ms = 1e3 * time_of(c),
-                         .step_ratio = time_of(c) / time_of(reference)};
-    for (std::size_t k = 0; k < c.runs.size(); ++k) {
-      const std::span run(&c.runs[k], 1), its(&reference.runs[k], 1);
-      s.last_loss += c.runs[k].last_loss / double(c.runs.size());
-      s.megabytes = std::max(s.megabytes, double(c.runs[k].step_memory) / 1e6);
-      if (&c == &reference) continue;
-      s.against_by_seed.push_back(
-          detail::difference(detail::rates(its, &run_record::right), detail::rates(run, &run_record::right)).mean);
+    contestant_summary s{c.name, c.runs.front().size, c.runs.front().parameters, {}, {}, {}, {}, {}};
+    for (std::size_t seed = 0; seed < c.runs.size(); ++seed) {
+      const run_record& run = c.runs[seed];
+      s.own_scale.values.push_back(run.own_scale), s.scale.values.push_back(run.scale);
+      s.last_loss.values.push_back(run.last_loss), s.accuracy.values.push_back(percent_right(run.right));
+      s.step_ms.values.push_back(1e3 * run.step_seconds);
+      s.megabytes = std::max(s.megabytes, double(run.step_memory) / 1e6);
+      if (&c != &results.front()) s.against.push_back(difference(results.front().runs[seed].right, run.right));
+      if (!run.permuted.empty()) s.permuted.push_back(difference(run.right, run.permuted));
     }
-    if (&c != &reference) s.against = detail::difference(reference_rates, rates);
-    if (!first.permuted.empty())
-      s.without_its_own = detail::difference(rates, detail::rates(c.runs, &run_record::permuted));
     out.push_back(std::move(s));
   }
   return out;
 }
 
+namespace detail {
+
+inline over_seeds points_of(const std::vector<paired_difference>& all) {
+  over_seeds out;
+  for (const paired_difference& d : all) out.values.push_back(d.points);
+  return out;
+}
+/// "+1.3 [-4.0, +6.7]: -0.3 +1.0 +3.3*"; empty for none.
+inline std::string cell(const std::vector<paired_difference>& all) {
+  if (all.empty()) return "";
+  const over_seeds points = points_of(all);
+  std::string out = fmt::format("{:+.1f}", points.mean());
+  if (all.size() > 1) out += fmt::format(" [{:+.1f}, {:+.1f}]", points.range().low, points.range().high);
+  out += ":";
+  for (const paired_difference& d : all) out += fmt::format(" {:+.1f}{}", d.points, d.p < 0.05 ? "*" : "");
+  return out;
+}
+inline std::string span_of(const over_seeds& figure, const char* format) {
+  const auto [low, high] = std::minmax_element(figure.values.begin(), figure.values.end());
+  const std::string from = fmt::format(fmt::runtime(format), *low), to = fmt::format(fmt::runtime(format), *high);
+  return from == to ? from : from + " to " + to;
+}
+inline nlohmann::json to_json(const std::vector<paired_difference>& all) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const paired_difference& d : all) out.push_back({{"points", d.points}, {"p", d.p}});
+  return out;
+}
+
+}  // namespace detail
+
 /// The comparison as a Markdown table.
 inline std::string table(std::span<const contestant_summary> all) {
   std::string out = fmt::format(
-      "| method | size | parameters | scale, own -> run | last loss | accuracy | minus {} | by seed | permuted minus "
-      "own "
-      "intuition | ms a step | x {} | step memory |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-      all.front().name, all.front().name);
-  for (const contestant_summary& s : all) {
-    std::string seeds;
-    for (const double d : s.against_by_seed) seeds += fmt::format("{}{:+.1f}", seeds.empty() ? "" : " ", d);
-    out += fmt::format(
-        "| {} | {} | {} | {:.3g} -> {:.3g} | {:.3f} | {} | {} | {} | {} | {:.0f} | {:.2f} | {:.0f} MB |\n", s.name,
-        s.size, s.parameters, s.own_scale, s.scale, s.last_loss, detail::brackets(s.accuracy, false),
-        s.against ? detail::brackets(*s.against, true) : "", seeds,
-        s.without_its_own ? detail::brackets(*s.without_its_own, true) : "", s.step_ms, s.step_ratio, s.megabytes);
-  }
-  return out;
-}
-
-inline nlohmann::json to_json(const share& s) {
-  return {{"mean", s.mean}, {"low", s.range.low}, {"high", s.range.high}};
-}
-inline nlohmann::json to_json(const contestant_summary& s) {
-  nlohmann::json out = {{"method", s.name},
-                        {"size", s.size},
-                        {"parameters", s.parameters},
-                        {"own_scale", s.own_scale},
-                        {"scale", s.scale},
-                        {"last_loss", s.last_loss},
-                        {"accuracy", to_json(s.accuracy)},
-                        {"step_ms", s.step_ms},
-                        {"step_ratio", s.step_ratio},
-                        {"step_memory", s.megabytes * 1e6}};
-  if (s.against) out["difference"] = to_json(*s.against), out["difference_by_seed"] = s.against_by_seed;
-  if (s.without_its_own) out["permuted"] = to_json(*s.without_its_own);
-  return out;
-}
-
-/// difference.svg and cost.svg in a folder; false without gnuplot.
-inline bool draw(const std::filesystem::path& folder, std::span<const contestant_summary> all) {
-  std::vector<estimate> differences;
+      "| method | size | parameters | scale per rank: own, run | last loss | accuracy: mean (seeds) | minus {} "
+      "| intuition permuted minus own | ms a step | step memory |\n|---|---|---|---|---|---|---|---|---|---|\n",
+      all.front().name);
   for (const contestant_summary& s : all)
-    if (s.against) differences.push_back({s.name, s.against->mean, s.against->range.low, s.against->range.high});
-  std::vector<estimate> costs;
-  for (const contestant_summary& s : all) costs.push_back({s.name, s.step_ratio, s.step_ratio, s.step_ratio});
-  const std::string reference = all.front().name;
-  return (differences.empty() ||
-          draw_estimates(folder / "difference.svg",
-                         {.title = "accuracy minus " + reference + ", the same items, 95 % intervals over items",
-                          .x_label = "points"},
-                         differences, 0)) &&
-         draw_estimates(folder / "cost.svg", {.title = "time of a step over that of " + reference, .x_label = "ratio"},
-                        costs, 1);
+    out +=
+        fmt::format("| {} | {} | {} | {:.3g}, {:.3g} | {:.2f} | {:.1f} ({}) | {} | {} | {} | {} |\n", s.name, s.size,
+                    s.parameters, s.own_scale.mean(), s.scale.mean(), s.last_loss.mean(), s.accuracy.mean(),
+                    detail::span_of(s.accuracy, "{:.1f}"), detail::cell(s.against), detail::cell(s.permuted),
+                    detail::span_of(s.step_ms, "{:.0f}"), s.megabytes > 0 ? fmt::format("{:.0f} MB", s.megabytes) : "");
+  return out;
+}
+
+inline nlohmann::json to_json(const contestant_summary& s) {
+  return {{"method", s.name},
+          {"size", s.size},
+          {"parameters", s.parameters},
+          {"own_scale", s.own_scale.values},
+          {"scale", s.scale.values},
+          {"last_loss", s.last_loss.values},
+          {"accuracy", s.accuracy.values},
+          {"against", detail::to_json(s.against)},
+          {"permuted", detail::to_json(s.permuted)},
+          {"step_ms", s.step_ms.values},
+          {"step_memory", s.megabytes * 1e6}};
+}
+
+/// accuracy.svg: means over seeds with their intervals; false without gnuplot.
+inline bool draw(const std::filesystem::path& folder, std::span<const contestant_summary> all) {
+  std::vector<estimate> accuracies;
+  for (const contestant_summary& s : all) {
+    const auto [low, high] = std::minmax_element(s.accuracy.values.begin(), s.accuracy.values.end());
+    accuracies.push_back({s.name, s.accuracy.mean(), *low, *high});
+  }
+  return draw_estimates(folder / "accuracy.svg",
+                        {.title = "accuracy: mean, least and largest of the seeds", .x_label = "per cent"}, accuracies,
+                        all.front().accuracy.mean());
 }
 
 }  // namespace mor1e::program

@@ -27,7 +27,7 @@ void add_options(CLI::App& app, finetune_options& o) {
   program::add_method_options(app, o.method);
   program::add_training_method_options(app, o.method);
   app.add_flag("--match-scale", o.match_scale,
-               "multiply the update so that it starts at the scale of LoRA's (rank 32, alpha 16)");
+               "multiply the update so that it starts at the scale per rank of LoRA's (rank 32, alpha 16)");
   app.add_flag("--match-params", o.match_parameters,
                "choose rank or experts for as many trainable parameters as LoRA of rank 32 has");
   program::add_run_options(app, o.run);
@@ -46,9 +46,7 @@ void settle(finetune_options& o) {
                        " differ; a run goes on in its own folder");
   o.data.check();
   o.run.settle(o.data);
-  if (o.run.intuition == "none" && peft::uses_intuition(peft::preset(o.method.method))) o.method.no_intuition = true;
-  require<value_error>(!o.method.no_router || !o.method.no_intuition,
-                       "--no-router and no intuition: nothing weighs the experts");
+  program::settle_intuition(o.method, o.run.intuition);
   const bool begun = train::has_checkpoint(o.out);
   std::error_code none;
   require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out,
@@ -63,7 +61,10 @@ void finetune(finetune_options o) {
   peft::adapter_spec spec = program::spec_of(o.method, o.common.seed, schedule.learning_rate);
   program::experiment experiment(o.common, o.data, schedule);
   const peft::adapter_spec reference = program::reference_of(o.method);
-  if (o.match_parameters) spec = program::matched(experiment, spec, reference, o.common);
+  if (o.match_parameters) {
+    spec = program::matched(experiment, spec, reference, o.common);
+    program::set_clusters(o.method, spec);
+  }
   program::run_request request{.label = o.method.method,
                                .spec = spec,
                                .schedule = schedule,

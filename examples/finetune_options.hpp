@@ -80,16 +80,22 @@ inline void add_schedule_options(CLI::App& app, schedule_options& o) {
   app.add_option("--steps", o.steps, "optimiser steps, instead of epochs")->check(count);
 }
 
+/// Who embeds texts where nobody is named.
+inline std::string default_embedder(const data_options& data) {
+  return data.model == models::toy_name ? models::toy_name : "minilm";
+}
+
 /// How a run goes about it.
 struct run_options {
   std::string intuition, prefix, similarity = "cosine", order, memory;
   index_t cluster_sample = 0, micro_batch = 0, checkpoint_every = 20, eval_every = 0;
   bool recompute = false;
+  std::string control = {};  ///< random or category: in place of the intuition
 
   /// Fills in what follows from the data.
   void settle(const data_options& data) {
     if (order.empty()) order = data.data == "suite" ? "round-robin" : "shuffled";
-    if (intuition.empty()) intuition = data.model == models::toy_name ? models::toy_name : "minilm";
+    if (intuition.empty()) intuition = default_embedder(data);
   }
 };
 

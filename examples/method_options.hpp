@@ -95,11 +95,36 @@ inline std::vector<std::string> split(const std::string& names) {
   return out;
 }
 
+/// No intuition of any kind is `--no-intuition` for the methods that would read one. Throws `value_error` if that
+/// leaves nothing.
+inline void settle_intuition(method_options& o, const std::string& intuition) {
+  if (intuition == "none" && peft::uses_intuition(peft::preset(o.method))) o.no_intuition = true;
+  require<value_error>(!o.no_router || !o.no_intuition, "--no-router and no intuition: nothing weighs the experts");
+}
+
 /// What other methods are matched to: the paper's LoRA, on the linears that were asked for.
 inline peft::adapter_spec reference_of(const method_options& o) {
   peft::adapter_spec out = peft::preset("lora");
   out.targets = split(o.targets);
   return out;
+}
+
+/// As many clusters as were asked for, whatever the number of experts is by now. Throws `value_error` for a method that
+/// reads no intuition.
+inline void set_clusters(const method_options& o, peft::adapter_spec& spec) {
+  if (!o.clusters) return;
+  require<value_error>(peft::uses_intuition(spec), "--clusters: this ", o.method, " reads no intuition");
+  std::visit(
+      [&](auto& method) {
+        if constexpr (requires { method.clusters; }) method.clusters = 0;
+      },
+      spec.method);
+  if (const int own = int(peft::clusters_of(spec)); own != *o.clusters)
+    std::visit(
+        [&](auto& method) {
+          if constexpr (requires { method.clusters; }) method.clusters = *o.clusters;
+        },
+        spec.method);
 }
 
 /// The preset of the method with what was given on top. `learning_rate` is that of the matrices: the gates are
@@ -136,16 +161,17 @@ inline peft::adapter_spec spec_of(const method_options& o, std::uint64_t seed, d
   set_flag("--intuition-before", o.intuition_before, true, [](auto& m) -> decltype((m.before)) { return m.before; });
   set_flag("--low-rank-router", o.low_rank_router, true,
            [](auto& m) -> decltype((m.low_rank_router)) { return m.low_rank_router; });
-  if (o.clusters && peft::uses_intuition(spec) && *o.clusters != peft::clusters_of(spec))
-    set("--clusters", o.clusters, [](auto& m) -> decltype((m.clusters)) { return m.clusters; });
-  const std::optional gate_scale = o.gate_rate.value_or(train::release_gate_rate) / learning_rate;
+  bool gated = false;
   std::visit(
       [&](auto& method) {
-        if constexpr (requires { method.gate_learning_rate_scale; }) method.gate_learning_rate_scale = *gate_scale;
+        if constexpr (requires { method.learned_gates; }) {
+          method.gate_learning_rate_scale = o.gate_rate.value_or(train::release_gate_rate) / learning_rate;
+          gated = method.learned_gates;
+        }
       },
       spec.method);
-  require<value_error>(!o.gate_rate || peft::family(spec) == "mor1e" || peft::family(spec) == "mix",
-                       "--gate-rate is not an option of ", o.method);
+  require<value_error>(!o.gate_rate || gated, "--gate-rate is not an option of ", o.method);
+  set_clusters(o, spec);
   return spec;
 }
 

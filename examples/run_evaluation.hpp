@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "mor1e/data/data_folder.hpp"
+#include "mor1e/data/task_file.hpp"
 #include "mor1e/eval/report.hpp"
 #include "mor1e/eval/scoring.hpp"
+#include "mor1e/io/sha256.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/intuition.hpp"
 #include "mor1e/train/telemetry.hpp"
@@ -45,6 +47,12 @@ class evaluation {
   }
 
   bool empty() const { return items_.empty(); }
+  /// Of the items, as they are asked and in their order.
+  std::string hash() const {
+    std::string all;
+    for (const data::example& row : items_) all += data::to_line(row) + '\n';
+    return io::sha256_of(std::as_bytes(std::span(all.data(), all.size())));
+  }
   /// Throws `value_error` for rows that the embedder has no vectors of.
   void check(const train::intuition_recipe& recipe, models::sentence_embedder& embedder) const {
     train::check_prompts(recipe, embedder, items_);

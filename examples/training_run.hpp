@@ -59,6 +59,7 @@ inline peft::adapter_spec matched(experiment& e, const peft::adapter_spec& spec,
                                   const common_options& common) {
   const auto groups = e.model->groups();
   const auto linears = peft::linears_of(groups, spec.targets);
+  if (linears.empty()) return spec;  // which `attach` refuses by name
   const auto target = peft::cost_on(reference, peft::linears_of(groups, reference.targets)).parameters;
   const peft::adapter_spec out = peft::match_parameters(spec, linears, target);
   const auto own = peft::cost_on(spec, linears).parameters, now = peft::cost_on(out, linears).parameters;
@@ -129,9 +130,9 @@ class training_run {
                         .clusters = peft::clusters_of(r_.spec)};
     if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
     packing_.context = packing_.tokens;
-    state_.settings = settings();
+    settings_ = make_settings();
     if (!saved_) return;
-    const std::string advice = train::check_settings(saved_->settings, state_.settings, r_.out.string());
+    const std::string advice = train::check_settings(saved_->settings, settings_, r_.out.string());
     if (!advice.empty())
       fmt::print(stderr, "{}: {}: the resumed run is not bit for bit the same\n", common_.name, advice);
   }
@@ -146,29 +147,7 @@ class training_run {
   std::size_t step_memory() const { return step_memory_; }
 
   /// What a resumed run must agree in.
-  nlohmann::json settings() const {
-    nlohmann::json out = {{"model", e_.base_hash},
-                          {"data", e_.set.hash},
-                          {"template", e_.options.wording},
-                          {"answer", e_.options.answer},
-                          {"method", peft::to_json(r_.spec)},
-                          {"steps", steps_},
-                          {"batch", r_.schedule.batch},
-                          {"lr", r_.schedule.learning_rate},
-                          {"warmup", r_.schedule.warmup},
-                          {"clip", r_.schedule.clip},
-                          {"weight_decay", r_.schedule.weight_decay},
-                          {"seed", common_.seed},
-                          {"order", r_.how.order},
-                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
-                          {"advice",
-                           {{"threads", e_.device.threads().size()},
-                            {"micro_batch", packing_.tokens},
-                            {"recompute", options_.program.recompute},
-                            {"gemm", "eigen"}}}};
-    if (r_.match_scale) out["match_scale"] = *r_.match_scale;
-    return out;
-  }
+  const nlohmann::json& settings() const { return settings_; }
 
   /// Trains, from the checkpoint on if there is one; saves the adapter, scores it. Returns what result.json holds.
   nlohmann::json run() {
@@ -178,15 +157,14 @@ class training_run {
     if (r_.measure_scale || r_.match_scale) settle_scale();
     train::trainer<cpu, float> trainer(e_.device, *e_.model, adapters_.parameters(), options_);
     if (saved_) {
-      const nlohmann::json now = std::exchange(state_.settings, {});
       state_ = train::load_checkpoint(r_.out, trainer);
-      state_.settings = now;
       sampler_.seek(state_.sampler_position);
       say(common_, "resumed at step {} of {}\n", state_.step, steps_);
     }
     say(common_, "{} on {}: {} trainable parameters, {} examples of {} tasks, {} steps of {}\n", r_.label,
         e_.options.model, adapters_.parameter_count(), e_.set.examples.size(), e_.rows.tasks.size(), steps_,
         r_.schedule.batch);
+    state_.settings = settings_;
     train_steps(trainer);
     step_memory_ = trainer.programs().bytes();
     save_adapter();
@@ -207,9 +185,9 @@ class training_run {
       score();
       result["evaluation"] = to_json(scores_);
       say(common_, "{}", table(scores_));
-      if (r_.routers) write_routers(r_.out / "routers", e_.scored.routers(adapters_), common_);
     }
     io::write_json(r_.out / "result.json", result);
+    if (r_.routers) write_routers(r_.out / "routers", e_.scored.routers(adapters_), common_);
     return result;
   }
 
@@ -218,12 +196,14 @@ class training_run {
     return train::has_checkpoint(out) ? std::optional(train::read_run_state(out)) : std::nullopt;
   }
 
+  const data::encoded_example& longest() const {
+    return *std::max_element(e_.set.examples.begin(), e_.set.examples.end(),
+                             [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
+  }
   /// How many tokens a micro-batch has: what was given, or enough. Throws `value_error` for less than an example has.
   index_t micro_batch() const {
-    const auto longest = std::max_element(e_.set.examples.begin(), e_.set.examples.end(),
-                                          [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
-    const index_t length = index_t(longest->ids.size()), given = r_.how.micro_batch;
-    require<value_error>(given == 0 || given >= length, "--micro-batch ", given, " is too small for ", longest->id,
+    const index_t length = index_t(longest().ids.size()), given = r_.how.micro_batch;
+    require<value_error>(given == 0 || given >= length, "--micro-batch ", given, " is too small for ", longest().id,
                          " of ", length, " tokens");
     return given ? given : std::max<index_t>(2048, length);
   }
@@ -232,14 +212,13 @@ class training_run {
   void describe_intuition() {
     const index_t clusters = peft::clusters_of(r_.spec);
     const texts::prompt_options wording = e_.options.prompt();
-    if (r_.how.intuition == "category") {
+    const std::string& said = r_.how.control.empty() ? r_.how.intuition : r_.how.control;
+    if (said == "category") {
       intuition_ = train::category_intuition(e_.set.task_names, clusters, wording);
       return;
     }
-    const bool random = r_.how.intuition == "random";
-    const std::string embedder = !random                                ? r_.how.intuition
-                                 : e_.options.model == models::toy_name ? models::toy_name
-                                                                        : "minilm";
+    const bool random = said == "random";
+    const std::string embedder = r_.how.intuition != "random" ? r_.how.intuition : default_embedder(e_.options);
     intuition_ =
         train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
                                   {.kind = random ? train::intuition_kind::random : train::intuition_kind::clusters,
@@ -269,6 +248,30 @@ class training_run {
         plan.recompute ? ", with recomputation" : "");
   }
 
+  nlohmann::json make_settings() const {
+    nlohmann::json out = {{"model", e_.base_hash},
+                          {"data", e_.set.hash},
+                          {"template", e_.options.wording},
+                          {"answer", e_.options.answer},
+                          {"method", peft::to_json(r_.spec)},
+                          {"steps", steps_},
+                          {"batch", r_.schedule.batch},
+                          {"lr", r_.schedule.learning_rate},
+                          {"warmup", r_.schedule.warmup},
+                          {"clip", r_.schedule.clip},
+                          {"weight_decay", r_.schedule.weight_decay},
+                          {"seed", common_.seed},
+                          {"order", r_.how.order},
+                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
+                          {"advice",
+                           {{"threads", e_.device.threads().size()},
+                            {"micro_batch", packing_.tokens},
+                            {"recompute", options_.program.recompute},
+                            {"gemm", "eigen"}}}};
+    if (r_.match_scale) out["match_scale"] = *r_.match_scale;
+    return out;
+  }
+
   void make_intuition() {
     const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, common_.quiet);
     if (intuition_.embedder)
@@ -279,14 +282,17 @@ class training_run {
     intuition_.embedder.reset();
   }
 
-  /// Measures the scale of the update over some of the training's examples, and gives it the one asked for.
+  /// Measures the scale of the update over some of the training's examples, packed in a way of its own, and gives it
+  /// the one asked for.
   void settle_scale() {
     constexpr index_t most = 64;
     const index_t all = index_t(e_.set.examples.size()), count = std::min(all, most);
     std::vector<index_t> some;
     for (index_t i = 0; i < count; ++i) some.push_back(i * all / count);
-    const auto batches = data::pack(e_.set.examples, some, packing_);
-    own_scale_ = train::update_scale(e_.device, *e_.model, batches.front(), std::as_const(intuition_.rows).matrix());
+    const index_t tokens = std::max<index_t>(2048, index_t(longest().ids.size()));
+    own_scale_ = train::update_scale<cpu, float>(
+        e_.device, *e_.model, data::pack(e_.set.examples, some, {.tokens = tokens, .context = tokens}),
+        std::as_const(intuition_.rows).matrix());
     if (!r_.match_scale) return;
     const double factor = *r_.match_scale / *own_scale_;
     say(common_, "scale: an update of {:.4g} per rank at the start, multiplied by {:.4g} to be {:.4g}\n", *own_scale_,
@@ -373,6 +379,7 @@ class training_run {
   train::training_intuition intuition_;
   train::trainer_options options_;
   train::run_state state_;
+  nlohmann::json settings_;
   std::optional<double> own_scale_;
   evaluated scores_;
   std::size_t step_memory_ = 0;

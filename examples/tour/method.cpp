@@ -36,7 +36,7 @@ int main() {
   const auto batches = data::pack(examples, data::packing_options{});
 
   auto adapters = peft::attach(*model, switched_lora{.rank = 4});
-  const double scale = train::update_scale(device, *model, batches.front(), view<const float>());
+  const double scale = train::update_scale<cpu, float>(device, *model, batches, {});
   train::trainer<cpu, float> trainer(device, *model, adapters.parameters(), {.adam = {.learning_rate = 0.01}});
   const double first = trainer.step(batches, {}, 1).loss;
   double last = first;

@@ -83,3 +83,14 @@ TEST_CASE("the paired bootstrap refuses what it cannot resample") {
   CHECK_THROWS_AS(paired_bootstrap(two, two, 0), value_error);
   CHECK_THROWS_AS(paired_bootstrap(two, two, 10, 1), value_error);
 }
+
+TEST_CASE("the interval of a mean over seeds is Student's") {
+  const std::vector<double> three{1, 2, 6};  // mean 3, deviation sqrt(7), t 4.303
+  const interval found = mean_interval(three);
+  CHECK(found.low == doctest::Approx(3 - 4.303 * std::sqrt(7. / 3)));
+  CHECK(found.high == doctest::Approx(3 + 4.303 * std::sqrt(7. / 3)));
+  CHECK(std::isinf(mean_interval(std::vector<double>{1}).high));
+  const std::vector<double> many(100, 5.0);
+  CHECK(mean_interval(many).low == doctest::Approx(5));
+  CHECK_THROWS_AS(mean_interval({}), value_error);
+}

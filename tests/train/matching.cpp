@@ -30,7 +30,7 @@ double scale_at_start(const peft::adapter_spec& spec, const tensor<float>& intui
   cpu device(1);
   const auto model = models::load<cpu, float>(device, models::toy_name);
   auto set = peft::attach(*model, spec);
-  return train::update_scale(device, *model, batch(), intuition.matrix());
+  return train::update_scale<cpu, float>(device, *model, std::vector{batch()}, intuition.matrix());
 }
 
 const std::vector<peft::linear_size> linears{{576, 576}, {576, 192}, {576, 1536}, {1536, 576}};

@@ -31,6 +31,10 @@ MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second);
 MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second,
                                        index_t resamples = 10000, double confidence = 0.95, std::uint64_t seed = 0);
 
+/// Student's 95 % interval of the mean of independent values, such as one a seed: mean +- t s / sqrt(n). All reals for
+/// fewer than two. Throws `value_error` for none.
+MOR1E_INLINE interval mean_interval(std::span<const double> values);
+
 }  // namespace mor1e::eval
 
 #ifndef MOR1E_COMPILED

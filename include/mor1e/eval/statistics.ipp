@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
@@ -53,6 +55,21 @@ MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<
   std::sort(means.begin(), means.end());
   const auto quantile = [&](double q) { return means[std::size_t(std::lround(q * double(resamples - 1)))]; };
   return {quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)};
+}
+
+MOR1E_INLINE interval mean_interval(std::span<const double> values) {
+  require<value_error>(!values.empty(), "mean_interval: no values");
+  // The 97.5 % quantile of Student's distribution by its degrees of freedom; beyond 30 within 2 % of the normal's.
+  constexpr double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                          2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+                          2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+  const std::size_t n = values.size();
+  if (n < 2) return {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+  double mean = 0, squares = 0;
+  for (const double v : values) mean += v / double(n);
+  for (const double v : values) squares += (v - mean) * (v - mean);
+  const double half = (n - 2 < std::size(t) ? t[n - 2] : 2.042) * std::sqrt(squares / double(n - 1) / double(n));
+  return {mean - half, mean + half};
 }
 
 }  // namespace mor1e::eval

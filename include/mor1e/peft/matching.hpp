@@ -37,7 +37,8 @@ inline method_cost cost_on(const adapter_spec& spec, std::span<const linear_size
 
 /// The spec with the number of trainable parameters on `linears` nearest to `parameters`: of LoRA and DoRA by the rank,
 /// of MoR1E by its experts, of mix-and-match by r2, of a mixture of low-rank experts by their rank or their number,
-/// whichever comes nearer (SiRA goes on choosing the same share of its experts). The scale of the update is kept.
+/// whichever comes nearer (where k of them work for a token, as large a share goes on working). The scale of the update
+/// is kept.
 MOR1E_INLINE adapter_spec match_parameters(const adapter_spec& spec, std::span<const linear_size> linears,
                                            std::int64_t parameters);
 

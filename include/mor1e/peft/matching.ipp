@@ -19,17 +19,25 @@ void scale_update(M& method, double factor) {
     method.alpha = (method.alpha == 0 ? method.rank : method.alpha) * factor;
 }
 
-/// Calls resized(own, least, with) for the numbers a method may be given; `with(method, count)` gives it one.
+/// Calls resized(own, least, with) for the numbers a method may be given; `with(method, count)` gives it one, and of
+/// experts of which k work, as large a share of them.
 template <class M, class F>
 void each_size(const M& of, F resized) {
+  const auto keep_share = [&](M& m, double ratio) {
+    if constexpr (requires { m.k; })
+      if (of.k) m.k = std::max(1, int(std::lround(of.k * ratio)));
+  };
   if constexpr (requires { of.rank; }) resized(of.rank, 1, [](M& m, int rank) { m.rank = rank; });
   if constexpr (requires { of.experts; })
     resized(of.experts, 2, [&](M& m, int experts) {  // one expert is no mixture
       m.experts = experts;
-      if constexpr (requires { m.k; })
-        if (of.k) m.k = std::max(1, int(std::lround(double(of.k) * experts / of.experts)));
+      keep_share(m, double(experts) / of.experts);
     });
-  if constexpr (requires { of.r2; }) resized(of.r2, 1, [](M& m, int r2) { m.r2 = r2; });
+  if constexpr (requires { of.r2; })
+    resized(of.r2, 1, [&](M& m, int r2) {
+      m.r2 = r2;
+      keep_share(m, double(r2) / of.r2);
+    });
 }
 
 }  // namespace detail

@@ -62,6 +62,7 @@ struct mix_and_match {
   void admit(index_t inputs) const {
     require<value_error>(factorised || !router || r1 * r2 < 1024, "mix: ", r1, " x ", r2, " pairs need routers of ",
                          index_t(r1) * r2 * inputs, " parameters; factorise them, or take fewer");
+    pairs().admit(inputs);
   }
 
   /// [products | logits] of r1 * r2 pairs a linear. The product of a pair is that of its input vector, and

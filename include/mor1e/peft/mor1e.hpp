@@ -66,11 +66,18 @@ struct basic_mor1e {
     for (int e = 0; e < experts; ++e) out.push_back({e, e, e});
     return out;
   }
+  /// Throws `value_error` for options that contradict each other.
+  void admit(index_t) const {
+    require<value_error>(router || intuition, "mor1e: router and intuition are both off");
+    require<value_error>(!before || (router && intuition),
+                         "mor1e: an intuition before the softmax needs router and intuition");
+    require<value_error>(k >= 0 && k <= experts, "mor1e: the ", k, " largest weights of ", experts);
+    require<value_error>(!(router && router_bias && low_rank_router), "mor1e: a router on the products has no bias");
+  }
   /// Nothing on the products, the routers' own on their logits.
   template <class B, class T>
   var<T> bias(tape<B>& t, std::span<const var<T>> extra) const {
     if (!router || !router_bias) return {};
-    require<value_error>(!low_rank_router, "mor1e: a router on the products has no bias");
     const var<T> own = extra[learned_gates ? 2 : 0];
     const var<T> parts[] = {ops::scale(t, own, 0), own};  // as many products as logits
     return ops::concat_columns<B, T>(t, parts);
@@ -80,8 +87,6 @@ struct basic_mor1e {
   template <class B, class T>
   var<T> complete(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra,
                   nn::step_context<B, T>& step) const {
-    require<value_error>(!before || (router && intuition),
-                         "mor1e: an intuition before the softmax needs router and intuition");
     require<value_error>(!intuition || bool(step.intuition),
                          "mor1e: this step has no intuition; give one, or switch it off");
     const auto beside = [&](var<T> a, var<T> b) {
@@ -98,7 +103,6 @@ struct basic_mor1e {
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> extra, nn::step_context<B, T>& step) const {
-    require<value_error>(router || intuition, "mor1e: router and intuition are both off");
     const bool after = intuition && !before;
     const backend::rank1_gates_shape s{
         linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
