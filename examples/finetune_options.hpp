@@ -14,7 +14,7 @@ namespace mor1e::program {
 
 /// What is trained on and scored.
 struct data_options {
-  std::string model = {}, data = {}, tasks = {}, wording = {}, answer = {};
+  std::string model = {}, data = {}, tasks = {}, task_types = {}, wording = {}, answer = {};
   index_t max_length = 2048, train_limit = 0, eval_limit = 100;
   bool truncate = false;
 
@@ -38,6 +38,7 @@ inline void add_data_options(CLI::App& app, data_options& o) {
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one")
       ->capture_default_str();
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
+  app.add_option("--task-types", o.task_types, "a,b: the tasks of type 1 (world knowledge) for --type-balance");
   app.add_option("--max-length", o.max_length, "tokens of an example")->check(count)->capture_default_str();
   app.add_flag("--truncate", o.truncate, "cut longer prompts at their left instead of refusing");
   app.add_option("--train-limit", o.train_limit, "rows of each task")->check(count);

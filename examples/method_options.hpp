@@ -46,7 +46,7 @@ inline CLI::Range count() { return CLI::Range(1, 1 << 30); }
 struct method_options {
   std::string method = "mor1e", targets;
   std::optional<int> rank, experts, r1, r2, clusters, top_k;
-  std::optional<double> alpha, dropout, gate_rate;
+  std::optional<double> alpha, dropout, gate_rate, type_balance, type_delta;
   bool factorised = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false;
 };
 
@@ -78,6 +78,11 @@ inline void add_training_method_options(CLI::App& app, method_options& o) {
   app.add_option("--dropout", o.dropout,
                  "of lora, dora, loramoe: part of the experts' input that is dropped in training")
       ->check(accept::rate());
+  app.add_option("--type-balance", o.type_balance,
+                 "of loramoe: weight of its loss of balance by types of task, which --task-types gives (0)")
+      ->check(accept::not_negative());
+  app.add_option("--type-delta", o.type_delta, "of loramoe: by how much a type favours its half of the experts (0)")
+      ->check(accept::number("in [0, 1]", [](double v) { return v >= 0 && v <= 1; }));
   app.add_flag("--intuition-before", o.intuition_before, "mor1e with the intuition inside the router's softmax");
   app.add_option("--gate-rate", o.gate_rate, "learning rate of the gates of mor1e and mix")
       ->check(accept::not_negative())
@@ -151,6 +156,8 @@ inline peft::adapter_spec spec_of(const method_options& o, std::uint64_t seed, d
   set("--rank", o.rank, [](auto& m) -> decltype((m.rank)) { return m.rank; });
   set("--alpha", o.alpha, [](auto& m) -> decltype((m.alpha)) { return m.alpha; });
   set("--dropout", o.dropout, [](auto& m) -> decltype((m.dropout)) { return m.dropout; });
+  set("--type-balance", o.type_balance, [](auto& m) -> decltype((m.type_balance)) { return m.type_balance; });
+  set("--type-delta", o.type_delta, [](auto& m) -> decltype((m.delta)) { return m.delta; });
   set("--experts", o.experts, [](auto& m) -> decltype((m.experts)) { return m.experts; });
   set("--r1", o.r1, [](auto& m) -> decltype((m.r1)) { return m.r1; });
   set("--r2", o.r2, [](auto& m) -> decltype((m.r2)) { return m.r2; });

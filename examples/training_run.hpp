@@ -42,7 +42,9 @@ struct experiment {
         rows(load_data(o, tokenizer, schedule.steps * schedule.batch, common.seed)),
         set(train::encode(rows.tasks, tokenizer, o.prompt(), std::min<index_t>(o.max_length, model->context()),
                           o.truncate, o.train_limit)),
-        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.eval_limit, common) {}
+        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.eval_limit, common) {
+    train::set_types(set, o.task_types);
+  }
 
   data_options options;
   cpu device;
@@ -110,6 +112,7 @@ class training_run {
         common_(common),
         saved_(read_saved(r_.out)),
         intuitive_(peft::uses_intuition(r_.spec)),
+        typed_(peft::tells_types(r_.spec)),
         steps_(train::total_steps(r_.schedule, index_t(e.set.examples.size()))),
         sampler_(e.set.task_sizes, data::sampling_order_named(r_.how.order), common.seed),
         packing_{.tokens = micro_batch()},
@@ -118,6 +121,8 @@ class training_run {
       require_routers(r_.spec, "--method " + r_.label);
       require<value_error>(!e.scored.empty(), "--routers: there are no items to route");
     }
+    require<value_error>(!typed_ || !e.set.type_1.empty(),
+                         "--type-balance tells types of task apart; --task-types says which tasks are of type 1");
     if (intuitive_) describe_intuition();
     options_.adam.learning_rate = r_.schedule.learning_rate;
     options_.adam.weight_decay = r_.schedule.weight_decay;
@@ -127,7 +132,8 @@ class training_run {
                         .statistics = family != "lora" && family != "dora",
                         .dropout = peft::draws(r_.spec),
                         .seed = common_.seed,
-                        .clusters = peft::clusters_of(r_.spec)};
+                        .clusters = peft::clusters_of(r_.spec),
+                        .types = typed_};
     if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
     packing_.context = packing_.tokens;
     settings_ = make_settings();
@@ -269,6 +275,7 @@ class training_run {
                             {"recompute", options_.program.recompute},
                             {"gemm", "eigen"}}}};
     if (r_.match_scale) out["match_scale"] = *r_.match_scale;
+    if (typed_) out["task_types"] = e_.set.type_1;
     return out;
   }
 
@@ -357,6 +364,7 @@ class training_run {
                      {"answer", e_.options.answer},
                      {"tasks", e_.set.task_names},
                      {"steps", steps_}};
+    if (typed_) record.extras["task_types"] = e_.set.type_1;
     peft::save_adapter(r_.out / "adapter", adapters_, record);
   }
 
@@ -371,7 +379,7 @@ class training_run {
   run_request r_;
   common_options common_;
   std::optional<train::run_state> saved_;
-  bool intuitive_, warned_ = false;
+  bool intuitive_, typed_, warned_ = false;
   index_t steps_;
   data::sampler sampler_;
   data::packing_options packing_;

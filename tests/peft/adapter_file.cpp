@@ -123,7 +123,8 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
       peft::molora{3, 2, 5, peft::slot_order::tiled, peft::start::zero, peft::start::uniform, losses},
       peft::sira{3, 2, 1, 5, 2.5, peft::renormalise::after_capacity, peft::token_group::batch, peft::slot_order::tiled,
                  0.25, peft::start::normal, peft::start::zero, losses},
-      peft::loramoe{3, 2, 5, losses, 0.5}, peft::hydralora{3, 2, 5, losses}, peft::adamole{3, 2, 5, 0.125, losses}};
+      peft::loramoe{4, 2, 5, losses, 0.5, 0.75, 0.25}, peft::hydralora{3, 2, 5, losses},
+      peft::adamole{3, 2, 5, 0.125, losses}};
   for (const peft::any_method& method : methods) {
     const auto model = load_base(), other = load_base();
     peft::adapter_record record;
@@ -144,6 +145,7 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
     CHECK_FALSE(peft::uses_intuition(record.spec));
     for (const auto& key : config.items()) {
       if (key.key() != "experts" && !key.key().ends_with("_loss") && key.key() != "slot_order") continue;
+      if (key.key() == "type_balance_loss") continue;  // came later: see below
       json changed = config;
       changed.erase(key.key());
       io::write_json(scratch / family / "adapter_config.json", changed);
@@ -159,6 +161,15 @@ TEST_CASE("mixtures of low-rank experts come back, and what they do not know is 
       changed["top_k"] = 4;
       io::write_json(scratch / family / "adapter_config.json", changed);
       check_refused(scratch / family, {"sira: 4 of 3 experts"});
+    }
+    if (config.contains("type_balance_loss")) {
+      changed = config;
+      changed["type_delta"] = 1.5;
+      io::write_json(scratch / family / "adapter_config.json", changed);
+      check_refused(scratch / family, {"a type balance of weight 0.75 with delta 1.5"});
+      changed.erase("type_delta"), changed.erase("type_balance_loss");
+      const peft::adapter_spec older = peft::spec_from_json(changed, "older");
+      CHECK(std::get<peft::loramoe>(older.method) == peft::loramoe{4, 2, 5, losses, 0.5});
     }
     changed = config;
     changed["experts"] = 2'000'000'000;

@@ -103,7 +103,7 @@ std::vector<double> row_norms(const nn::projection<reference, double>& linear, a
 }
 
 template <class M>
-void check(const M& method, const std::vector<index_t>& outputs) {
+void check(const M& method, const std::vector<index_t>& outputs, const std::vector<std::int32_t>& of = rows_of) {
   group g = linears(outputs, true);
   auto set = peft::attach(std::vector{&g}, method);
   randomise(set);
@@ -113,7 +113,7 @@ void check(const M& method, const std::vector<index_t>& outputs) {
   const bool felt = felt_columns(method) > 0;
   const tensor<double> dy = testing::random(shape{tokens, g.outputs()}, 300);
   const auto root = [&](tape<reference>& t, var<double>& in, var<double>& feels) {
-    auto step = context(t, true, rows_of, &draw);
+    auto step = context(t, true, of, &draw);
     in = t.input<double>(std::as_const(x).matrix(), true);
     if (felt) step.intuition = feels = t.input<double>(std::as_const(intuition).matrix(), true);
     const var<double> y = g.forward(t, in, step);
@@ -183,6 +183,12 @@ TEST_CASE("gradients of LoRA and DoRA are central differences") { each_low_rank(
 TEST_CASE("gradients of dense mixtures with their losses are central differences") {
   each_mixture([](const auto& method) { on_groups(peft::family({.method = method}), method); });
   on_groups("loramoe, dropout", peft::loramoe{.experts = 3, .rank = 2, .losses = {.z = 0.05}, .dropout = 0.4});
+  for (const double delta : {0.0, 0.3, 1.0}) {
+    CAPTURE(delta);
+    const peft::loramoe typed{.experts = 4, .rank = 2, .dropout = 0, .type_balance = 0.7, .delta = delta};
+    for (const std::vector<index_t>& outputs : {std::vector<index_t>{4}, {4, 2, 3}})
+      check(typed, outputs, in_one_piece);
+  }
   on_groups("adamole, a low threshold", peft::adamole{.experts = 4, .rank = 2, .threshold = 0.1});
 }
 TEST_CASE("gradients of SiRA with its losses are central differences") { each_sira(on_groups); }

@@ -25,6 +25,7 @@ using adapters = peft::adapter_set<reference, double>;
 inline constexpr index_t inputs = 5;
 // Rows of three instances, not in one piece, and two dead ones.
 inline const std::vector<std::int32_t> rows_of{0, 0, 2, -1, 1, 1, 2, 0, -1, 2, 2, 1};
+inline const std::vector<std::int32_t> in_one_piece{-1, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, -1};
 inline constexpr index_t tokens = 12, live = 10, instances = 3;
 inline const double token_scale = 1.0 / live;
 
@@ -80,6 +81,22 @@ inline nn::step_context<reference, double> context(tape<reference>& t, bool trai
   };
   step.instances = column(of);
   step.token_scale = t.input<double>(view<const double>(&token_scale, 1, 1));
+  // From the first row of an instance to its last, which is right for those in one piece; types of task in turn; and
+  // a segment that is no instance, as of dead rows.
+  std::vector<std::int32_t> segments;
+  std::vector<double> types;
+  for (std::int32_t i = 0; i < instances; ++i) {
+    const auto first = std::find(of.begin(), of.end(), i);
+    const auto last = std::find(of.rbegin(), of.rend(), i).base();
+    const auto begin = std::int32_t(first - of.begin()),
+               end = first == of.end() ? begin : std::int32_t(last - of.begin());
+    segments.insert(segments.end(), {begin, end, begin, 0, 0});
+    types.push_back(i % 2 ? 1 : -1);
+  }
+  segments.insert(segments.end(), {0, 1, 0, 0, 0});
+  types.push_back(0);
+  step.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), instances + 1, segment_fields));
+  step.types = t.input<double>(view<const double>(types.data(), instances + 1, 1));
   step.training = training;
   if (draw) {
     std::vector<std::int32_t> positions(of.size());

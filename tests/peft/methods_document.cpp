@@ -49,6 +49,8 @@ std::vector<entry> presets_and_options() {
   add("mix --factorised", peft::mix_and_match{}, [](auto& m) { m.factorised = true; });
   add("molora, balance_loss 0.01", peft::molora{}, [](auto& m) { m.losses.balance = 0.01; });
   add("molora, z_loss 0.01", peft::molora{}, [](auto& m) { m.losses.z = 0.01; });
+  add("loramoe, type_balance_loss 0.01", peft::loramoe{}, [](auto& m) { m.type_balance = 0.01; });
+  out.back().spec.targets = peft::preset("loramoe").targets;
   add("sira, routing_group batch", peft::sira{}, [](auto& m) { m.group = peft::token_group::batch; });
   return out;
 }
@@ -82,6 +84,16 @@ class adapted_linear {
                              intuition);
     if (clusters_) step.intuition = t.input<float>(rows.matrix());
     step.training = live > 0;
+    std::vector<std::int32_t> segments;  // of instances in one piece
+    std::vector<float> types;
+    for (std::int32_t i = 0; i < rows.extents()[0]; ++i) {
+      const auto begin = std::int32_t(std::find(of.begin(), of.end(), i) - of.begin());
+      segments.insert(segments.end(), {begin, begin + std::int32_t(std::count(of.begin(), of.end(), i)), begin, 0, 0});
+      types.push_back(i % 2 ? 1.f : -1.f);
+    }
+    const index_t texts = index_t(types.size());
+    step.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), texts, segment_fields));
+    step.types = t.input<float>(view<const float>(types.data(), texts, 1));
     const float scale = live ? 1 / float(live) : 0;
     step.token_scale = t.input<float>(view<const float>(&scale, 1, 1));
     outcome out{t.read(linears_.forward(t, t.input<float>(x.matrix()), step))};

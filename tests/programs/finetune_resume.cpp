@@ -220,6 +220,44 @@ TEST_CASE("other settings are refused by name and both values, others only warne
   }
 }
 
+TEST_CASE("types of task train LoRAMoE's balance, come back in a resumed run, and are refused when they are others") {
+  const std::string base =
+      "--model toy --data suite --method loramoe --experts 4 --steps 12 --batch 8 --lr 0.01 --eval-limit 0 "
+      "--threads 1 --checkpoint-every 1 --quiet --type-delta 0.3 ";
+  const std::string balanced = base + "--type-balance 0.5 ";
+  here.check_refusal("finetune", balanced + "--out typed", 2, "--task-types says which tasks are of type 1");
+  here.check_refusal("finetune", balanced + "--task-types flip,nope --out typed", 2,
+                     "task types: 'nope' is not among those present: review, flip, house, coref, compare");
+  here.check_refusal("finetune", "--model toy --data suite --method lora --type-balance 1 --out typed", 2,
+                     "--type-balance is not an option of lora");
+
+  here.check_success("finetune", balanced + "--task-types coref,flip --out typed");
+  const auto expected = log_of("typed");
+  REQUIRE(expected.size() == 12);
+  for (const auto& line : expected) CHECK(line.at("auxiliary").get<double>() > 0);
+  const nlohmann::json types = {"flip", "coref"};  // as the data has them
+  CHECK(io::read_json(here / "typed" / "adapter" / "adapter_config.json")["extras"]["task_types"] == types);
+  // Which tasks they are matters; without a weight nothing is left of them.
+  here.check_success("finetune", balanced + "--task-types review --out others");
+  CHECK(log_of("others").back() != expected.back());
+  here.check_success("finetune", base + "--task-types coref,flip --out unweighed");
+  CHECK(!log_of("unweighed").back().contains("auxiliary"));
+
+  {
+    process going(balanced + "--task-types flip,coref --out cut");
+    REQUIRE(going.wait_for([&] { return fs::exists(here / "cut" / "checkpoint"); }));
+    going.kill();
+    fs::remove_all(here / "cut" / "adapter");
+    fs::remove(here / "cut" / "result.json");
+  }
+  here.check_refusal("finetune", balanced + "--task-types review --resume cut", 2,
+                     "resume: cut was run with task_types [\"flip\",\"coref\"]; this run has task_types [\"review\"]");
+  here.check_success("finetune", balanced + "--task-types coref,flip --resume cut");
+  CHECK(log_of("cut") == expected);
+  for (const std::string& file : {stored, state})
+    CHECK((io::read_text(here / "cut" / file) == io::read_text(here / "typed" / file)));
+}
+
 TEST_CASE("a damaged checkpoint is told of, and stays as it is") {
   const auto damaged = [](const std::string& why, const std::function<void(const fs::path&)>& damage) {
     fs::remove_all(here / "damaged");

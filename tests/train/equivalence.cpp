@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/peft/adamole.hpp"
+#include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/dora.hpp"
 #include "mor1e/peft/hydralora.hpp"
 #include "mor1e/peft/loramoe.hpp"
@@ -68,11 +69,14 @@ TEST_CASE("what is counted over a batch sees its cut, but neither its padding no
   const std::vector<index_t> every{0, 1, 2, 3, 4, 5};
   // The exceptions to the above: tokens that compete in their batch, and losses of balance over it.
   const auto check = [&](const auto& method) {
-    const auto expected = run<double>(device, method, {pack_these(all, every)});
-    check_close(run<double>(device, method, {pack_these(all, every, 1)}), expected, 1e-12);
-    check_close(run<double>(device, method, {pack_these(all, every, 256)}), expected, 1e-12);
-    check_close(run<double>(device, method, {pad(all)}), expected, 1e-12);
-    const auto halves = run<double>(device, method, {pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})});
+    const auto once = [&](const std::vector<data::packed_batch>& batches) {
+      return run<double>(device, method, batches, {.types = peft::tells_types({.method = method})});
+    };
+    const auto expected = once({pack_these(all, every)});
+    check_close(once({pack_these(all, every, 1)}), expected, 1e-12);
+    check_close(once({pack_these(all, every, 256)}), expected, 1e-12);
+    check_close(once({pad(all)}), expected, 1e-12);
+    const auto halves = once({pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})});
     CHECK(std::abs(halves.loss - expected.loss) > 1e-9 * expected.loss);
   };
   peft::sira competing = sparse;
@@ -83,6 +87,7 @@ TEST_CASE("what is counted over a batch sees its cut, but neither its padding no
     check(peft::adamole{.experts = 4, .rank = 2, .losses = losses});
   }
   check(peft::loramoe{.experts = 4, .rank = 2, .losses = {.variation = 0.2}, .dropout = 0});
+  check(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0, .type_balance = 0.2, .delta = 0.3});
   check(peft::hydralora{.rank = 2, .losses = {.balance = 0.3}});
 }
 
@@ -91,16 +96,19 @@ TEST_CASE("recomputation changes no bit") {
   const auto all = examples();
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})};
   const auto check = [&](const auto& method) {
-    const auto expected = run<float>(device, method, batches, {.recompute = false, .recompute_cheap = false});
+    const bool typed = peft::tells_types({.method = method});
+    const auto expected =
+        run<float>(device, method, batches, {.recompute = false, .recompute_cheap = false, .types = typed});
     for (const bool blocks : {false, true})
       for (const bool cheap : {false, true})
         for (const bool statistics : {false, true}) {
           CAPTURE(blocks);
           CAPTURE(cheap);
           CAPTURE(statistics);
-          CHECK(same_bits(run<float>(device, method, batches,
-                                     {.recompute = blocks, .recompute_cheap = cheap, .statistics = statistics}),
-                          expected));
+          CHECK(same_bits(
+              run<float>(device, method, batches,
+                         {.recompute = blocks, .recompute_cheap = cheap, .statistics = statistics, .types = typed}),
+              expected));
         }
   };
   check(lora);
@@ -108,6 +116,7 @@ TEST_CASE("recomputation changes no bit") {
   check(dense);
   check(sparse);
   check(peft::adamole{.experts = 4, .rank = 2});
+  check(peft::loramoe{.experts = 4, .rank = 2, .dropout = 0, .type_balance = 0.2, .delta = 0.3});
 }
 
 TEST_CASE("one and four threads agree") {

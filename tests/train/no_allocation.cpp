@@ -78,6 +78,7 @@ TEST_CASE("a step allocates nothing of ours after the first of its size" * docte
     check_step(peft::lora{.rank = 4}, {.recompute = recompute});
     check_step(peft::mor1e{.experts = clusters}, {.recompute = recompute, .clusters = clusters});
     check_step(peft::sira{.experts = 4}, {.recompute = recompute, .dropout = true});
+    check_step(peft::loramoe{.type_balance = 0.1}, {.recompute = recompute, .dropout = true, .types = true});
   }
 }
 

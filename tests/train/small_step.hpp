@@ -47,7 +47,7 @@ inline std::vector<data::encoded_example> examples() {
   std::vector<data::encoded_example> out;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const auto [prompt, answer] = lengths[i];
-    data::encoded_example e{std::to_string(i), {}, prompt, index_t(i)};
+    data::encoded_example e{std::to_string(i), {}, prompt, index_t(i), std::int32_t(i % 2)};
     for (index_t j = 0; j < prompt + answer; ++j)
       e.ids.push_back(std::int32_t(uniform<double>(stream_key(4, i), std::uint64_t(j)) * vocabulary));
     out.push_back(std::move(e));
@@ -74,6 +74,7 @@ inline data::packed_batch pad(const std::vector<data::encoded_example>& all) {
   for (const auto& e : all) {
     const auto begin = std::int32_t(out.tokens.size()), end = begin + std::int32_t(e.ids.size());
     out.segments.push_back({begin, end, begin, 0, 0});
+    out.types.push_back(e.type);
     for (std::size_t i = 0; i < length; ++i) {
       const bool live = i < e.ids.size();
       out.tokens.push_back(live ? e.ids[i] : 42);

@@ -26,8 +26,10 @@ enum class splits { train, eval, both };
 MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& folder);
 
 /// A comma-separated selection ("boolq,rte") of the tasks present, in the order given; an empty one selects all.
-/// Throws `value_error` for an unknown, an empty or a repeated name; the message lists those present.
-MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present, std::string_view selection);
+/// Throws `value_error` for an unknown, an empty or a repeated name; the message begins with `what` and lists those
+/// present.
+MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present, std::string_view selection,
+                                                   std::string_view what = "tasks");
 
 /// Reads the selected tasks. Throws as `tasks_in`, `select_tasks` and `read_task_file`.
 MOR1E_INLINE std::vector<task_data> read_data_folder(const std::filesystem::path& folder,

@@ -34,17 +34,17 @@ MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& fold
   return names;
 }
 
-MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present,
-                                                   std::string_view selection) {
+MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string>& present, std::string_view selection,
+                                                   std::string_view what) {
   if (selection.empty()) return present;
   std::vector<std::string> chosen;
   for (std::size_t begin = 0; begin <= selection.size();) {
     const std::size_t end = std::min(selection.find(',', begin), selection.size());
     const std::string name(selection.substr(begin, end - begin));
     begin = end + 1;
-    require<value_error>(std::find(present.begin(), present.end(), name) != present.end(), "tasks: '", name,
+    require<value_error>(std::find(present.begin(), present.end(), name) != present.end(), what, ": '", name,
                          "' is not among those present: ", detail::joined(present));
-    require<value_error>(std::find(chosen.begin(), chosen.end(), name) == chosen.end(), "tasks: '", name,
+    require<value_error>(std::find(chosen.begin(), chosen.end(), name) == chosen.end(), what, ": '", name,
                          "' is named twice");
     chosen.push_back(name);
   }

@@ -18,6 +18,7 @@ struct encoded_example {
   std::vector<std::int32_t> ids;
   index_t first_target = 0;  // at least 1: a token is predicted from the one before it
   index_t instance = 0;      // the caller's number of the example, such as its row of intuition
+  std::int32_t type = 0;     // of its task, 0 or 1, for a method that tells them apart
 };
 
 /// A micro-batch of R rows, one a token, S segments and A answer rows. All three are rounded up to buckets, so that few
@@ -28,6 +29,7 @@ struct packed_batch {
   std::vector<std::int32_t> positions;    // [R], from 0 in each segment
   std::vector<std::int32_t> instances;    // [R], encoded_example::instance; -1 in the dead segment
   std::vector<segment> segments;          // [S], one an example in the order given, the dead one if any, empty ones
+  std::vector<std::int32_t> types;        // [examples], encoded_example::type
   std::vector<std::int32_t> answer_rows;  // [A], rows t whose next token is a target
   std::vector<std::int32_t> targets;      // [A], that next token; -1: ignored
   index_t examples = 0;                   // segments that are examples

@@ -42,6 +42,7 @@ inline void append(packed_batch& batch, const encoded_example& example, index_t 
   for (index_t i = 0; i < length; ++i) batch.positions.push_back(std::int32_t(i));
   batch.instances.insert(batch.instances.end(), std::size_t(length), std::int32_t(example.instance));
   batch.segments.push_back(segment_of(begin, begin + length));
+  batch.types.push_back(example.type);
   for (index_t i = first_target; i < length; ++i) {
     batch.answer_rows.push_back(std::int32_t(begin + i - 1));
     batch.targets.push_back(batch.tokens[std::size_t(begin + i)]);

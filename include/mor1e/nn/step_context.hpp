@@ -61,6 +61,8 @@ struct step_context {
   var<std::int32_t> targets;      ///< [answers, 1], the token that follows; -1 ignored
   var<T> loss_scale;              ///< [1, 1], 1 / number of targets of the whole step
   var<T> token_scale;             ///< [1, 1], 1 / number of live rows of the whole step; for auxiliary losses
+  var<T> types;  ///< [sequences, 1], 1 for an instance of a task of type 1, -1 of type 0, 0 where there is none; empty
+                 ///< unless a method tells them apart
 
   std::uint64_t site = 0;  ///< key of the adapter that is running, for random numbers of its method
   bool training = false;

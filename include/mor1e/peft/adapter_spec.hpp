@@ -45,6 +45,8 @@ MOR1E_INLINE std::string family(const adapter_spec& spec);
 MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);
 /// Whether training drops something at random: its steps need `program_options::dropout`.
 MOR1E_INLINE bool draws(const adapter_spec& spec);
+/// Whether training tells types of tasks apart: its steps need `program_options::types`.
+MOR1E_INLINE bool tells_types(const adapter_spec& spec);
 
 /// Columns of the intuition that the method reads; 0 for one that reads none.
 MOR1E_INLINE index_t clusters_of(const adapter_spec& spec);

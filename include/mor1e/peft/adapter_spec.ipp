@@ -170,12 +170,14 @@ bool write_mixture(const std::variant<Methods...>& from, nlohmann::json& out) {
       [&]<class M>(const M& method) {
         if constexpr (Mixture<M>) {
           out["peft_type"] = name_of<M>.type;
-          each_mixture_field(method, [&]<class Value>(const char* key, const Value& field) {
+          const auto write = [&]<class Value>(const char* key, const Value& field) {
             if constexpr (std::is_enum_v<Value>)
               out[key] = std::string(names_of(field).at(std::size_t(field)));
             else
               out[key] = field;
-          });
+          };
+          each_mixture_field(method, write);
+          each_later_mixture_field(method, write);
         }
         return Mixture<M>;
       },
@@ -189,6 +191,7 @@ bool read_mixture(const std::string& type, config_reader& from, const std::strin
     if constexpr (Mixture<M>) {
       if (type != name_of<M>.type) return false;
       each_mixture_field(method, [&](const char* key, auto& field) { from.read(key, field); });
+      each_later_mixture_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
       require<io_error>(
           method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ",
           method.experts, " experts of rank ", method.rank);
@@ -332,6 +335,17 @@ MOR1E_INLINE bool draws(const adapter_spec& spec) {
           return method.gate_dropout > 0;
         else if constexpr (requires { method.dropout; })
           return method.dropout > 0;
+        else
+          return false;
+      },
+      spec.method);
+}
+
+MOR1E_INLINE bool tells_types(const adapter_spec& spec) {
+  return std::visit(
+      [](const auto& method) {
+        if constexpr (requires { method.type_balance; })
+          return method.type_balance > 0;
         else
           return false;
       },

@@ -4,21 +4,24 @@
 #include "mor1e/peft/initial_values.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/mixture.hpp"
+#include "mor1e/peft/type_balance.hpp"
 
 namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Dou et al. 2023: 8 experts of rank 4, alpha 32, on
 /// gate, up and down alone, of an input of A with a dropout of 0.05; A and R start uniform in +-1/sqrt(in), B at zero.
-/// Its own loss of balance is the variation over all pairs of instance and expert of the router's mass, weighed by
-/// whether half of the experts and the kind of the instance's task go together. A step does not know kinds of tasks:
-/// `losses.variation` is over the experts alone, of their mass in the batch. The script that was released trains
-/// without such a loss, and so does the default.
+/// Its own loss of balance is `type_balance` times the variation over all pairs of instance and expert of the router's
+/// mass, weighed by whether half of the experts and the type of the instance's task go together (`add_type_balance`);
+/// its steps need `program_options::types`. `losses.variation` is over the experts alone, of their mass in the batch.
+/// Both see a micro-batch as a whole. The script that was released trains without, and so does the default.
 struct loramoe {
   int experts = 8;
   int rank = 4;
   double alpha = 32;  ///< 0: no factor alpha / rank
   router_losses losses = {};
-  double dropout = 0.05;  ///< in training, of the input of A, which is the same for all experts
+  double dropout = 0.05;    ///< in training, of the input of A, which is the same for all experts
+  double type_balance = 0;  ///< weight of the loss; 0: none
+  double delta = 0;         ///< in [0, 1], by how much a type of task favours its half of the experts
 
   friend bool operator==(const loramoe&, const loramoe&) = default;
   int slots() const { return experts * rank; }
@@ -27,15 +30,22 @@ struct loramoe {
   std::vector<extra_parameter> extra() const { return {}; }
   std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::block}); }
   start router_start() const { return start::uniform; }
-  /// Throws `value_error` for what is no rate.
+  /// Throws `value_error` for what is no rate, no weight, or no half of the experts.
   void admit(index_t) const {
     require<value_error>(dropout >= 0 && dropout < 1, "loramoe: dropout ", dropout, " is no rate in [0, 1)");
+    require<value_error>(type_balance >= 0 && delta >= 0 && delta <= 1, "loramoe: a type balance of weight ",
+                         type_balance, " with delta ", delta, "; the weight is from 0 on, delta in [0, 1]");
+    require<value_error>(type_balance == 0 || experts % 2 == 0, "loramoe: ", experts,
+                         " experts have no halves for a type balance");
   }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts, step,
-                         [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
+    return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts, step, [&](var<T> logits) {
+      const var<T> p = dense_weights(t, losses, logits, step);
+      add_type_balance(t, type_balance, delta, p, step);
+      return p;
+    });
   }
 };
 

@@ -60,4 +60,13 @@ void each_mixture_field(M& m, F f) {
   f("entropy_loss", m.losses.entropy);
 }
 
+/// The same for those that came later: an adapter that does not name them was trained without.
+template <Mixture M, class F>
+void each_later_mixture_field(M& m, F f) {
+  if constexpr (requires { m.type_balance; }) {
+    f("type_balance_loss", m.type_balance);
+    f("type_delta", m.delta);
+  }
+}
+
 }  // namespace mor1e::peft

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mor1e/core/config.hpp"
@@ -19,7 +20,8 @@ struct training_set {
   std::vector<data::example> rows;  ///< what they were made from
   std::vector<index_t> task_sizes;
   std::vector<std::string> task_names;
-  std::string hash;  ///< SHA-256 over ids and tokens: what a resumed run must find again
+  std::vector<std::string> type_1;  ///< of these, the tasks of type 1: see `set_types`
+  std::string hash;                 ///< SHA-256 over ids and tokens: what a resumed run must find again
   index_t tokens = 0;
 };
 
@@ -29,6 +31,10 @@ struct training_set {
 /// `truncate` cuts its prompt at the left), and for no example at all.
 training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer,
                     const texts::prompt_options& wording, index_t max_length, bool truncate, index_t limit = 0);
+
+/// Makes the tasks "a,b" those of type 1, and all others those of type 0. Throws `value_error` for a name that is no
+/// task or stands there twice.
+void set_types(training_set& set, std::string_view type_1);
 
 }  // namespace mor1e::train
 

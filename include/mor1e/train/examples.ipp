@@ -50,4 +50,16 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
   return out;
 }
 
+MOR1E_INLINE void set_types(training_set& set, std::string_view type_1) {
+  std::vector<std::string> chosen;
+  if (!type_1.empty()) chosen = data::select_tasks(set.task_names, type_1, "task types");
+  set.type_1.clear();
+  auto example = set.examples.begin();
+  for (std::size_t t = 0; t < set.task_names.size(); ++t) {
+    const bool is_1 = std::find(chosen.begin(), chosen.end(), set.task_names[t]) != chosen.end();
+    if (is_1) set.type_1.push_back(set.task_names[t]);
+    for (index_t i = 0; i < set.task_sizes[t]; ++i) (example++)->type = is_1;
+  }
+}
+
 }  // namespace mor1e::train

@@ -41,6 +41,7 @@ struct program_options {
   bool dropout = false;         ///< give the step random numbers; only in training
   std::uint64_t seed = 0;       ///< of these
   index_t clusters = 0;         ///< columns of the intuition; 0: the method uses none
+  bool types = false;           ///< tell the step the types of its tasks; only in training
 };
 
 template <class B, class T>
@@ -61,6 +62,7 @@ class step_program {
       step_.examples = t.template input<std::int32_t>(size.rows, 1);
       step_.draw = t.template input<std::int32_t>(1, 2);
     }
+    if (options.training && options.types) step_.types = t.template input<T>(size.sequences, 1);
     if (options.clusters) step_.intuition = t.template input<T>(size.sequences, options.clusters);
     step_.training = options.training;
     step_.recompute = options.recompute;
@@ -106,6 +108,12 @@ class step_program {
       const std::int32_t halves[] = {std::int32_t(std::uint32_t(draw)), std::int32_t(std::uint32_t(draw >> 32))};
       plan_->fill(step_.draw, view<const std::int32_t>(halves, 1, 2));
       plan_->fill(step_.examples, column(batch.instances));
+    }
+
+    if (step_.types) {
+      signs_.assign(std::size_t(size_.sequences), T(0));
+      for (index_t i = 0; i < batch.examples; ++i) signs_[std::size_t(i)] = batch.types[std::size_t(i)] ? T(1) : T(-1);
+      plan_->fill(step_.types, view<const T>(signs_.data(), size_.sequences, 1));
     }
 
     sequence_of_.assign(std::size_t(size_.rows), -1);
@@ -165,7 +173,7 @@ class step_program {
   var<T> loss_, auxiliary_, token_losses_;
   std::optional<plan<B>> plan_;
   std::vector<std::int32_t> sequence_of_;
-  std::vector<T> felt_;
+  std::vector<T> felt_, signs_;
 };
 
 /// The programs of all batch sizes met so far. They share one slab, as one runs at a time.
