@@ -47,6 +47,7 @@ struct method_options {
   std::string method = "mor1e", targets;
   std::optional<int> rank, experts, r1, r2, clusters, top_k;
   std::optional<double> alpha, dropout, gate_rate, type_balance, type_delta;
+  std::optional<double> gshard_loss, balance_loss, variation_loss, z_loss, entropy_loss;
   bool factorised = false, no_router = false, no_intuition = false, intuition_before = false, low_rank_router = false;
 };
 
@@ -78,6 +79,15 @@ inline void add_training_method_options(CLI::App& app, method_options& o) {
   app.add_option("--dropout", o.dropout,
                  "of lora, dora, loramoe: part of the experts' input that is dropped in training")
       ->check(accept::rate());
+  const auto loss = [&](const char* name, std::optional<double>& weight, const char* what) {
+    app.add_option(name, weight, fmt::format("weight of a loss of every router: {}", what))
+        ->check(accept::not_negative());
+  };
+  loss("--gshard-loss", o.gshard_loss, "GShard's of balance");
+  loss("--balance-loss", o.balance_loss, "Switch's of balance");
+  loss("--variation-loss", o.variation_loss, "squared coefficient of variation of the experts' load");
+  loss("--z-loss", o.z_loss, "squared log-sum-exp of the logits");
+  loss("--entropy-loss", o.entropy_loss, "entropy of a token's weights");
   app.add_option("--type-balance", o.type_balance,
                  "of loramoe: weight of its loss of balance by types of task, which --task-types gives (0)")
       ->check(accept::not_negative());
@@ -156,6 +166,12 @@ inline peft::adapter_spec spec_of(const method_options& o, std::uint64_t seed, d
   set("--rank", o.rank, [](auto& m) -> decltype((m.rank)) { return m.rank; });
   set("--alpha", o.alpha, [](auto& m) -> decltype((m.alpha)) { return m.alpha; });
   set("--dropout", o.dropout, [](auto& m) -> decltype((m.dropout)) { return m.dropout; });
+  set("--gshard-loss", o.gshard_loss, [](auto& m) -> decltype((m.losses.gshard)) { return m.losses.gshard; });
+  set("--balance-loss", o.balance_loss, [](auto& m) -> decltype((m.losses.balance)) { return m.losses.balance; });
+  set("--variation-loss", o.variation_loss,
+      [](auto& m) -> decltype((m.losses.variation)) { return m.losses.variation; });
+  set("--z-loss", o.z_loss, [](auto& m) -> decltype((m.losses.z)) { return m.losses.z; });
+  set("--entropy-loss", o.entropy_loss, [](auto& m) -> decltype((m.losses.entropy)) { return m.losses.entropy; });
   set("--type-balance", o.type_balance, [](auto& m) -> decltype((m.type_balance)) { return m.type_balance; });
   set("--type-delta", o.type_delta, [](auto& m) -> decltype((m.delta)) { return m.delta; });
   set("--experts", o.experts, [](auto& m) -> decltype((m.experts)) { return m.experts; });

@@ -96,6 +96,7 @@ inline nlohmann::json log_line(const train::step_report& report, std::int64_t st
                          {"tokens_per_second", double(report.tokens) / seconds},
                          {"peak_memory", train::peak_memory()}};
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
+  if (!report.auxiliary_of.empty()) line["auxiliary_of"] = train::summarise_auxiliary(report.auxiliary_of);
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
   if (!gates[0].empty()) line["gate_a"] = quartiles(gates[0]), line["gate_b"] = quartiles(gates[1]);
   if (!report.gradient_a.empty())

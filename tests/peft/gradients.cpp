@@ -47,6 +47,8 @@ template <class F>
 void each_rank1(F f) {
   f("mor1e", peft::mor1e{.experts = 3});
   f("mor1e, paper", peft::mor1e::paper(3));
+  f("mor1e, losses",
+    peft::mor1e{.experts = 3, .losses = {.gshard = 0.3, .balance = 0.2, .variation = 0.4, .z = 0.05, .entropy = 0.1}});
   f("mor1e, router bias", peft::mor1e{.experts = 3, .router_bias = true});
   f("mor1e, no router", peft::mor1e{.experts = 3, .router = false});
   f("mor1e, no intuition", peft::mor1e{.experts = 3, .intuition = false});

@@ -52,3 +52,20 @@ TEST_CASE("auxiliary losses by hand; none at inference, none without a weight") 
   CHECK(std::isnan(loss_of({.gshard = 2}, batch, false)));
   CHECK(std::isnan(loss_of({}, batch)));
 }
+
+TEST_CASE("the losses of MoR1E's router are those of a mixture with the same logits") {
+  const peft::router_losses losses{.gshard = 0.3, .balance = 0.2, .variation = 0.4, .z = 0.05, .entropy = 0.1};
+  group ours = linears({4, 3}), theirs = linears({4, 3});
+  auto mor1e = peft::attach(std::vector{&ours},
+                            peft::mor1e{.experts = 4, .learned_gates = false, .intuition = false, .losses = losses});
+  auto molora = peft::attach(std::vector{&theirs}, peft::molora{.experts = 4, .rank = 1, .losses = losses});
+  randomise(mor1e), randomise(molora);  // by name: the routers are the same
+  const double expected = run(theirs, &molora).loss[0];
+  CHECK(expected > 0.1);
+  CHECK(run(ours, &mor1e).loss[0] == doctest::Approx(expected));
+  CHECK(run(ours, &mor1e, false).loss[0] == 0);
+  const peft::mor1e none{.experts = 4, .router = false, .losses = losses};
+  group other = linears({4});
+  CHECK_THROWS_WITH_AS(peft::attach(std::vector{&other}, none), doctest::Contains("no router to have a loss"),
+                       value_error);
+}

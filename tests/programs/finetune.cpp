@@ -285,6 +285,11 @@ TEST_CASE("bad use exits with 2, one line, and leaves nothing") {
   refused(good + "--method lora --r1 3", "--r1 is not an option of lora");
   refused(good + "--method sira --no-router", "--no-router is not an option of sira");
   refused(good + "--method lora --gate-rate 1", "--gate-rate is not an option of lora");
+  refused(good + "--method lora --balance-loss 1", "--balance-loss is not an option of lora");
+  refused(good + "--top-k 40", "the 40 largest weights of 32");
+  refused(good + "--no-router --intuition-before", "needs router and intuition");
+  refused(good + "--method molora --clusters 4", "reads no intuition");
+  refused(good + "--method mor1e-paper --gate-rate 1", "--gate-rate is not an option of mor1e-paper");
   refused(good + "--method lora --routers", "--routers: --method lora is lora: it has no experts");
   refused(good + "--routers --eval-limit 0", "--routers: there are no items to route");
   refused(good + "--dropout 1", "--dropout: '1' is not a number in [0, 1)");

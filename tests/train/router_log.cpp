@@ -100,6 +100,26 @@ TEST_CASE("who looks changes nothing: losses and gradients have the same bits wi
   check(peft::sira{.experts = experts, .rank = 2, .k = 2}, 0);  // its losses are counted once, its gates dropped once
 }
 
+TEST_CASE("auxiliary losses are told by group, and add up to what the step reports") {
+  fixture f;
+  const peft::router_losses losses{.balance = 0.1, .entropy = 0.2};
+  const auto check = [&](const auto& method, index_t clusters) {
+    auto set = f.attach(method);
+    const auto report = f.step(set, 0, {.statistics = true, .clusters = clusters});
+    REQUIRE(report.auxiliary_of.size() == 8);  // four groups of two blocks
+    double sum = 0;
+    for (const auto& [group, loss] : report.auxiliary_of) sum += loss;
+    CHECK(report.auxiliary > 0);
+    CHECK(sum == doctest::Approx(report.auxiliary).epsilon(1e-5));
+    CHECK(report.auxiliary_of[0].first == "model.layers.0.self_attn.q_proj");
+    const auto told = train::summarise_auxiliary(report.auxiliary_of);
+    CHECK(told.at("down_proj").size() == 2);
+    CHECK(f.step(set, 0, {.clusters = clusters}).auxiliary_of.empty());
+  };
+  check(peft::molora{.experts = 3, .rank = 2, .losses = losses}, 0);
+  check(peft::mor1e{.experts = experts, .losses = losses}, experts);
+}
+
 TEST_CASE("gradients of the gates are those before clipping") {
   fixture f;
   auto set = f.attach(peft::mor1e{.experts = experts});
@@ -121,9 +141,9 @@ TEST_CASE("gradients of the gates are those before clipping") {
 }
 
 TEST_CASE("the log has a number a layer for each projection, to four digits") {
-  const std::vector<train::router_report> routers{{"model.layers.0.self_attn.q_proj", 0.123456, {0.5, 0.5}},
-                                                  {"model.layers.0.mlp.up_proj", 0, {1, 0}},
-                                                  {"model.layers.1.self_attn.q_proj", 123.456, {0.9, 0.1}}};
+  const std::vector<train::linear_load> routers{{"model.layers.0.self_attn.q_proj", 0.123456, {0.5, 0.5}},
+                                                {"model.layers.0.mlp.up_proj", 0, {1, 0}},
+                                                {"model.layers.1.self_attn.q_proj", 123.456, {0.9, 0.1}}};
   const auto line = train::summarise_routers(routers);
   CHECK(line["entropy"] == nlohmann::json{{"q_proj", {0.1235, 123.5}}, {"up_proj", {0.0}}});
   CHECK(line["largest_load"] == nlohmann::json{{"q_proj", {0.5, 0.9}}, {"up_proj", {1.0}}});

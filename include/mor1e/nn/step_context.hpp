@@ -66,12 +66,13 @@ struct step_context {
 
   std::uint64_t site = 0;  ///< key of the adapter that is running, for random numbers of its method
   bool training = false;
-  bool recompute = false;                     ///< run each block again before its backward
-  kv_cache<B, T>* cache = nullptr;            ///< generation: attend over it and append to it
-  std::vector<var<T>> auxiliary_losses = {};  ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
-  std::vector<var<T>>* hidden = nullptr;      ///< collects the input of the first block and the output of each
-  router_observer<B, T>* routers = nullptr;   ///< sees the weights of each group's experts
-  std::vector<var<T>>* weights = nullptr;     ///< collects those of a method's experts, one a linear
+  bool recompute = false;                          ///< run each block again before its backward
+  kv_cache<B, T>* cache = nullptr;                 ///< generation: attend over it and append to it
+  std::vector<var<T>> auxiliary_losses = {};       ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
+  std::vector<std::string> auxiliary_groups = {};  ///< and the first linear of the group that each is of
+  std::vector<var<T>>* hidden = nullptr;           ///< collects the input of the first block and the output of each
+  router_observer<B, T>* routers = nullptr;        ///< sees the weights of each group's experts
+  std::vector<var<T>>* weights = nullptr;          ///< collects those of a method's experts, one a linear
   std::vector<slot_multipliers<T>>* multipliers =
       nullptr;  ///< collects those of each group, with random signs in place of the products V^T x
 };

@@ -143,10 +143,14 @@ void each_later_field(Method& m, F f) {
   f("intuition_before", m.before);
   f("low_rank_router", m.low_rank_router);
   f("top_k", m.k);
+  each_loss(m.losses, f);
 }
 template <class Method, class F>
 requires std::same_as<std::remove_const_t<Method>, mix_and_match>
-void each_later_field(Method& m, F f) { f("top_k", m.k); }
+void each_later_field(Method& m, F f) {
+  f("top_k", m.k);
+  each_loss(m.losses, f);
+}
 
 /// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
 inline bool stored_as_lora(const any_method& method) {

@@ -120,6 +120,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     if (step.routers) step.weights = &weights;
     const var<T> gates = method_.gates(t, projected, linears, extras, step);
     step.weights = nullptr;
+    step.auxiliary_groups.resize(step.auxiliary_losses.size(), names_.front());
     require<value_error>(weights.empty() || weights.size() == names_.size(), names_.front(), ": weights of ",
                          weights.size(), " linears, there are ", names_.size());
     if (!weights.empty()) step.routers->see(t, names_, weights, step);
@@ -225,6 +226,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     M method = method_;
     if constexpr (requires { method.router = false; })
       if (options.drop_router) method.router = false;
+    if constexpr (requires { method.admit(index_t(0)); }) method.admit(0);
     bool routed = method.router_rows() > 0, felt = false;
     if constexpr (requires { method.router = false; }) routed |= method.router;
     if constexpr (requires { method.intuition; }) felt = method.intuition;

@@ -30,6 +30,7 @@ struct mix_and_match {
   double gate_learning_rate_scale = 1;
   int clusters = 0;  ///< as in MoR1E: not 0, through a learned map [r1 r2, clusters]
   int k = 0;         ///< not 0: the pairs with the k largest weights alone
+  router_losses losses = {};
 
   friend bool operator==(const mix_and_match&, const mix_and_match&) = default;
   static mix_and_match paper(int r1 = 4, int r2 = 8) {
@@ -46,7 +47,8 @@ struct mix_and_match {
             .intuition = intuition,
             .gate_learning_rate_scale = gate_learning_rate_scale,
             .clusters = clusters,
-            .k = k};
+            .k = k,
+            .losses = losses};
   }
   int slots() const { return r2; }
   int down_rows() const { return r1; }

@@ -53,11 +53,7 @@ void each_mixture_field(M& m, F f) {
     f("start_of_products", m.products);
     f("start_of_router", m.router);
   }
-  f("gshard_loss", m.losses.gshard);
-  f("balance_loss", m.losses.balance);
-  f("variation_loss", m.losses.variation);
-  f("z_loss", m.losses.z);
-  f("entropy_loss", m.losses.entropy);
+  each_loss(m.losses, f);
 }
 
 /// The same for those that came later: an adapter that does not name them was trained without.

@@ -14,9 +14,12 @@
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/rank1_weights.hpp"
 #include "mor1e/ops/scale.hpp"
+#include "mor1e/ops/softmax.hpp"
+#include "mor1e/ops/top_k_mask.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/rank1_composed.hpp"
 #include "mor1e/peft/router/softmax.hpp"
+#include "mor1e/peft/router_losses.hpp"
 
 namespace mor1e::peft {
 
@@ -27,7 +30,7 @@ namespace mor1e::peft {
 /// released code, which runs 32), c_intuition is 4.
 /// Paper preset: w = softmax(R x) + I.
 /// Ablations of Table 5: `router = false` (intuition only), `intuition = false` (rank-1 only).
-/// Options of ours: `clusters`, `before`, `low_rank_router`, `k`.
+/// Options of ours: `clusters`, `before`, `low_rank_router`, `k`, `losses`.
 template <class Router = softmax_router>
 struct basic_mor1e {
   int experts = 32;
@@ -43,6 +46,7 @@ struct basic_mor1e {
   bool before = false;       ///< I inside the softmax, w = c_token t softmax(R x + I)
   bool low_rank_router = false;  ///< the router reads V^T x in place of x: R is [experts, experts]
   int k = 0;                     ///< not 0: the experts with the k largest weights w alone, as they are
+  router_losses losses = {};     ///< of softmax(R x); a token counts to its likeliest expert
   Router route = {};
 
   friend bool operator==(const basic_mor1e&, const basic_mor1e&) = default;
@@ -73,6 +77,7 @@ struct basic_mor1e {
                          "mor1e: an intuition before the softmax needs router and intuition");
     require<value_error>(k >= 0 && k <= experts, "mor1e: the ", k, " largest weights of ", experts);
     require<value_error>(!(router && router_bias && low_rank_router), "mor1e: a router on the products has no bias");
+    require<value_error>(router || !losses.any(), "mor1e: there is no router to have a loss");
   }
   /// Nothing on the products, the routers' own on their logits.
   template <class B, class T>
@@ -107,6 +112,11 @@ struct basic_mor1e {
     const backend::rank1_gates_shape s{
         linears, experts, c_token == 0 ? experts : c_token, c_intuition, router, after, learned_gates, maps()};
     const var<T> felt = after ? mapped(t, extra, step) : var<T>{};
+    for (int part = 0; step.training && losses.any() && part < linears; ++part) {
+      const var<T> logits = ops::columns(t, x, s.logits(part), experts), p = ops::softmax(t, logits);
+      add_router_losses(t, losses, logits, p, ops::top_k_mask(t, p, step.instances, 1), backend::token_group::batch,
+                        step);
+    }
     if constexpr (std::is_same_v<Router, softmax_router>)
       if (k == 0) {
         // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.

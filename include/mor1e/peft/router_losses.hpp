@@ -28,6 +28,16 @@ struct router_losses {
   bool any() const { return gshard != 0 || balance != 0 || variation != 0 || z != 0 || entropy != 0; }
 };
 
+/// f(key, weight) for each loss; `L` may be const.
+template <class L, class F>
+void each_loss(L& losses, F f) {
+  f("gshard_loss", losses.gshard);
+  f("balance_loss", losses.balance);
+  f("variation_loss", losses.variation);
+  f("z_loss", losses.z);
+  f("entropy_loss", losses.entropy);
+}
+
 /// Leaves the losses of one router in `step` while training. `chosen` [tokens, E] is 1 where a token is sent.
 template <class B, class T>
 void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, var<T> p, var<T> chosen,

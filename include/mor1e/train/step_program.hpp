@@ -71,6 +71,8 @@ class step_program {
     auxiliary_ = nn::auxiliary_loss(t, step_);
     loss_ = auxiliary_ ? ops::add(t, result.loss, auxiliary_) : result.loss;
     if (auxiliary_) t.keep(auxiliary_);
+    if (options.statistics)
+      for (const var<T> loss : step_.auxiliary_losses) t.keep(loss);
     token_losses_ = result.nll;
     t.keep(token_losses_);
     plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
@@ -143,6 +145,12 @@ class step_program {
   }
   /// The part of the adapters' auxiliary losses in the loss of the last run.
   double auxiliary_loss() { return auxiliary_ ? double(plan_->value(auxiliary_)[0]) : 0; }
+  /// f(first linear of the group, auxiliary loss) of the last run, with statistics.
+  template <class F>
+  void each_auxiliary_loss(F f) {
+    for (std::size_t i = 0; i < step_.auxiliary_groups.size(); ++i)
+      f(step_.auxiliary_groups[i], double(plan_->value(step_.auxiliary_losses[i])[0]));
+  }
   /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
   view<T> token_losses() { return plan_->value(token_losses_); }
   /// f(linear, [1, 1 + experts]) for each linear with experts, if statistics are collected: what `router_statistics`

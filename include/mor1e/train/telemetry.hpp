@@ -23,7 +23,9 @@ std::uint64_t peak_memory();
 
 /// {"entropy": {"q_proj": [one a layer], ...}, "effective_experts": ..., "largest_load": ...}: by projection, in the
 /// order of the layers, to four digits. Entropy in nats; effective experts are exp of the entropy of the loads.
-nlohmann::json summarise_routers(const std::vector<router_report>& routers);
+nlohmann::json summarise_routers(const std::vector<linear_load>& routers);
+/// Auxiliary losses of groups as arrays over the layers, under the name of each group's first projection.
+nlohmann::json summarise_auxiliary(const std::vector<std::pair<std::string, double>>& of_groups);
 
 /// sigmoid(100 v) of every value of the parameters whose names end so: the gates as the mixture applies them.
 template <class B, class T>

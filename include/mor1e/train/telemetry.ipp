@@ -21,23 +21,36 @@ MOR1E_INLINE std::uint64_t peak_memory() {
   return 0;
 }
 
-MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<router_report>& routers) {
-  const auto short_number = [](double value) {  // a line has hundreds
-    if (value == 0 || !std::isfinite(value)) return value;
-    const double unit = std::pow(10.0, 3 - std::floor(std::log10(std::abs(value))));
-    return std::round(value * unit) / unit;
-  };
+namespace detail {
+
+/// To four digits: a line of the log has hundreds of them.
+inline double short_number(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const double unit = std::pow(10.0, 3 - std::floor(std::log10(std::abs(value))));
+  return std::round(value * unit) / unit;
+}
+inline std::string projection_of(const std::string& linear) { return linear.substr(linear.rfind('.') + 1); }
+
+}  // namespace detail
+
+MOR1E_INLINE nlohmann::json summarise_routers(const std::vector<linear_load>& routers) {
   nlohmann::json out;
-  for (const router_report& r : routers) {
-    const std::string projection = r.linear.substr(r.linear.rfind('.') + 1);
+  for (const linear_load& r : routers) {
+    const std::string projection = detail::projection_of(r.linear);
     double spread = 0;
     for (const double w : r.load)
       if (w > 0) spread -= w * std::log(w);
-    out["entropy"][projection].push_back(short_number(r.entropy));
-    out["effective_experts"][projection].push_back(short_number(std::exp(spread)));
+    out["entropy"][projection].push_back(detail::short_number(r.entropy));
+    out["effective_experts"][projection].push_back(detail::short_number(std::exp(spread)));
     out["largest_load"][projection].push_back(
-        short_number(r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end())));
+        detail::short_number(r.load.empty() ? 0 : *std::max_element(r.load.begin(), r.load.end())));
   }
+  return out;
+}
+
+MOR1E_INLINE nlohmann::json summarise_auxiliary(const std::vector<std::pair<std::string, double>>& of_groups) {
+  nlohmann::json out;
+  for (const auto& [linear, loss] : of_groups) out[detail::projection_of(linear)].push_back(detail::short_number(loss));
   return out;
 }
 

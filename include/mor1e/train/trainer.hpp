@@ -22,20 +22,21 @@ struct trainer_options {
 };
 
 /// The experts of one linear over the tokens of a step: what `ops::router_statistics` says of their weights.
-struct router_report {
+struct linear_load {
   std::string linear;        ///< module path
   double entropy = 0;        ///< of a token's shares, mean; nats
   std::vector<double> load;  ///< mean share of each expert
 };
 
 struct step_report {
-  double loss = 0;           ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
-  double auxiliary = 0;      ///< the auxiliary losses alone
-  double gradient_norm = 0;  ///< before clipping
+  double loss = 0;       ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
+  double auxiliary = 0;  ///< the auxiliary losses alone
+  std::vector<std::pair<std::string, double>> auxiliary_of = {};  ///< and those of each group, by its first linear
+  double gradient_norm = 0;                                       ///< before clipping
   double rate_factor = 0;
   index_t targets = 0;
   index_t tokens = 0;  ///< of examples; the dead rows of the buckets are not counted
-  std::vector<router_report> routers;
+  std::vector<linear_load> routers;
   std::vector<double> gradient_a, gradient_b;  ///< of MoR1E's gates, one a linear, before clipping
 };
 
@@ -69,6 +70,7 @@ class trainer {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       report.loss += times_ ? program.run(*times_) : program.run();
       report.auxiliary += program.auxiliary_loss();
+      if (options_.program.statistics) add_auxiliary(program, report);
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
     if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
@@ -94,12 +96,21 @@ class trainer {
     return out;
   }
 
+  static void add_auxiliary(step_program<B, T>& program, step_report& report) {
+    std::size_t at = 0;
+    program.each_auxiliary_loss([&](const std::string& group, double loss) {
+      auto& all = report.auxiliary_of;
+      if (at < all.size() && all[at].first != group) ++at;
+      if (at == all.size()) all.emplace_back(group, 0);
+      all[at].second += loss;
+    });
+  }
   static void add_statistics(step_program<B, T>& program, double share, step_report& report) {
     std::size_t at = 0;
     program.each_router([&](const std::string& linear, view<const T> values) {
       if (at == report.routers.size())
         report.routers.push_back({linear, 0, std::vector<double>(std::size_t(values.cols - 1))});
-      router_report& r = report.routers[at++];
+      linear_load& r = report.routers[at++];
       r.entropy += share * double(values[0]);
       for (index_t j = 1; j < values.cols; ++j) r.load[std::size_t(j - 1)] += share * double(values[j]);
     });
