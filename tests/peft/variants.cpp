@@ -199,14 +199,13 @@ TEST_CASE("DoRA with dropout: what is rescaled reads the dropped input, the base
 
 TEST_CASE("options that contradict each other") {
   group g = two_linears();
-  const tensor<double> intuition = testing::random(shape{2, 4}, 2);
-  {
-    auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .intuition = false, .before = true});
-    CHECK_THROWS_WITH_AS(output(g, {}), "mor1e: an intuition before the softmax needs router and intuition",
-                         value_error);
-  }
-  {
-    auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 4, .router_bias = true, .low_rank_router = true});
-    CHECK_THROWS_WITH_AS(output(g, intuition), "mor1e: a router on the products has no bias", value_error);
-  }
+  const auto refused = [&](const auto& method, const char* why) {
+    CHECK_THROWS_WITH_AS(peft::attach(std::vector{&g}, method), why, value_error);
+  };
+  refused(peft::mor1e{.experts = 4, .intuition = false, .before = true},
+          "mor1e: an intuition before the softmax needs router and intuition");
+  refused(peft::mor1e{.experts = 4, .router_bias = true, .low_rank_router = true},
+          "mor1e: a router on the products has no bias");
+  refused(peft::mor1e{.experts = 4, .router = false, .intuition = false}, "mor1e: router and intuition are both off");
+  refused(peft::mix_and_match{.r1 = 2, .r2 = 2, .k = 5}, "mor1e: the 5 largest weights of 4");
 }

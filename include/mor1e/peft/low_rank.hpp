@@ -224,9 +224,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   /// The gates of products that are unit vectors: what each product gives to each slot, [products, linears * slots].
   tensor<T> fixed_gates(B& device, const fold_options<T>& options) const {
     M method = method_;
+    if constexpr (requires { method.losses = {}; }) method.losses = {};  // of training
     if constexpr (requires { method.router = false; })
       if (options.drop_router) method.router = false;
-    if constexpr (requires { method.admit(index_t(0)); }) method.admit(0);
     bool routed = method.router_rows() > 0, felt = false;
     if constexpr (requires { method.router = false; }) routed |= method.router;
     if constexpr (requires { method.intuition; }) felt = method.intuition;
@@ -237,6 +237,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
                            ": the intuition is inside the router's softmax, and without the router there is none");
     require<value_error>(!felt || !options.intuition.empty(), names_.front(),
                          ": the experts are weighed by the intuition of a text; say of which");
+    if constexpr (requires { method.admit(index_t(0)); }) method.admit(0);
     // The parameters that are left without the router.
     std::vector<var<T>> extra;
     tape<B> t(device, recording::forward);
