@@ -96,6 +96,13 @@ double step_seconds(const fs::path& log) {
   return seconds.empty() ? 0 : quartiles(seconds)[2];
 }
 
+/// Of one run, which prints nothing of its own.
+program::common_options common_of(const compare_options& o, std::uint64_t seed) {
+  program::common_options common = o.common;
+  common.seed = seed, common.quiet = true, common.log.clear(), common.json.clear();
+  return common;
+}
+
 /// What a contestant is run as with this seed.
 program::run_request request_of(program::experiment& experiment, const compare_options& o, const contestant& of,
                                 std::uint64_t seed) {
@@ -104,9 +111,7 @@ program::run_request request_of(program::experiment& experiment, const compare_o
   peft::adapter_spec spec = program::spec_of(of.method, seed, schedule.learning_rate);
   require<value_error>(of.control.empty() || peft::uses_intuition(spec), "--contestants: ", of.name,
                        " reads no intuition");
-  program::common_options silent = o.common;
-  silent.quiet = true;
-  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, silent);
+  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, common_of(o, seed));
   program::run_request request{.label = of.name,
                                .spec = spec,
                                .measure_scale = true,
@@ -118,12 +123,6 @@ program::run_request request_of(program::experiment& experiment, const compare_o
   request.how.control = of.control;
   if (!o.own_scale) request.match_scale = peft::scale_of(reference);
   return request;
-}
-
-program::common_options common_of(const compare_options& o, std::uint64_t seed) {
-  program::common_options common = o.common;
-  common.seed = seed, common.quiet = true, common.log.clear(), common.json.clear();
-  return common;
 }
 
 /// One run, or what is left of it from before.
