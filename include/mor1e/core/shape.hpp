@@ -38,11 +38,7 @@ class shape {
   const index_t* end() const { return extents_.data() + rank_; }
 
   /// Number of elements.
-  index_t size() const {
-    index_t product = 1;
-    for (index_t extent : *this) product *= extent;
-    return product;
-  }
+  index_t size() const { return rows() * cols(); }
 
   /// The last extent (1 for rank 0): a tensor is read as a matrix [rows(), cols()].
   index_t cols() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }
