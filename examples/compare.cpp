@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "comparison.hpp"
+#include "mor1e/io/json.hpp"
 #include "training_run.hpp"
 
 using namespace mor1e;
@@ -89,7 +90,7 @@ double step_seconds(const fs::path& log) {
   std::vector<double> seconds;
   std::ifstream lines(log);
   for (std::string line; std::getline(lines, line);) {
-    const nlohmann::json step = nlohmann::json::parse(line);
+    const nlohmann::json step = io::parse_json(line, log.string());
     seconds.push_back(step.at("tokens").get<double>() / step.at("tokens_per_second").get<double>());
   }
   if (seconds.size() > 1) seconds.erase(seconds.begin());

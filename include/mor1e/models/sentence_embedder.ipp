@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/rng.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
 
@@ -39,7 +40,7 @@ MOR1E_INLINE index_t stored_max_length(const std::filesystem::path& folder) {
   if (!config.is_object() || !config.contains("max_seq_length") || config["max_seq_length"].is_null()) return 0;
   const auto& length = config["max_seq_length"];
   require<io_error>(length.is_number_integer() && length.get<index_t>() > 0, path.string(), ": 'max_seq_length' is ",
-                    length.dump(), ", not a positive integer");
+                    io::brief(length), ", not a positive integer");
   return length.get<index_t>();
 }
 
