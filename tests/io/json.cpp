@@ -48,7 +48,8 @@ TEST_CASE("members in the order of the text, for JSON in which it means somethin
   const testing::temporary_folder folder;
   io::write_text(folder / "o.json", R"({"z": 1, "a": 2, "m": 3})");
   std::string order;
-  for (const auto& [key, value] : read_ordered_json(folder / "o.json").items()) order += key;
+  const auto read = read_ordered_json(folder / "o.json");
+  for (const auto& [key, value] : read.items()) order += key;
   CHECK(order == "zam");
 }
 

@@ -20,7 +20,8 @@ Json parse_strictly(std::string_view content, const std::string& where) {
   std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
   const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
     using on = typename Json::parse_event_t;
-    require<io_error>(depth <= deepest_json, where, ": JSON nested deeper than ", deepest_json);
+    if (event == on::object_start || event == on::array_start)
+      require<io_error>(depth < deepest_json, where, ": JSON nested deeper than ", deepest_json);
     if (event == on::object_start) keys.emplace_back();
     if (event == on::object_end) keys.pop_back();
     if (event == on::key) {
