@@ -14,12 +14,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import gguf
 import torch
 import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM,
+                          PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -310,6 +312,102 @@ class Theirs(Case):
     def test_embeddings_refused(self):
         self.lora().save_pretrained(here / "embeddings", save_embedding_layers=True)
         self.refuse(here / "embeddings", "base_model.model.lm_head.weight")
+
+
+def write_gguf(path, model, name, pre, eos, around=False):
+    """A llama of Transformers as a GGUF file, with the vocabulary of a fixture's tokenizer.json."""
+    config, weights = model.config, {k: v.numpy() for k, v in model.state_dict().items()}
+    tokenizer = json.loads((TOKENIZER.parent / name / "tokenizer.json").read_text())
+    out = gguf.GGUFWriter(path, "llama")
+    out.add_embedding_length(config.hidden_size)
+    out.add_feed_forward_length(config.intermediate_size)
+    out.add_block_count(config.num_hidden_layers)
+    out.add_head_count(config.num_attention_heads)
+    out.add_head_count_kv(config.num_key_value_heads)
+    out.add_context_length(config.max_position_embeddings)
+    out.add_layer_norm_rms_eps(config.rms_norm_eps)
+    kinds = {id: (token, gguf.TokenType.NORMAL) for token, id in tokenizer["model"]["vocab"].items()}
+    for token in tokenizer["added_tokens"]:
+        kind = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
+        kinds[token["id"]] = (token["content"], kind)
+    out.add_tokenizer_model("gpt2")
+    out.add_tokenizer_pre(pre)
+    out.add_token_list([kinds[id][0] for id in sorted(kinds)])
+    out.add_token_types([kinds[id][1] for id in sorted(kinds)])
+    out.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]])
+    out.add_bos_token_id(eos)
+    out.add_eos_token_id(eos)
+    out.add_pad_token_id(eos)
+    out.add_add_bos_token(around)
+    out.add_add_eos_token(around)
+    out.add_chat_template("{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %}")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    for key, value in weights.items():
+        heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(key.split(".")[-2])
+        if heads:  # GGUF's rotary pairs neighbours
+            rows, cols = value.shape
+            value = value.reshape(heads, 2, rows // heads // 2, cols).swapaxes(1, 2).reshape(rows, cols)
+        out.add_tensor(names.get_name(key, (".weight",)), value)
+    for step in (out.write_header_to_file, out.write_kv_data_to_file, out.write_tensors_to_file, out.close):
+        step()
+    return len(kinds)
+
+
+class Merged(Case):
+    """A merged GGUF (or toy) is a folder that Transformers takes: the same logits, tokens and ends of texts."""
+
+    STRINGS = json.loads((TOKENIZER.parent / "strings.json").read_text())
+
+    def same_tokens(self, model, folder):
+        (here / "s.json").write_text(json.dumps(self.STRINGS))
+        run("tokenize", "--quiet", "--model", model, "--input", here / "s.json", "--out", here / "t.json")
+        theirs = AutoTokenizer.from_pretrained(folder)
+        for text, ours in zip(self.STRINGS, json.loads((here / "t.json").read_text()), strict=True):
+            self.assertEqual(theirs(text)["input_ids"], ours["ids"], text)
+            self.assertEqual(theirs(text, add_special_tokens=False)["input_ids"], ours["raw"], text)
+            self.assertEqual(theirs.decode(ours["ids"]), ours["decoded"], text)
+        return theirs
+
+    def test_gguf(self):
+        for name, pre, vocabulary, eos, around in (("byte_phi", "gpt-2", 1316, 1300, False),
+                                                   ("byte_phi", "gpt-2", 1316, 1300, True),
+                                                   ("smollm2", "smollm", 49152, 2, False)):
+            with self.subTest(name, around=around):
+                torch.manual_seed(4)
+                config = LlamaConfig(vocab_size=vocabulary, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
+                                     tie_word_embeddings=True, initializer_range=0.12)
+                model = LlamaForCausalLM(config).eval()
+                folder = here / f"gguf-{name}-{around}"
+                folder.mkdir()
+                self.assertEqual(write_gguf(folder / "model.gguf", model, name, pre, eos, around), vocabulary)
+                model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=LINEARS))
+                randomise(model)
+                adapter, theirs = save(model, f"{folder.name}-adapter")
+                self.assertSame(our_logits(folder / "model.gguf", adapter), theirs)
+                merged = here / f"{folder.name}-merged"
+                run("merge", "--quiet", "--model", folder / "model.gguf", "--adapter", adapter, "--out", merged)
+                self.assertSame(our_logits(merged), theirs)
+                self.assertSame(their_logits(load(merged)), theirs)
+                tokenizer = self.same_tokens(folder / "model.gguf", merged)
+                self.same_tokens(merged, merged)
+                self.assertEqual(tokenizer.eos_token_id, eos)
+                self.assertEqual(tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False),
+                                 "[user] Hi")
+                self.assertEqual(GenerationConfig.from_pretrained(merged).eos_token_id, eos)
+
+    def test_toy(self):
+        folder = here / "toy"
+        run("finetune", "--quiet", "--model", "toy", "--data", "suite", "--method", "lora", "--rank", "4", "--steps",
+            "2", "--batch", "4", "--lr", "0.05", "--warmup", "0", "--eval-limit", "0", "--out", folder)
+        run("merge", "--quiet", "--model", "toy", "--adapter", folder / "adapter", "--out", here / "toy-merged")
+        self.assertEqual(self.same_tokens("toy", here / "toy-merged").eos_token_id, 256)
+        bytes = ids % 256
+        save_file({"input_ids": bytes}, here / "bytes.safetensors")
+        run("logits", "--quiet", "--model", "toy", "--adapter", folder / "adapter", "--input",
+            here / "bytes.safetensors", "--out", here / "y.safetensors")
+        with torch.no_grad():
+            self.assertSame(load_file(here / "y.safetensors")["logits"], load(here / "toy-merged")(bytes).logits)
 
 
 if __name__ == "__main__":
