@@ -159,7 +159,7 @@ TEST_CASE("a GGUF base becomes a folder that every program takes") {
   };
   CHECK(said(adapted) == said(merged));
   here.check_success("finetune", merged +
-                                     " --data suite --method lora --rank 2 --steps 1 --batch 2 --eval-limit 0 "
+                                     " --data data --method lora --rank 2 --steps 1 --batch 2 --eval-limit 0 "
                                      "--threads 1 --quiet --out again-gguf");
 }
 
