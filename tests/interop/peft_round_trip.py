@@ -214,6 +214,20 @@ class Theirs(Case):
                           "alpha_pattern": {"^model.layers.0.self_attn.q_proj": 5, "q_proj": 9}, "use_rslora": True},
         "patterns_of_dora": {"rank_pattern": {"v_proj": 2}, "alpha_pattern": {"k_proj": 3}, "use_dora": True},
         "no_causal_lm": {"task_type": None},
+        "layers": {"layers_to_transform": [0, 2]},
+        "one_layer": {"layers_to_transform": 1},
+        "layers_that_are_not_there": {"layers_to_transform": [1, 40, -1]},
+        "layers_of_a_list": {"layers_to_transform": [2], "layers_pattern": "layers"},
+        "layers_of_lists": {"layers_to_transform": [2], "layers_pattern": ["h", "model.layers"]},
+        "layers_and_paths": {"target_modules": ["model.layers.0.mlp.up_proj", "layers.1.mlp.gate_proj", "q_proj"],
+                             "layers_to_transform": [2]},
+        "excluded": {"exclude_modules": ["down_proj", "layers.1.self_attn.q_proj"]},
+        "excluded_in_layers": {"exclude_modules": ["v_proj"], "layers_to_transform": [0, 1], "use_dora": True},
+        "excluded_of_all": {"target_modules": "all-linear", "exclude_modules": ["o_proj", "lm_head"]},
+        "nothing_excluded": {"exclude_modules": ["lm_head", "proj"]},
+        "nothing_excluded_by_expression": {"exclude_modules": ".*(vision|lm_head).*"},
+        "excluded_by_a_name_alone": {"exclude_modules": "q_proj"},  # an expression for the whole path: nothing
+        "nose_proj": {"target_modules": ["q_proj", "nose_proj"]},
     }
     # Refused, naming the key.
     REFUSED = {
@@ -225,11 +239,9 @@ class Theirs(Case):
         "lora_bias": {"lora_bias": True},
         "target_modules": {"target_modules": r".*layers\.[02].*q_proj"},
         "embed_tokens": {"target_modules": ["q_proj", "embed_tokens"]},
-        "nose_proj": {"target_modules": ["q_proj", "nose_proj"]},
         "lm_head": {"target_modules": ["q_proj", "lm_head"]},
-        "layers_to_transform": {"layers_to_transform": [1]},
-        "layers_to_transform ": {"layers_to_transform": 0},
-        "exclude_modules": {"exclude_modules": ["down_proj"]},
+        "exclude_modules": {"exclude_modules": r".*layers\.0\..*"},
+        "layers_pattern": {"layers_to_transform": [1], "layers_pattern": "(h|layers)"},
         "layer_replication": {"layer_replication": [[0, 2], [1, 3]]},
         "trainable_token_indices": {"trainable_token_indices": [3, 4]},
         "init_lora_weights": {"init_lora_weights": "pissa"},
@@ -275,6 +287,20 @@ class Theirs(Case):
                 run("merge", "--quiet", "--model", base, "--adapter", folder, "--out", merged)
                 self.assertSame(their_logits(load(merged)), theirs)
                 self.assertSame(their_logits(model.merge_and_unload()), theirs)
+
+    def test_order_of_patterns(self):
+        """The first pattern that fits a linear counts, in the order of the file."""
+        for name, pattern in (("first", {"v_proj": 40, "model.layers.1.self_attn.v_proj": 2}),
+                              ("last", {"model.layers.1.self_attn.v_proj": 2, "v_proj": 40})):
+            with self.subTest(name):
+                model = self.lora()
+                randomise(model)
+                folder, _ = save(model, f"order-{name}")
+                config = json.loads((folder / "adapter_config.json").read_text()) | {"alpha_pattern": pattern}
+                (folder / "adapter_config.json").write_text(json.dumps(config))
+                theirs = their_logits(PeftModel.from_pretrained(load(), folder).eval())
+                self.assertMoved(theirs)
+                self.assertSame(our_logits(adapter=folder), theirs)
 
     def test_tied_embeddings(self):
         make_base(here / "tied", tied=True)
