@@ -20,7 +20,7 @@ import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import (AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM,
+from transformers import (AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig, LlamaConfig, LlamaForCausalLM,
                           PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -120,6 +120,44 @@ class Case(unittest.TestCase):
     def assertMoved(self, logits):
         """The logits are far from those of the base."""
         self.assertGreater(difference(logits, their_logits(load())), MOVED)
+
+
+class Padding(Case):
+    """Padding on the left and on both sides, as Transformers computes it."""
+
+    LENGTHS, STARTS = [24, 17, 5], [0, 7, 11]
+
+    def sides(self):
+        mask = torch.zeros_like(ids)
+        for i, (length, start) in enumerate(zip(self.LENGTHS, self.STARTS)):
+            mask[i, start:start + length] = 1
+        labels = ids.masked_fill(mask == 0, -100)
+        for i, start in enumerate(self.STARTS):
+            labels[i, start] = -100  # Transformers would have the padding before it answer
+        save_file({"input_ids": ids, "attention_mask": mask, "labels": labels}, here / "left.safetensors")
+        return mask, labels
+
+    def test_decoder(self):
+        mask, labels = self.sides()
+        run("logits", "--quiet", "--model", base, "--input", here / "left.safetensors", "--out", here / "y.safetensors")
+        ours = load_file(here / "y.safetensors")
+        for positions in (None, (mask.cumsum(-1) - 1).clamp(min=0)):  # rotary: only distances count
+            with torch.no_grad():
+                theirs = load()(input_ids=ids, attention_mask=mask, position_ids=positions, labels=labels)
+            self.assertSame(ours["logits"], theirs.logits * mask[:, :, None])
+            self.assertAlmostEqual(ours["loss"].item(), theirs.loss.item(), delta=TOLERANCE * theirs.loss.item())
+
+    def test_encoder(self):
+        mask, _ = self.sides()
+        torch.manual_seed(5)
+        model = BertModel(BertConfig(vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                                     intermediate_size=48, max_position_embeddings=24)).eval()
+        model.save_pretrained(here / "bert")
+        run("logits", "--quiet", "--model", here / "bert", "--input", here / "left.safetensors", "--out",
+            here / "y.safetensors")
+        with torch.no_grad():
+            theirs = model(input_ids=ids, attention_mask=mask).last_hidden_state * mask[:, :, None]
+        self.assertSame(load_file(here / "y.safetensors")["last_hidden_state"], theirs)
 
 
 class Ours(Case):
