@@ -1,4 +1,4 @@
-// merge: folds an adapter into its base and writes the result as a Hugging Face folder in fp32.
+// merge: folds an adapter into its base and writes the result as a Hugging Face folder in fp32, with the tokenizer.
 //
 //     merge --model smollm2 --adapter run/adapter --out merged
 //     merge --model smollm2 --adapter run/adapter --out merged --intuition-of "Question: ..."
@@ -34,6 +34,7 @@ void merge(const merge_options& o) {
   require<value_error>(fs::weakly_canonical(o.out) != fs::weakly_canonical(base.path), "--out ", o.out,
                        " is the base itself");
   require<value_error>(!fs::exists(o.out) || fs::is_empty(o.out), o.out, " is there already; give another --out");
+  const auto files = models::tokenizer_files(o.model);
   auto adapted = program::load_adapted(device, o.model, o.adapter);
   auto& [set, record] = *adapted.adapter;
   const std::string family = peft::family(record.spec);
@@ -74,11 +75,8 @@ void merge(const merge_options& o) {
                  "folded for one text without the router: its logits differ from the adapter's by at most {:.4g}\n",
                  largest);
   }
-  peft::save_merged(o.out, base, merged);
+  peft::save_merged(o.out, base, merged, files);
   program::say(o.common, "{}: {} linears of {} merged in {}\n", family, merged.weights().size(), o.model, o.out);
-  if (!fs::exists(fs::path(o.out) / "tokenizer.json") && !fs::exists(fs::path(o.out) / "tokenizer.model") &&
-      !fs::exists(fs::path(o.out) / "vocab.txt"))
-    program::say(o.common, "no tokenizer was copied: {} is no folder that has one\n", o.model);
   program::write_results(o.common, result);
 }
 

@@ -58,8 +58,17 @@ struct encoder_outputs {
 template <class B, class T>
 encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_batch& batch) {
   check_batch(batch, model.vocabulary(), model.context());
+  data::packed_batch packed = pack(batch);
+  // Learned positions count from the beginning of the row, padding or not, as Transformers does.
+  for (index_t i = 0; i < batch.sequences(); ++i) {
+    const segment& rows = packed.segments[std::size_t(i)];
+    require<value_error>(batch.start(i) + rows.end - rows.begin <= model.context(), batch.where, ": input_ids row ", i,
+                         " ends at ", batch.start(i) + rows.end - rows.begin, ", the context of the model is ",
+                         model.context());
+    for (index_t row = rows.begin; row < rows.end; ++row)
+      packed.positions[std::size_t(row)] += std::int32_t(batch.start(i));
+  }
   tape<B> t(device, recording::forward);
-  const data::packed_batch packed = pack(batch);
   auto step = place_batch<B, T>(t, packed);
   const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step),
                embedding = model.embedding(t, hidden, step, packed);

@@ -93,7 +93,9 @@ inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
 }  // namespace detail
 
 MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
-  if (path.extension() == ".gguf") return tokenizer(parts_from_gguf(io::gguf_parts(path).front()));
+  if (path.extension() == ".gguf")
+    return tokenizer(
+        parts_of(tokenizer_of_gguf(io::gguf_file(io::gguf_parts(path).front())), path.string() + ": tokenizer.ggml"));
   auto file = path;
   if (std::filesystem::is_directory(path)) {
     file = path / "tokenizer.json";
