@@ -104,6 +104,7 @@ MOR1E_INLINE texts::tokenizer toy_tokenizer() {
   parts.added = texts::added_tokens({{.content = detail::toy_end, .id = detail::toy_bytes, .special = true}}, {});
   parts.decode = texts::byte_level_decoder();
   parts.eos = detail::toy_bytes;
+  parts.origin = toy_name;
   return texts::tokenizer(std::move(parts));
 }
 

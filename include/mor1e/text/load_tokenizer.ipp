@@ -92,7 +92,11 @@ inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
 }  // namespace detail
 
 MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
-  if (path.extension() == ".gguf") return tokenizer(parts_from_gguf(path));
+  if (path.extension() == ".gguf") {
+    tokenizer_parts parts = parts_from_gguf(path);
+    parts.origin = path.string();
+    return tokenizer(std::move(parts));
+  }
   auto file = path;
   if (std::filesystem::is_directory(path)) {
     file = path / "tokenizer.json";
@@ -102,6 +106,7 @@ MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
   tokenizer_parts parts = file.filename() == "vocab.txt" ? detail::parts_from_vocabulary_lines(file)
                                                          : parts_from_json(io::read_json(file), file.string());
   detail::read_ends(parts, file.parent_path());
+  parts.origin = file.string();
   return tokenizer(std::move(parts));
 }
 
