@@ -84,8 +84,8 @@ TEST_CASE("what is written is read back") {
 }
 
 TEST_CASE("every malformed row is refused by place and field") {
-  CHECK(refusal("{\"id\":").starts_with("f:3: not JSON, at byte "));
-  CHECK(refusal("\"\xff\"").starts_with("f:3: not JSON"));
+  CHECK(refusal("{\"id\":").starts_with("f:3: not valid JSON at byte "));
+  CHECK(refusal("\"\xff\"").starts_with("f:3: not valid JSON"));
   CHECK(refusal("[1]") == "f:3: a row must be a JSON object, found array");
   const auto row = [](const std::string& choices, const std::string& answer) {
     return R"({"id":"a","task":"t","context":"","question":"Q?","choices":)" + choices + R"(,"answer":)" + answer + "}";
@@ -119,7 +119,7 @@ TEST_CASE("files: line numbers, blank lines, line ends") {
   const temporary_folder folder;
   CHECK(read_task_file(folder.file("a.jsonl", good + "\r\n\n" + good)).size() == 2);
   const auto bad = folder.file("b.jsonl", good + "\n\n" + "{\n");
-  CHECK_THROWS_WITH_AS(read_task_file(bad), (bad.string() + ":3: not JSON, at byte 2 of the line").c_str(), io_error);
+  CHECK_THROWS_WITH_AS(read_task_file(bad), (bad.string() + ":3: not valid JSON at byte 2").c_str(), io_error);
   const auto empty = folder.file("c.jsonl", "\n \n");
   CHECK_THROWS_WITH_AS(read_task_file(empty), (empty.string() + ": the file holds no example").c_str(), io_error);
   CHECK_THROWS_AS(read_task_file(folder.path / "none.jsonl"), io_error);

@@ -8,6 +8,7 @@
 #include "mor1e/core/error.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/text_file.hpp"
 
 namespace mor1e::data {
@@ -80,7 +81,7 @@ class row_reader {
     check(value.is_number_integer(), "answer", "an integer or a list of integers", value);
     // An unsigned value beyond int64 reads as negative: out of range either way.
     const std::int64_t given = value.get<std::int64_t>();
-    require<io_error>(given >= 0 && given < std::int64_t(choices), where_, ": field 'answer': index ", value.dump(),
+    require<io_error>(given >= 0 && given < std::int64_t(choices), where_, ": field 'answer': index ", io::brief(value),
                       " is outside the ", choices, " choices (0 to ", choices - 1, ")");
     return int(given);
   }
@@ -92,12 +93,7 @@ class row_reader {
 }  // namespace detail
 
 MOR1E_INLINE example parse_example(std::string_view line, std::string_view where) {
-  nlohmann::json row;
-  try {
-    row = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::parse_error& problem) {
-    throw io_error(text(where, ": not JSON, at byte ", problem.byte, " of the line"));
-  }
+  const nlohmann::json row = io::parse_json(line, std::string(where));
   require<io_error>(row.is_object(), where, ": a row must be a JSON object, found ", row.type_name());
 
   const detail::row_reader read(row, where);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 
 namespace mor1e::peft {
@@ -31,7 +32,7 @@ class config_reader {
       constexpr auto names = names_of(Value{});
       const auto at =
           std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
-      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", value.dump());
+      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", io::brief(value));
       to = Value(at - names.begin());
       return;
     } else if constexpr (std::is_same_v<Value, bool>)
@@ -47,7 +48,7 @@ class config_reader {
     else
       fits = value.is_array() &&
              std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
-    require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
+    require<io_error>(fits, where_, ": '", key, "' is ", io::brief(value));
     if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
   }
   template <class Value>
@@ -57,7 +58,7 @@ class config_reader {
   }
   /// The value of `key`, which was read, is one that makes sense.
   void check(const char* key, bool holds) const {
-    require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : "");
+    require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? io::brief(config_.at(key)) : "");
   }
   void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
   /// The key may be missing, off, or one of `values`.
@@ -75,7 +76,7 @@ class config_reader {
     const nlohmann::json& value = config_.at("target_modules");
     known_.push_back("target_modules");
     if (value == "all-linear") return;
-    require<io_error>(!value.is_string(), where_, ": 'target_modules' is the regular expression ", value.dump(),
+    require<io_error>(!value.is_string(), where_, ": 'target_modules' is the regular expression ", io::brief(value),
                       "; only a list of names or \"all-linear\" is supported");
     read("target_modules", to);
     require<io_error>(!to.empty(), where_, ": 'target_modules' is empty");
@@ -92,7 +93,7 @@ class config_reader {
     return value.is_null() || value == false || (value.is_structured() && value.empty());
   }
   [[noreturn]] void refuse(const std::string& key) const {
-    throw io_error(text(where_, ": '", key, "': ", config_.at(key).dump(), " is not supported"));
+    throw io_error(text(where_, ": '", key, "': ", io::brief(config_.at(key)), " is not supported"));
   }
 
   const nlohmann::json& config_;
@@ -466,10 +467,8 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   if (detail::stored_as_lora(out.spec.method)) {
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
-    const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);
-    require<io_error>(!facts.is_discarded(), where, ": the metadata '", detail::record_key,
-                      "' of its tensors is no JSON");
-    detail::read_facts(facts, out, where);
+    const std::string place = text(where, ": metadata '", detail::record_key, "' of its tensors");
+    detail::read_facts(io::parse_json(at->second, place), out, where);
     return out;
   }
   detail::read_facts(config, out, where);

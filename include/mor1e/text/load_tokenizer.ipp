@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/json_node.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
@@ -92,11 +93,7 @@ inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
 }  // namespace detail
 
 MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
-  if (path.extension() == ".gguf") {
-    tokenizer_parts parts = parts_from_gguf(path);
-    parts.origin = path.string();
-    return tokenizer(std::move(parts));
-  }
+  if (path.extension() == ".gguf") return tokenizer(parts_from_gguf(io::gguf_parts(path).front()));
   auto file = path;
   if (std::filesystem::is_directory(path)) {
     file = path / "tokenizer.json";

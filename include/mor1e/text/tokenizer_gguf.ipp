@@ -61,6 +61,7 @@ MOR1E_INLINE tokenizer_parts parts_from_gguf(const std::filesystem::path& path) 
   const auto flag = [&](const char* key) { return file.contains(key) && file.boolean(key); };
 
   tokenizer_parts parts;
+  parts.origin = path.string();
   parts.bos = id_of("tokenizer.ggml.bos_token_id");
   parts.eos = id_of("tokenizer.ggml.eos_token_id");
   if (flag("tokenizer.ggml.add_bos_token") && parts.bos) parts.post.before.push_back(*parts.bos);
