@@ -8,6 +8,7 @@
 
 #include "adapted_model.hpp"
 #include "mor1e/models/generation_config.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 #include "mor1e/text/stream_decoder.hpp"
 #include "program.hpp"
 
@@ -52,13 +53,11 @@ void run(const generate_options& options) {
   const auto base = program::load_adapted(device, options.model, options.adapter);
   const auto tokenizer = models::open_tokenizer(options.model);
   const auto ends = models::end_tokens(models::open(options.model), tokenizer);
-  const auto prompt = tokenizer.encode(options.chat ? chat_prompt(tokenizer, options.prompt) : options.prompt);
+  const auto prompt = texts::prompt_encoder(tokenizer, base.model->vocabulary())
+                          .encode(options.chat ? chat_prompt(tokenizer, options.prompt) : options.prompt, "--prompt");
   require<value_error>(!prompt.empty(), "--prompt: is empty");
   const index_t context = base.model->context(), length = index_t(prompt.size());
   require<value_error>(length < context, "--prompt: ", length, " tokens leave no room in a context of ", context);
-  for (const std::int32_t id : prompt)
-    require<value_error>(id < base.model->vocabulary(), options.model, ": the tokenizer gives token ", id,
-                         ", the model has ", base.model->vocabulary());
   tensor<float> intuition;
   if (base.reads_intuition())
     intuition = program::intuition_of(device, base.adapter->record, options.adapter, options.prompt);
@@ -92,12 +91,18 @@ void run(const generate_options& options) {
   }
   emit(decoder.finish());
   program::say(options.common, "\n");
+  const bool at_once = ended && tokens.empty();
+  if (at_once && !options.common.quiet) {
+    std::fflush(stdout);
+    fmt::print(stderr, "generate: the first token ends the text\n");
+  }
   const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
   program::write_results(options.common, {{"model", options.model},
                                           {"prompt", options.prompt},
                                           {"text", said},
                                           {"tokens", tokens},
                                           {"ended", ended},
+                                          {"first_token_ends", at_once},
                                           {"seed", options.common.seed},
                                           {"prompt_tokens", length},
                                           {"prompt_seconds", seconds(start, first)},

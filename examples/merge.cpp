@@ -16,6 +16,7 @@
 #include "adapted_model.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/mor1e.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 #include "program.hpp"
 
 using namespace mor1e;
@@ -51,7 +52,8 @@ void merge(const merge_options& o) {
     require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", family, " reads no intuition");
     intuition = program::intuition_of(device, record, o.adapter, o.text);
     options.intuition = std::as_const(intuition).matrix();
-    const auto ids = models::open_tokenizer(o.model).encode(o.text);
+    const texts::prompt_encoder encoder(models::open_tokenizer(o.model), adapted.model->vocabulary());
+    const auto ids = encoder.encode(o.text, "--intuition-of");
     require<value_error>(!ids.empty() && index_t(ids.size()) <= adapted.model->context(),
                          "--intuition-of: ", ids.size(), " tokens, the context has ", adapted.model->context());
     probe.input_ids = tensor<std::int32_t>(shape{1, index_t(ids.size())});

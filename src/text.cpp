@@ -7,6 +7,7 @@
 #include "mor1e/text/load_tokenizer.ipp"
 #include "mor1e/text/normalizer.ipp"
 #include "mor1e/text/pre_tokenizer.ipp"
+#include "mor1e/text/prompt_encoder.ipp"
 #include "mor1e/text/regex.ipp"
 #include "mor1e/text/stream_decoder.ipp"
 #include "mor1e/text/tokenizer.ipp"

@@ -332,7 +332,7 @@ TEST_CASE("bad data: file, line and numbers are named, and nothing is left") {
   write_rows(
       "bad", "t", {choice_row(0)},
       {R"({"id":"eval-long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
-  here.check_refusal("finetune", run + "--out none", 2, "evaluation: eval-long has 30");
+  here.check_refusal("finetune", run + "--out none", 2, "scoring: eval-long has a sequence of 30");
   write_rows("bad", "t", {choice_row(0)}, {choice_row(1), "{"});
   here.check_refusal("finetune", run + "--out none", 1, "bad/t/eval.jsonl:2: not valid JSON");
 

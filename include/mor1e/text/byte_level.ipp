@@ -100,6 +100,7 @@ MOR1E_INLINE std::map<std::string, std::string> files_of(const byte_level_tokeni
 
 MOR1E_INLINE tokenizer_parts parts_of(const byte_level_tokenizer& from, const std::string& where) {
   tokenizer_parts parts = parts_from_json(tokenizer_json_of(from), where);
+  parts.origin = where;
   parts.bos = from.bos;
   parts.eos = from.eos;
   return parts;

@@ -105,6 +105,7 @@ MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
   tokenizer_parts parts = file.filename() == "vocab.txt" ? detail::parts_from_vocabulary_lines(file)
                                                          : parts_from_json(io::read_json(file), file.string());
   detail::read_ends(parts, file.parent_path());
+  parts.origin = file.string();
   return tokenizer(std::move(parts));
 }
 
