@@ -20,8 +20,8 @@ import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import (AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig, LlamaConfig, LlamaForCausalLM,
-                          PreTrainedTokenizerFast)
+from transformers import (AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig, LlamaConfig,
+                          LlamaForCausalLM, PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -398,7 +398,8 @@ def write_gguf(path, model, name, pre, eos, around=False):
     out.add_tokenizer_pre(pre)
     out.add_token_list([kinds[id][0] for id in sorted(kinds)])
     out.add_token_types([kinds[id][1] for id in sorted(kinds)])
-    out.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]])
+    merges = tokenizer["model"]["merges"]
+    out.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     out.add_bos_token_id(eos)
     out.add_eos_token_id(eos)
     out.add_pad_token_id(eos)
