@@ -141,8 +141,7 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   const std::filesystem::path config_path = folder / detail::config_file;
   nlohmann::json config = io::read_json(config_path);
   // The first pattern that fits counts, in the order of the file.
-  const lora_patterns patterns =
-      take_patterns(config, nlohmann::ordered_json::parse(io::read_text(config_path)), config_path.string());
+  const lora_patterns patterns = take_patterns(config, io::read_ordered_json(config_path), config_path.string());
   const io::safetensors_file file(folder / detail::tensor_file);
   const std::string where = file.path().string();
   loaded_adapter<B, T> out;
