@@ -78,8 +78,9 @@ TEST_CASE("configurations of many spellings compute what Transformers computes")
     write_model(folder.path(), fixture["config"], fixture["shapes"]);
     const auto model = models::load<cpu, float>(device, folder.path().string());
     constexpr index_t tokens = 40, rows = 3;
-    models::padded_batch batch{
-        .input_ids = tensor<std::int32_t>(shape{1, tokens}), .labels = {}, .lengths = {tokens}, .where = ""};
+    models::padded_batch batch;
+    batch.input_ids = tensor<std::int32_t>(shape{1, tokens});
+    batch.lengths = {tokens}, batch.starts = {0};
     const index_t words = model->vocabulary();
     for (index_t i = 0; i < tokens; ++i) batch.input_ids[i] = std::int32_t((7 * i * i + 3 * i) % words);
     const auto logits = models::outputs_of<cpu, float>(device, *model, batch).logits;
