@@ -4,6 +4,7 @@
 #include "mor1e/io/gguf.ipp"
 #include "mor1e/io/gguf_dequantise.ipp"
 #include "mor1e/io/gguf_weights.ipp"
+#include "mor1e/io/integrity.ipp"
 #include "mor1e/io/memory_map.ipp"
 #include "mor1e/io/safetensors.ipp"
 #include "mor1e/io/safetensors_weights.ipp"

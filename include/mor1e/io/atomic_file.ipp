@@ -19,7 +19,7 @@
 
 #include "mor1e/core/crc32.hpp"
 #include "mor1e/io/atomic_file.hpp"
-#include "mor1e/io/system_error.hpp"
+#include "mor1e/io/open_file.hpp"
 
 namespace mor1e::io {
 
@@ -159,12 +159,7 @@ MOR1E_INLINE atomic_file::atomic_file(std::filesystem::path destination) : desti
   struct ::stat about {};
   const bool exists = ::stat(destination_.c_str(), &about) == 0;
   if (exists && !S_ISREG(about.st_mode)) {
-    // Not to wait for somebody to read a pipe; what is read is written at the reader's pace.
-    file_ = ::open(destination_.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file_ < 0 && errno == ENXIO)
-      throw io_error(text(destination_.string(), ": cannot write: nobody reads this pipe"));
-    if (file_ < 0) detail::throw_errno(destination_, "write");
-    ::fcntl(file_, F_SETFL, ::fcntl(file_, F_GETFL) & ~O_NONBLOCK);
+    file_ = detail::open_to_write(destination_, 0).release();
     return;
   }
   detail::refuse_dangling(destination_);
@@ -189,14 +184,7 @@ MOR1E_INLINE atomic_file::~atomic_file() {
 }
 
 MOR1E_INLINE void atomic_file::write(const void* data, std::size_t bytes) {
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::write(file_, next, std::min<std::size_t>(bytes, 1u << 30));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) detail::throw_errno(destination_, "write");
-    next += written;
-    bytes -= static_cast<std::size_t>(written);
-  }
+  detail::write_all(file_, data, bytes, destination_);
 }
 
 MOR1E_INLINE void atomic_file::commit() {

@@ -1,6 +1,7 @@
-// Files opened to be read, without waiting for anybody.
+// Files opened without waiting for anybody at the other end.
 #pragma once
 
+#include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@ struct descriptor {
   ~descriptor() {
     if (file >= 0) ::close(file);
   }
+  /// Hands it on.
+  int release() { return std::exchange(file, -1); }
   int file;
 };
 
@@ -37,6 +40,28 @@ inline descriptor open_regular(const std::filesystem::path& path, struct ::stat&
   descriptor out = open_to_read(path, about);
   require<io_error>(S_ISREG(about.st_mode), path.string(), ": not a regular file");
   return out;
+}
+
+/// Opens a file to write into it: `flags` are O_CREAT, O_TRUNC, O_APPEND. Not to wait for somebody to read a pipe; what
+/// is read is then written at the reader's pace. Throws `io_error`.
+inline descriptor open_to_write(const std::filesystem::path& path, int flags) {
+  descriptor out(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | flags, 0666));
+  if (out.file < 0 && errno == ENXIO) throw io_error(text(path.string(), ": cannot write: nobody reads this pipe"));
+  if (out.file < 0) throw_errno(path, "write");
+  ::fcntl(out.file, F_SETFL, ::fcntl(out.file, F_GETFL) & ~O_NONBLOCK);
+  return out;
+}
+
+/// Writes all of it. Throws `io_error` naming the file.
+inline void write_all(int file, const void* data, std::size_t bytes, const std::filesystem::path& path) {
+  const char* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = ::write(file, next, std::min<std::size_t>(bytes, 1u << 30));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_errno(path, "write");
+    next += written;
+    bytes -= std::size_t(written);
+  }
 }
 
 }  // namespace mor1e::io::detail
