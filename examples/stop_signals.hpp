@@ -21,10 +21,12 @@ class stop_signals {
     noted() = 0;
     struct ::sigaction note {};
     note.sa_handler = [](int signal) {
-      noted() = signal;
       for (const int each : signals) std::signal(each, SIG_DFL);
+      if (noted()) ::raise(signal);  // both came at once
+      noted() = signal;
     };
     note.sa_flags = SA_RESTART;
+    for (const int each : signals) ::sigaddset(&note.sa_mask, each);
     for (int i = 0; i < 2; ++i) {
       ::sigaction(signals[i], nullptr, &before_[i]);
       if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &note, nullptr);

@@ -74,7 +74,7 @@ inline std::vector<std::string> stored_arguments(const CLI::App& app, const nloh
     const CLI::Option* option = app.get_option_no_throw("--" + name);
     const bool good = option && value.is_object() && value.contains("given") && value["given"].is_string() &&
                       (!value.contains("path") || value["path"].is_string());
-    require<io_error>(good, where, ": ", quoted(name), " is no option of a run");
+    require<io_error>(good, where, ": ", in_quotes(name), " is no option of a run");
     if (detail::is_given(app, name)) continue;
     std::string given = value["given"].get<std::string>();
     if (value.contains("path") && std::filesystem::absolute(given) != value["path"].get<std::string>())

@@ -15,7 +15,7 @@ namespace mor1e::io {
 /// The tensors of a file, in its mapping.
 std::vector<stored_tensor> tensors_of(const safetensors_file& file);
 
-/// Throws `io_error` "WHERE: tensor 'NAME': element I is nan" unless every float is finite.
+/// Throws `io_error` "WHERE: tensor 'NAME': element I is nan" (or infinite) unless every float is finite.
 void require_finite(std::span<const stored_tensor> tensors, std::string_view where);
 
 /// SHA-256 of names, types, shapes and bytes, in the order of the names, and of `also`.

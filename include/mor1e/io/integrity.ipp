@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -67,7 +68,7 @@ MOR1E_INLINE void require_finite(std::span<const stored_tensor> tensors, std::st
     double value = 0;
     const auto* element = static_cast<const std::byte*>(t.data) + at * index_t(size_of(t.type));
     convert_elements(t.type, element, 1, &value, where);
-    throw io_error(text(where, ": tensor '", t.name, "': element ", at, " is ", value));
+    throw io_error(text(where, ": tensor '", t.name, "': element ", at, std::isnan(value) ? " is nan" : " is infinite"));
   }
 }
 

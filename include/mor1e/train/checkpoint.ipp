@@ -1,6 +1,7 @@
 // Definitions of train/checkpoint.hpp.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <span>
 #include <system_error>
@@ -16,9 +17,13 @@ namespace mor1e::train {
 
 namespace detail {
 
-/// Where two objects differ: "name value", fields of objects inside as "outer.inner".
+/// Where two objects differ; fields of objects inside as "outer.inner".
 struct setting_differences {
-  std::string saved, now;
+  struct difference {
+    std::string name, saved, now;
+    bool in_both;
+  };
+  std::vector<difference> found;
 
   void compare(const std::string& name, const nlohmann::json* a, const nlohmann::json* b) {
     if (a && b && *a == *b) return;
@@ -32,8 +37,18 @@ struct setting_differences {
       for (const std::string& key : keys) compare(name.empty() ? key : name + "." + key, in(a, key), in(b, key));
       return;
     }
-    for (auto [value, into] : {std::pair(a, &saved), std::pair(b, &now)})
-      *into += text(into->empty() ? "" : ", ", name, " ", value ? value->dump() : "absent");
+    const auto shown = [](const nlohmann::json* value) { return value ? one_line(value->dump(), 36) : "absent"; };
+    found.push_back({name, shown(a), shown(b), a && b && !a->is_null() && !b->is_null()});
+  }
+
+  /// "name value, ..." of the first few: what both have says more than what only one has.
+  std::string list(std::string difference::*side) {
+    constexpr std::size_t most = 3;
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.in_both > b.in_both; });
+    std::string out;
+    for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
+      out += text(i ? ", " : "", found[i].name, " ", found[i].*side);
+    return found.size() > most ? text(out, " and ", found.size() - most, " more") : out;
   }
 };
 
@@ -51,13 +66,16 @@ MOR1E_INLINE std::string check_settings(const nlohmann::json& saved, const nlohm
   const auto firm_part = [](nlohmann::json object) { return object.erase("advice"), object; };
   const nlohmann::json was = firm_part(saved), is = firm_part(now);
   firm.compare("", &was, &is);
-  require<value_error>(firm.now.empty(), "resume: ", where, " was run with ", firm.saved, "; this run has ", firm.now);
+  using difference = detail::setting_differences::difference;
+  require<value_error>(firm.found.empty(), "resume: ", where, " was run with ", firm.list(&difference::saved),
+                       "; this run has ", firm.list(&difference::now));
   const auto advice_part = [](const nlohmann::json& object) {
     return object.value("advice", nlohmann::json::object());
   };
   const nlohmann::json advised = advice_part(saved), advises = advice_part(now);
   advice.compare("", &advised, &advises);
-  return advice.now.empty() ? "" : text(where, " was run with ", advice.saved, "; now ", advice.now);
+  if (advice.found.empty()) return "";
+  return text(where, " was run with ", advice.list(&difference::saved), "; now ", advice.list(&difference::now));
 }
 
 namespace detail {
