@@ -1,6 +1,7 @@
 // A decoder, and the adapter that was trained on it.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,11 +20,24 @@ struct adapted_model {
   bool reads_intuition() const { return adapter && peft::uses_intuition(adapter->record.spec); }
 };
 
-/// `adapter` empty: the base alone. Throws `value_error` for an adapter that was trained on other weights.
+/// The folder of the adapter: the one given, or `adapter` in the folder of a run.
+inline std::string adapter_folder(const std::string& given) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const fs::path inside = fs::path(given) / "adapter";
+  if (fs::exists(fs::path(given) / "adapter_config.json", none)) return given;
+  if (fs::is_directory(inside, none)) return inside.string();
+  require<io_error>(!fs::exists(fs::path(given) / "checkpoint", none), given,
+                    ": a run that is not finished; finetune --resume ", given, " goes on with it");
+  return given;
+}
+
+/// `adapter` empty: the base alone. Else the folder of an adapter or of a run. Throws `value_error` for an adapter that
+/// was trained on other weights.
 inline adapted_model load_adapted(cpu& device, const std::string& model, const std::string& adapter) {
   adapted_model out{models::load<cpu, float>(device, model), std::nullopt};
   if (adapter.empty()) return out;
-  out.adapter.emplace(peft::load_adapter(*out.model, adapter));
+  out.adapter.emplace(peft::load_adapter(*out.model, adapter_folder(adapter)));
   const std::string& trained_on = out.adapter->record.base_sha256;
   if (trained_on.empty()) return out;
   const std::string found = models::weights_hash(model);

@@ -116,6 +116,7 @@ int main(int argc, char** argv) {
       [&](CLI::App& app) { add_options(app, options); },
       [&] {
         options.kmeans.seed = options.common.seed;
+        io::require_writable_file(options.out);
         const io::safetensors_file file(options.input);
         const auto& entry = find_embeddings(file);
         entry.type == dtype::f64 ? run_as<double>(options, file, entry) : run_as<float>(options, file, entry);

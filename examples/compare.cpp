@@ -123,7 +123,8 @@ program::run_request request_of(program::experiment& experiment, const compare_o
                                .how = o.run,
                                .out = fs::path(o.out) / of.name / text("seed", seed),
                                .embeddings = fs::path(o.out) / "embeddings.safetensors",
-                               .keep_data = false};
+                               .keep_data = false,
+                               .saved = program::saved_state(fs::path(o.out) / of.name / text("seed", seed))};
   request.how.control = of.control;
   if (!o.own_scale) request.match_scale = peft::scale_of(reference);
   return request;
@@ -141,7 +142,7 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
     const nlohmann::json before = io::read_json(kept);
     require<io_error>(before.contains("settings") && before.contains("record"), kept.string(), ": is no run's");
     const std::string advice = train::check_settings(before["settings"], settings, request.out.string());
-    if (!advice.empty()) fmt::print(stderr, "{}: {}: the runs are not alike\n", o.common.name, advice);
+    if (!advice.empty()) program::warn(o.common, "{}: the runs are not alike", advice);
     try {
       return before["record"].get<program::run_record>();
     } catch (const nlohmann::json::exception& e) {
@@ -160,11 +161,13 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
                                    .right = program::marks(run.scores().after),
                                    .permuted = program::marks(run.scores().permuted)};
   io::write_json(kept, {{"settings", settings}, {"record", record}});
-  fs::remove_all(request.out / "checkpoint");  // nothing is left to go on with
+  for (const char* folder : {"checkpoint", "checkpoint.previous"})  // nothing is left to go on with
+    fs::remove_all(request.out / folder);
   return record;
 }
 
 void compare(compare_options o) {
+  io::require_writable_folder(o.out);
   o.data.check();
   o.run.settle(o.data);
   std::vector<contestant> contestants;
@@ -180,6 +183,7 @@ void compare(compare_options o) {
   // Everything that can be wrong with anybody is found before anything is written.
   for (const contestant& c : contestants)
     program::training_run(experiment, request_of(experiment, o, c, o.common.seed), common_of(o, o.common.seed));
+  fs::create_directories(o.out);
   program::keep_data(experiment.rows.made, fs::path(o.out) / "data");
   std::vector<program::contestant_result> results;
   for (const contestant& c : contestants) results.push_back({c.name, {}});
@@ -223,5 +227,9 @@ int main(int argc, char** argv) {
   compare_options options;
   return program::run(
       argc, argv, "compare", "Fine-tunes every method on equal terms and holds them against each other", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { compare(options); });
+      [&](CLI::App& app) { add_options(app, options); }, [&] { compare(options); },
+      [&](const CLI::App&) {
+        options.common.folder = options.out;
+        return std::vector<std::string>{};
+      });
 }

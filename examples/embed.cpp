@@ -12,6 +12,7 @@
 
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/task_file.hpp"
+#include "mor1e/io/integrity.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/intuition.hpp"
@@ -80,6 +81,8 @@ std::vector<std::string> prompts_of(const embed_options& o) {
 
 void run(const embed_options& options) {
   check_options(options);
+  for (const std::string& file : {options.out, options.texts_out})
+    if (!file.empty()) io::require_writable_file(file);
   std::vector<std::string> sentences = options.data.empty() ? io::read_strings(options.input) : prompts_of(options);
   if (options.out.empty()) {
     io::write_json(options.texts_out, sentences);
@@ -87,6 +90,8 @@ void run(const embed_options& options) {
     return program::say(options.common, "{} sentences in {}\n", sentences.size(), options.texts_out);
   }
 
+  // Before the work: what is no file cannot be read again.
+  std::string list_hash = options.texts_out.empty() ? io::sha256_of_file(options.input) : "";
   cpu device(options.common.threads);
   const auto embedder = models::load_sentence_embedder(device, options.model, options.embedding);
   const auto start = std::chrono::steady_clock::now();
@@ -98,14 +103,17 @@ void run(const embed_options& options) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  if (!options.texts_out.empty()) io::write_json(options.texts_out, sentences);
-  const std::string& list = options.texts_out.empty() ? options.input : options.texts_out;
+  if (!options.texts_out.empty()) {
+    io::write_json(options.texts_out, sentences);
+    list_hash = io::sha256_of_file(options.texts_out);
+  }
   const std::map<std::string, std::string> metadata = {{"embedder", embedder->id()},
                                                        {"embedder_hash", embedder->hash()},
                                                        {"prefix", options.prefix},
-                                                       {"data_hash", io::sha256_of_file(list)}};
+                                                       {"data_hash", list_hash}};
   const std::vector tensors{io::stored("embeddings", embeddings)};
-  io::write_safetensors(options.out, tensors, metadata);
+  io::require_finite(tensors, options.out);
+  io::write_safetensors(options.out, tensors, io::sealed(metadata, tensors));
   nlohmann::json results(metadata);
   results.update({{"sentences", sentences.size()}, {"width", embedder->dimension()}, {"seconds", seconds}});
   program::log_file(options.common).write(results);

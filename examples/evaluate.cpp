@@ -39,7 +39,7 @@ struct evaluate_options {
 
 void add_options(CLI::App& app, evaluate_options& o) {
   app.add_option("--model", o.model, "folder, .gguf file, short name or toy")->required();
-  app.add_option("--adapter", o.adapter, "adapter folder");
+  app.add_option("--adapter", o.adapter, "folder of an adapter, or of a run");
   app.add_option("--data", o.data, "data folder (<task>/eval.jsonl), or suite: the generated tasks")->required();
   app.add_option("--tasks", o.tasks, "some of the tasks: a,b");
   app.add_option("--scoring", o.scoring, "letter, loglik, both; rows: both, but loglik alone where answers are texts")
@@ -130,6 +130,7 @@ void check_options(const evaluate_options& o) {
 
 void evaluate(const evaluate_options& o) {
   check_options(o);
+  if (!o.routers.empty()) io::require_writable_folder(o.routers);
   const std::vector<data::example> items = load_items(o);
   cpu device(o.common.threads);
   auto base = program::load_adapted(device, o.model, o.adapter);

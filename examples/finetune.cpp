@@ -1,10 +1,11 @@
 // finetune: trains adapters on a frozen model.
 //
 //     finetune --model smollm2 --data suite --method mor1e --preset suite --out run
-//     finetune (the same) --resume run                    # goes on where it was stopped, bit for bit
+//     finetune --resume run                               # goes on where it was stopped, bit for bit
+//     finetune --resume run --steps 200                   # and beyond the end it had
 //
-// OUT holds adapter/ (a PEFT folder), checkpoint/ (to resume), log.jsonl (one object a step), result.json, data/ when
-// the data was generated, and routers/ with --routers.
+// OUT holds adapter/ (a PEFT folder), checkpoint/ and checkpoint.previous/ (to resume), options.json, log.jsonl (one
+// object a step), result.json, data/ when the data was generated, and routers/ with --routers.
 #include "training_run.hpp"
 
 using namespace mor1e;
@@ -34,7 +35,18 @@ void add_options(CLI::App& app, finetune_options& o) {
   program::add_schedule_options(app, o.schedule);
   app.add_flag("--routers", o.routers, "after training, OUT/routers: what the experts do with the evaluation's items");
   app.add_option("--out", o.out, "folder of the run");
-  app.add_option("--resume", o.resume, "folder of a run to go on with; an empty one starts from the beginning");
+  app.add_option("--resume", o.resume,
+                 "folder of a run to go on with, by the options it has; those given are compared, more --steps go on "
+                 "beyond its end. An empty one starts from the beginning");
+}
+
+/// The options that the run to go on with has.
+std::vector<std::string> stored_options(const CLI::App& app, finetune_options& o) {
+  o.common.folder = o.out.empty() ? o.resume : o.out;
+  const fs::path file = fs::path(o.resume) / program::options_file;
+  std::error_code none;
+  if (o.resume.empty() || !fs::exists(file, none)) return {};
+  return program::stored_arguments(app, io::read_json(file), file.string());
 }
 
 /// What is wrong with the options themselves; fills in what follows from others.
@@ -51,15 +63,25 @@ void settle(finetune_options& o) {
   std::error_code none;
   require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out,
                        " holds an adapter and no checkpoint to go on from; give another --out");
+  if (const fs::path file = fs::path(o.out) / program::options_file; fs::exists(file, none)) {
+    const nlohmann::json kept = io::read_json(file);
+    require<value_error>(kept.is_object() && kept.contains("model"), file.string(),
+                         ": is of no run and would be replaced; give another --out");
+  }
   require<value_error>(!begun || !o.resume.empty(), o.out, " holds a run; --resume ", o.out,
                        " goes on with it, or give another --out");
 }
 
-void finetune(finetune_options o) {
+void finetune(finetune_options o, const nlohmann::json& given) {
   settle(o);
+  const auto saved = program::saved_state(o.out);
   const train::schedule_settings schedule = o.schedule.settings();
   peft::adapter_spec spec = program::spec_of(o.method, o.common.seed, schedule.learning_rate);
-  program::experiment experiment(o.common, o.data, schedule);
+  // A run that is to be longer than it was keeps its data.
+  std::optional<index_t> suite_examples;
+  if (saved && saved->settings.contains("suite_examples") && saved->settings["suite_examples"].is_number_integer())
+    suite_examples = saved->settings["suite_examples"].get<index_t>();
+  program::experiment experiment(o.common, o.data, schedule, suite_examples);
   const peft::adapter_spec reference = program::reference_of(o.method);
   if (o.match_parameters) {
     spec = program::matched(experiment, spec, reference, o.common);
@@ -71,7 +93,10 @@ void finetune(finetune_options o) {
                                .how = o.run,
                                .out = o.out,
                                .embeddings = fs::path(o.out) / "embeddings.safetensors",
-                               .routers = o.routers};
+                               .routers = o.routers,
+                               .options = given,
+                               .goes_on = "finetune --resume " + program::in_shell(o.out),
+                               .saved = saved};
   if (o.match_scale) request.match_scale = peft::scale_of(reference);
   program::training_run run(experiment, request, o.common);
   if (run.finished()) {
@@ -85,7 +110,13 @@ void finetune(finetune_options o) {
 
 int main(int argc, char** argv) {
   finetune_options options;
+  const CLI::App* parsed = nullptr;
   return program::run(
       argc, argv, "finetune", "Fine-tunes a frozen language model with low-rank adapters", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { finetune(options); });
+      [&](CLI::App& app) {
+        parsed = &app;
+        add_options(app, options);
+      },
+      [&] { finetune(options, program::options_given(*parsed)); },
+      [&](const CLI::App& app) { return stored_options(app, options); });
 }

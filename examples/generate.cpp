@@ -26,7 +26,7 @@ struct generate_options {
 
 void add_options(CLI::App& app, generate_options& options) {
   app.add_option("--model", options.model, "folder, .gguf file, short name or toy")->required();
-  app.add_option("--adapter", options.adapter, "adapter folder");
+  app.add_option("--adapter", options.adapter, "folder of an adapter, or of a run");
   app.add_option("--prompt", options.prompt, "the text to go on from")->required();
   app.add_option("--tokens", options.tokens, "at most so many")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--temperature", options.sampling.temperature, "0: always the most probable token")

@@ -20,7 +20,7 @@ struct logits_options {
 void add_options(CLI::App& app, logits_options& options) {
   app.add_option("--model", options.model, "folder, .gguf file, short name or toy; a decoder or an encoder")
       ->required();
-  app.add_option("--adapter", options.adapter, "adapter folder, for a decoder");
+  app.add_option("--adapter", options.adapter, "folder of an adapter or of a run, for a decoder");
   app.add_option(
          "--input", options.input,
          "safetensors file: `input_ids` [, `attention_mask`, padding on any side] [, `labels`] [sequences, length] "
@@ -73,6 +73,7 @@ nlohmann::json run_encoder(cpu& device, const logits_options& options, const mod
 }
 
 void run(const logits_options& options) {
+  io::require_writable_file(options.out);
   cpu device(options.common.threads);
   const io::safetensors_file input(options.input);
   const auto batch = models::read_padded_batch(input);

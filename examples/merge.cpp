@@ -35,6 +35,7 @@ void merge(const merge_options& o) {
   require<value_error>(fs::weakly_canonical(o.out) != fs::weakly_canonical(base.path), "--out ", o.out,
                        " is the base itself");
   require<value_error>(!fs::exists(o.out) || fs::is_empty(o.out), o.out, " is there already; give another --out");
+  io::require_writable_folder(o.out, true);
   const auto files = models::tokenizer_files(o.model);
   auto adapted = program::load_adapted(device, o.model, o.adapter);
   auto& [set, record] = *adapted.adapter;
@@ -90,7 +91,7 @@ int main(int argc, char** argv) {
       argc, argv, "merge", "Folds an adapter into its base", options.common,
       [&](CLI::App& app) {
         app.add_option("--model", options.model, "the base: folder, .gguf file, short name or toy")->required();
-        app.add_option("--adapter", options.adapter, "folder of the adapter")->required();
+        app.add_option("--adapter", options.adapter, "folder of the adapter, or of a run")->required();
         app.add_option("--out", options.out, "folder to write")->required();
         app.add_option("--intuition-of", options.text, "fold a mixture for this text, without its router");
       },

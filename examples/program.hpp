@@ -3,20 +3,25 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/atomic_file.hpp"
-#include "mor1e/io/system_error.hpp"
+#include "mor1e/io/memory_map.hpp"
+#include "mor1e/io/open_file.hpp"
+#include "stop_signals.hpp"
 
 namespace mor1e::program {
 enum exit_code { success = 0, failure = 1, bad_use = 2 };
@@ -29,6 +34,7 @@ struct common_options {
   std::uint64_t seed = 0;
   std::string log, json;
   bool quiet = false;
+  std::string folder;  ///< that the program makes, if it makes one: other outputs may go into it
 };
 
 inline void add_common_options(CLI::App& app, common_options& options) {
@@ -53,15 +59,23 @@ inline void add_common_options(CLI::App& app, common_options& options) {
   app.add_flag("--quiet", options.quiet, "print nothing but errors");
 }
 
-/// Prints "name: why" on stderr, in one line.
-inline int fail(const char* name, std::string why, exit_code code) {
-  std::replace(why.begin(), why.end(), '\n', ' ');
-  fmt::print(stderr, "{}: {}\n", name, why);
+/// Prints "name: what" on stderr, in one line of at most 300 characters. Whether that can be printed or not.
+inline void complain(const char* name, std::string what) {
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  std::fprintf(stderr, "%s\n", one_line(std::string(name) + ": " + what, 299).c_str());
+}
+template <class... Arguments>
+void warn(const common_options& options, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  complain(options.name, fmt::format(format, std::forward<Arguments>(arguments)...));
+}
+inline int fail(const char* name, const std::string& why, int code) {
+  complain(name, why);
   return code;
 }
 
 /// Runs f() and returns the exit code: 0; 2 for what the user asked wrongly (an option, a value, a shape);
-/// 1 for what failed (a file, memory, a device). What went wrong is one line on stderr.
+/// 1 for what failed (a file, memory, a device); 128 + the signal that stopped it. What went wrong is one line on
+/// stderr.
 template <class F>
 int guarded(const char* name, F&& f) {
   try {
@@ -70,6 +84,8 @@ int guarded(const char* name, F&& f) {
     return printed ? success : fail(name, "cannot write to standard output", failure);
   } catch (const std::bad_alloc&) {
     return fail(name, "not enough memory", failure);
+  } catch (const stopped& e) {
+    return fail(name, e.what(), 128 + e.signal);
   } catch (const std::exception& e) {
     const bool asked_wrongly = dynamic_cast<const CLI::ParseError*>(&e) || dynamic_cast<const value_error*>(&e) ||
                                dynamic_cast<const shape_error*>(&e);
@@ -77,20 +93,57 @@ int guarded(const char* name, F&& f) {
   }
 }
 
-/// A whole program: `setup(app)` adds its own options, `body()` runs when all are right. See cluster.cpp for its use.
-template <class Setup, class Body>
+/// Throws unless all that was given can be written into a result.
+inline void require_utf8(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) try {
+      (void)nlohmann::json(argv[i]).dump();
+    } catch (const nlohmann::json::exception&) {
+      throw value_error(text("argument ", i, " is not UTF-8"));
+    }
+}
+
+/// Throws unless --json and --log can be written: before the work is done.
+inline void require_outputs(const common_options& options) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const auto inside = [&](const fs::path& file) {  // a folder that is still to be made
+    return !options.folder.empty() && !fs::exists(options.folder, none) &&
+           fs::absolute(file).parent_path().lexically_normal() ==
+               (fs::absolute(options.folder) / ".").lexically_normal().parent_path();
+  };
+  for (const std::string& file : {options.json, options.log})
+    if (!file.empty() && !inside(file)) io::require_writable_file(file);
+}
+
+/// Adds nothing to what was given.
+struct as_given {
+  std::vector<std::string> operator()(const CLI::App&) const { return {}; }
+};
+
+/// A whole program: `setup(app)` adds its own options, `more(app)` further arguments once those given are known, and
+/// `body()` runs when all are right. See cluster.cpp for its use.
+template <class Setup, class Body, class More = as_given>
 int run(int argc, char** argv, const char* name, const char* description, common_options& common, Setup&& setup,
-        Body&& body) {
+        Body&& body, More&& more = {}) {
   return guarded(name, [&] {
     common.name = name;
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of the write
+    io::report_shortened_maps(name);
+    require_utf8(argc, argv);
     CLI::App app(description, name);
     std::forward<Setup>(setup)(app);
     add_common_options(app, common);
     try {
       app.parse(argc, argv);
+      if (std::vector<std::string> all = std::forward<More>(more)(app); !all.empty()) {
+        all.insert(all.begin(), argv + 1, argv + argc);
+        std::reverse(all.begin(), all.end());  // as the parser wants them
+        app.parse(all);
+      }
     } catch (const CLI::Success& help) {
       return void(app.exit(help));
     }
+    require_outputs(common);
     std::forward<Body>(body)();
   });
 }
@@ -110,9 +163,9 @@ inline void write_results(const common_options& options, const nlohmann::json& r
 class log_file {
  public:
   explicit log_file(const common_options& options)
-      : path_(options.log), file_(path_.empty() ? nullptr : std::fopen(path_.c_str(), "w"), &std::fclose) {
-    if (!path_.empty() && !file_) io::detail::throw_errno(path_, "write");
-  }
+      : path_(options.log),
+        file_(path_.empty() ? nullptr : ::fdopen(io::detail::open_to_write(path_, O_CREAT | O_TRUNC).release(), "w"),
+              &std::fclose) {}
   /// One line, flushed, so that the log can be followed and a crash loses nothing.
   void write(const nlohmann::json& line) {
     if (!file_) return;

@@ -27,6 +27,7 @@ void add_options(CLI::App& app, tokenize_options& options) {
 }
 
 void run(const tokenize_options& options) {
+  io::require_writable_file(options.out);
   const auto tokenizer = models::open_tokenizer(options.model);
   program::log_file log(options.common);
   nlohmann::json list = nlohmann::json::array();

@@ -12,14 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "finetune_options.hpp"
-#include "mor1e/core/quartiles.hpp"
+#include "experiment.hpp"
+#include "log_line.hpp"
 #include "mor1e/data/sampling.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/optim/schedule.hpp"
-#include "mor1e/peft/matching.hpp"
 #include "mor1e/train/checkpoint.hpp"
-#include "mor1e/train/examples.hpp"
 #include "mor1e/train/memory_limit.hpp"
 #include "mor1e/train/run_folder.hpp"
 #include "mor1e/train/settings.hpp"
@@ -27,48 +25,9 @@
 #include "mor1e/train/training_intuition.hpp"
 #include "mor1e/train/update_scale.hpp"
 #include "run_evaluation.hpp"
-#include "training_data.hpp"
+#include "stored_options.hpp"
 
 namespace mor1e::program {
-
-/// A frozen model and the rows to train and score it on: what runs of several methods share.
-struct experiment {
-  experiment(const common_options& common, const data_options& o, const train::schedule_settings& schedule)
-      : options(o),
-        device(common.threads),
-        model(models::load<cpu, float>(device, std::make_shared<io::checkpoint>(models::open(o.model)))),
-        base_hash(models::weights_hash(o.model)),
-        tokenizer(models::open_tokenizer(o.model)),
-        rows(load_data(o, tokenizer, schedule.steps * schedule.batch, common.seed)),
-        set(train::encode(rows.tasks, {tokenizer, model->vocabulary()}, o.prompt(),
-                          std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit)),
-        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.truncate, o.eval_limit, common) {
-    train::set_types(set, o.task_types);
-  }
-
-  data_options options;
-  cpu device;
-  std::unique_ptr<models::language_model<cpu, float>> model;
-  std::string base_hash;
-  texts::tokenizer tokenizer;
-  run_data rows;
-  train::training_set set;
-  evaluation scored;
-};
-
-/// The spec with as many parameters as `reference`, which it says.
-inline peft::adapter_spec matched(experiment& e, const peft::adapter_spec& spec, const peft::adapter_spec& reference,
-                                  const common_options& common) {
-  const auto groups = e.model->groups();
-  const auto linears = peft::linears_of(groups, spec.targets);
-  if (linears.empty()) return spec;  // which `attach` refuses by name
-  const auto target = peft::cost_on(reference, peft::linears_of(groups, reference.targets)).parameters;
-  const peft::adapter_spec out = peft::match_parameters(spec, linears, target);
-  const auto own = peft::cost_on(spec, linears).parameters, now = peft::cost_on(out, linears).parameters;
-  say(common, "parameters: {} with {} ({} by itself, LoRA has {}: {:+.1f} %)\n", now, peft::size_of(out), own, target,
-      100 * (double(now) / double(target) - 1));
-  return out;
-}
 
 /// What one run is.
 struct run_request {
@@ -81,27 +40,15 @@ struct run_request {
   std::filesystem::path out;
   std::filesystem::path embeddings;  ///< where embeddings of the prompts are kept
   bool keep_data = true;
-  bool routers = false;  ///< report what the experts do with the items, after the training
+  bool routers = false;                               ///< report what the experts do with the items, after the training
+  nlohmann::json options = nlohmann::json::object();  ///< kept in the folder
+  std::string goes_on = "the same command";           ///< what resumes it
+  std::optional<train::run_state> saved = {};         ///< what to go on from
 };
 
-/// One line of the log.
-inline nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds,
-                               std::span<const std::vector<double>> gates) {
-  nlohmann::json line = {{"step", step},
-                         {"loss", report.loss},
-                         {"lr", rate},
-                         {"gradient_norm", report.gradient_norm},
-                         {"targets", report.targets},
-                         {"tokens", report.tokens},
-                         {"tokens_per_second", double(report.tokens) / seconds},
-                         {"peak_memory", train::peak_memory()}};
-  if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
-  if (!report.auxiliary_of.empty()) line["auxiliary_of"] = train::summarise_auxiliary(report.auxiliary_of);
-  if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
-  if (!gates[0].empty()) line["gate_a"] = quartiles(gates[0]), line["gate_b"] = quartiles(gates[1]);
-  if (!report.gradient_a.empty())
-    line["gradient_a"] = quartiles(report.gradient_a), line["gradient_b"] = quartiles(report.gradient_b);
-  return line;
+/// What a run in this folder goes on from.
+inline std::optional<train::run_state> saved_state(const std::filesystem::path& out) {
+  return train::has_checkpoint(out) ? std::optional(train::read_run_state(out)) : std::nullopt;
 }
 
 class training_run {
@@ -111,7 +58,7 @@ class training_run {
       : e_(e),
         r_(std::move(r)),
         common_(common),
-        saved_(read_saved(r_.out)),
+        saved_(r_.saved),
         intuitive_(peft::uses_intuition(r_.spec)),
         typed_(peft::tells_types(r_.spec)),
         steps_(train::total_steps(r_.schedule, index_t(e.set.examples.size()))),
@@ -138,10 +85,8 @@ class training_run {
     if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
     packing_.context = packing_.tokens;
     settings_ = make_settings();
-    if (!saved_) return;
-    const std::string advice = train::check_settings(saved_->settings, settings_, r_.out.string());
-    if (!advice.empty())
-      fmt::print(stderr, "{}: {}: the resumed run is not bit for bit the same\n", common_.name, advice);
+    require_outputs_inside();
+    if (saved_) check_saved();
   }
 
   index_t steps() const { return steps_; }
@@ -160,11 +105,14 @@ class training_run {
   nlohmann::json run() {
     const train::run_folder folder(r_.out);
     if (r_.keep_data) keep_data(e_.rows.made, r_.out / "data");
+    io::write_json(r_.out / options_file, r_.options);
     if (intuitive_) make_intuition();
     if (r_.measure_scale || r_.match_scale) settle_scale();
     train::trainer<cpu, float> trainer(e_.device, *e_.model, adapters_.parameters(), options_);
     if (saved_) {
       state_ = train::load_checkpoint(r_.out, trainer);
+      if (!state_.passed_over.empty())
+        warn(common_, "going on from the checkpoint before, of step {}: {}", state_.step, state_.passed_over);
       sampler_.seek(state_.sampler_position);
       say(common_, "resumed at step {} of {}\n", state_.step, steps_);
     }
@@ -172,8 +120,9 @@ class training_run {
         e_.options.model, adapters_.parameter_count(), e_.set.examples.size(), e_.rows.tasks.size(), steps_,
         r_.schedule.batch);
     state_.settings = settings_;
-    train_steps(trainer);
+    train_steps(trainer, folder);
     step_memory_ = trainer.programs().bytes();
+    folder.require_in_place();
     save_adapter();
     const train::run_totals& totals = state_.totals;
     say(common_, "loss {:.4f} -> {:.4f} in {:.0f} s ({:.0f} tokens/s, peak memory {:.2f} GB); adapter in {}\n",
@@ -193,14 +142,47 @@ class training_run {
       result["evaluation"] = to_json(scores_);
       say(common_, "{}", table(scores_));
     }
+    folder.require_in_place();
     io::write_json(r_.out / "result.json", result);
     if (r_.routers) write_routers(r_.out / "routers", e_.scored.routers(adapters_), common_);
     return result;
   }
 
  private:
-  static std::optional<train::run_state> read_saved(const std::filesystem::path& out) {
-    return train::has_checkpoint(out) ? std::optional(train::read_run_state(out)) : std::nullopt;
+  /// What lies in the folder must not be in the way in the end.
+  void require_outputs_inside() const {
+    io::require_writable_folder(r_.out);
+    std::error_code none;
+    if (!std::filesystem::exists(r_.out, none)) return;
+    for (const char* folder : {"checkpoint", "checkpoint.previous", "adapter"})
+      io::require_writable_folder(r_.out / folder, true);
+    const bool ours = saved_ || std::filesystem::exists(r_.out / options_file, none);
+    for (const char* file : {options_file, "log.jsonl", "result.json", "embeddings.safetensors"}) {
+      require<value_error>(ours || !std::filesystem::exists(r_.out / file, none), (r_.out / file).string(),
+                           ": is of no run in this folder and would be replaced; give another --out");
+      io::require_writable_file(r_.out / file);
+    }
+  }
+
+  /// The saved run must be this one, as far as it got; only its end may come later.
+  void check_saved() {
+    nlohmann::json was = saved_->settings;
+    const auto end = was.contains("steps") && was["steps"].is_number_integer() ? was["steps"].get<index_t>() : steps_;
+    if (end < steps_) was["steps"] = steps_;
+    const std::string advice = train::check_settings(was, settings_, r_.out.string());
+    require<io_error>(
+        saved_->step <= std::min(end, steps_) && saved_->sampler_position == saved_->step * r_.schedule.batch,
+        (saved_->read_from / "state.json").string(), ": step ", saved_->step, " of ", end, " and example ",
+        saved_->sampler_position, " at ", r_.schedule.batch, " a step do not fit");
+    if (!advice.empty()) warn(common_, "{}: the resumed run is not bit for bit the same", advice);
+    if (end == steps_) return;
+    const auto rate = [&](index_t steps) {
+      return r_.schedule.learning_rate * optim::cosine_with_warmup(saved_->step, r_.schedule.warmup, steps);
+    };
+    warn(common_,
+         "{} was to end at step {}, now at {}: from step {} on the learning rate is that of a run of {} steps ({:.3g} "
+         "where {:.3g} was), so the result is neither run's",
+         r_.out.string(), end, steps_, saved_->step + 1, steps_, rate(steps_), rate(end));
   }
 
   const data::encoded_example& longest() const {
@@ -275,6 +257,7 @@ class training_run {
                             {"micro_batch", packing_.tokens},
                             {"recompute", options_.program.recompute},
                             {"gemm", "eigen"}}}};
+    if (e_.options.data == "suite") out["suite_examples"] = e_.made_for;
     if (r_.match_scale) out["match_scale"] = *r_.match_scale;
     if (typed_) out["task_types"] = e_.set.type_1;
     return out;
@@ -310,7 +293,8 @@ class training_run {
     adapters_ = peft::attach(*e_.model, r_.spec);
   }
 
-  void train_steps(train::trainer<cpu, float>& trainer) {
+  void train_steps(train::trainer<cpu, float>& trainer, const train::run_folder& folder) {
+    stop_signals signals;
     train::json_log log(common_.log.empty() ? r_.out / "log.jsonl" : std::filesystem::path(common_.log),
                         state_.log_bytes);
     train::progress progress("training", steps_, common_.quiet);
@@ -330,13 +314,17 @@ class training_run {
       warn_of_saturation(step + 1, gates);
       if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !e_.scored.empty())
         line["evaluation"] = eval::to_json(eval::summarise(e_.scored.score("scoring")));
+      folder.require_in_place();
       log.write(line);
       progress.show(step + 1,
                     fmt::format("loss {:.4f}  {:.0f} tokens/s", report.loss, double(report.tokens) / seconds));
-      if ((step + 1) % r_.how.checkpoint_every == 0 || step + 1 == steps_) {
+      const int stop = signals.take();
+      if ((step + 1) % r_.how.checkpoint_every == 0 || step + 1 == steps_ || stop) {
         state_.step = step + 1, state_.sampler_position = sampler_.position(), state_.log_bytes = log.size();
         train::save_checkpoint(r_.out, trainer, state_);
       }
+      if (stop)
+        throw stopped(stop, text("stopped behind step ", step + 1, " of ", steps_, "; ", r_.goes_on, " goes on"));
     }
     progress.finish();
   }
@@ -347,9 +335,8 @@ class training_run {
       saturated +=
           std::size_t(std::count_if(values.begin(), values.end(), [](double g) { return g < 0.02 || g > 0.98; }));
     if (saturated && !std::exchange(warned_, true))
-      fmt::print(stderr,
-                 "{}: step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more\n",
-                 common_.name, step, saturated, gates[0].size() + gates[1].size());
+      warn(common_, "step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more", step,
+           saturated, gates[0].size() + gates[1].size());
   }
 
   void save_adapter() {

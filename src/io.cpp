@@ -4,6 +4,7 @@
 #include "mor1e/io/gguf.ipp"
 #include "mor1e/io/gguf_dequantise.ipp"
 #include "mor1e/io/gguf_weights.ipp"
+#include "mor1e/io/integrity.ipp"
 #include "mor1e/io/json.ipp"
 #include "mor1e/io/json_fields.ipp"
 #include "mor1e/io/memory_map.ipp"

@@ -26,6 +26,8 @@ class process {
   process& operator=(const process&) = delete;
 
   pid_t id() const { return id_; }
+  /// As waitpid gave it, once it has ended.
+  int status() const { return status_; }
   bool ended() {
     if (!ended_) ended_ = ::waitpid(id_, &status_, WNOHANG) == id_;
     return ended_;

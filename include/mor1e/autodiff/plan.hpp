@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -112,6 +114,22 @@ class plan {
     }
   }
 
+  /// The same, looking at what each step writes: "OP (forward, node 3 of 40)" of the first that writes a NaN or an
+  /// infinity, empty if none does.
+  std::string first_not_finite() {
+    seed();
+    std::string found;
+    for (const step& s : schedule_.steps) {
+      run_step(*device_, graph_, schedule_, s);
+      if (!found.empty() || writes_finite(s)) continue;
+      const char* name = s.node < 0 ? "add_gradient" : graph_.nodes[s.node].op->name;
+      found = text(name, " (", s.what == phase::forward || s.what == phase::recompute ? "forward" : "backward");
+      if (s.node >= 0) found += text(", node ", s.node + 1, " of ", graph_.nodes.size());
+      found += ")";
+    }
+    return found;
+  }
+
   /// Floating point operations of one run, as the ops count them.
   double flops() const {
     double sum = 0;
@@ -127,6 +145,27 @@ class plan {
     const double one = 1;
     const float one_f = 1;
     device_->upload(seed.data, seed.element == sizeof(double) ? static_cast<const void*>(&one) : &one_f, seed.element);
+  }
+
+  /// Outputs of a forward, gradients of a backward.
+  bool writes_finite(const step& s) const {
+    const slot_id* ids = schedule_.ids.data() + s.ids;
+    if (s.node < 0) return is_finite(graph_.slots[ids[0]]);
+    const node<B>& n = graph_.nodes[s.node];
+    const bool backward = s.what == phase::backward;
+    if (backward) ids = schedule_.ids.data() + s.gradients + n.outputs;
+    for (int k = 0; k < (backward ? n.inputs : n.outputs); ++k)
+      if (const slot_id id = backward ? ids[k] : ids[n.inputs + k]; id != no_slot && !is_finite(graph_.slots[id]))
+        return false;
+    return true;
+  }
+  bool is_finite(const slot& s) const {
+    const auto all = [&]<class T>(T) {
+      std::vector<T> values(s.bytes() / sizeof(T));
+      device_->download(values.data(), s.data, s.bytes());
+      return std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); });
+    };
+    return s.element == sizeof(double) ? all(double()) : all(float());
   }
 
   cost work(const step& s) const {

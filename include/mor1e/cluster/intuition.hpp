@@ -90,11 +90,12 @@ MOR1E_INLINE void write_intuition(const std::filesystem::path& path, const intui
 /// Throws `io_error` naming file and field.
 MOR1E_INLINE intuition_source read_intuition(const std::filesystem::path& path);
 
-/// A cache of embeddings F32 [n, d], bound to what they depend on.
+/// A cache of embeddings F32 [n, d], bound to what they depend on, with a digest. Throws `io_error` also for one that
+/// is not finite.
 MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embedding_origin& origin,
                                    const tensor<float>& embeddings);
 /// The embeddings of the file, if they are of this origin. Throws `value_error` naming the field that differs, and
-/// `io_error` for a file that is no such cache.
+/// `io_error` for a file that is no such cache or not as it was written.
 MOR1E_INLINE tensor<float> read_embeddings(const std::filesystem::path& path, const embedding_origin& origin);
 
 /// A control: the sinusoidal code of each instance's task category, [n, k]. Column 2i of category c is

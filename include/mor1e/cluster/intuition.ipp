@@ -8,6 +8,7 @@
 
 #include "mor1e/cluster/intuition.hpp"
 #include "mor1e/core/rng.hpp"
+#include "mor1e/io/integrity.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/sha256.hpp"
@@ -141,7 +142,8 @@ MOR1E_INLINE void write_embeddings(const std::filesystem::path& path, const embe
   std::map<std::string, std::string> metadata;
   for (const auto& [name, member] : detail::origin_fields) metadata[name] = origin.*member;
   const std::array tensors{io::stored("embeddings", embeddings)};
-  io::write_safetensors(path, tensors, metadata);
+  io::require_finite(tensors, path.string());
+  io::write_safetensors(path, tensors, io::sealed(metadata, tensors));
 }
 
 MOR1E_INLINE tensor<float> read_embeddings(const std::filesystem::path& path, const embedding_origin& origin) {
@@ -153,6 +155,7 @@ MOR1E_INLINE tensor<float> read_embeddings(const std::filesystem::path& path, co
     stored.*member = found->second;
   }
   check_origin(stored, origin, path.string());
+  require<io_error>(io::check_seal(file, "it can be removed"), path.string(), ": no metadata 'sha256'");
   require<io_error>(file.at("embeddings").extents.rank() == 2, path.string(), ": tensor 'embeddings' ",
                     file.at("embeddings").extents, " is not a matrix");
   return file.read<float>("embeddings");

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace mor1e {
 
@@ -38,6 +39,29 @@ std::string text(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return out.str();
+}
+
+/// One line of printable text of at most `most` bytes: control characters as \xNN, a long one cut at a character of
+/// UTF-8 and ended by "...".
+inline std::string one_line(std::string_view text, std::size_t most) {
+  std::string out;
+  std::size_t whole = 0;  // up to where it may be cut and still be ended
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool inside = (byte & 0xC0) == 0x80;  // of a character
+    if (!inside && out.size() + 3 <= most) whole = out.size();
+    if (byte < 0x20 || byte == 0x7F)
+      (((out += "\\x") += "0123456789abcdef"[byte >> 4]) += "0123456789abcdef"[byte & 15]);
+    else
+      out += text[i];
+    if (out.size() > most) return out.substr(0, whole) + "...";
+  }
+  return out;
+}
+
+/// What somebody wrote, as a message shows it: 'in one line', shortened.
+inline std::string in_quotes(std::string_view written, std::size_t most = 80) {
+  return "'" + one_line(written, most) + "'";
 }
 
 /// Throws `Error` with the joined parts unless `holds`.

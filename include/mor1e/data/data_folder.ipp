@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include <nlohmann/json.hpp>
+
 #include "mor1e/core/error.hpp"
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/task_file.hpp"
@@ -30,6 +32,11 @@ MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& fold
   require<io_error>(!problem, folder.string(), ": ", problem.message());
   require<io_error>(!names.empty(), folder.string(),
                     ": no task here: no subfolder holds a train.jsonl or an eval.jsonl", detail::rows_help);
+  for (const std::string& name : names) try {
+      (void)nlohmann::json(name).dump();  // adapters and results name their tasks
+    } catch (const nlohmann::json::exception&) {
+      throw io_error(text(folder.string(), ": the name of a task is not UTF-8: ", in_quotes(name)));
+    }
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -16,7 +16,8 @@ namespace mor1e::io {
 /// A file written beside its destination and renamed over it by `commit()`; destroyed without, it leaves no trace.
 ///
 /// A reader sees the old file or the new one, also after a crash. A symbolic link keeps pointing where it did: its
-/// target is replaced. A destination that is no regular file (a pipe, a terminal, /dev/null) is written directly.
+/// target is replaced. A destination that is no regular file (a pipe, a terminal, /dev/null) is written directly; a
+/// pipe that nobody reads is refused.
 class atomic_file {
  public:
   /// Opens the temporary file. Throws `io_error` naming the destination.
@@ -67,8 +68,9 @@ class atomic_folder {
   /// The folder to write into until `commit()`.
   const std::filesystem::path& path() const { return temporary_; }
 
-  /// Flushes everything in the folder to disk and puts it in place. Throws `io_error`; to be called once.
-  void commit();
+  /// Flushes everything in the folder to disk and puts it in place. What it replaces becomes `previous`, a folder
+  /// beside it, if that is given. Throws `io_error`; to be called once.
+  void commit(const std::filesystem::path& previous = {});
 
  private:
   std::filesystem::path destination_;
@@ -76,8 +78,15 @@ class atomic_folder {
 };
 
 /// Removes from `folder` what killed processes left there of atomic files and folders; a folder that was just being
-/// replaced is put back. Only for who knows that no other process is writing there.
+/// replaced is put back. That is: names of exactly the form they have, ".NAME.mor1e-KIND-PLACE-PID-NUMBER", that this
+/// process made, or one of this machine that is no more. Everything else stays.
 void remove_leftovers(const std::filesystem::path& folder);
+
+/// Throws what writing the file would throw, and leaves nothing: to be asked before the work whose results go there.
+/// Also refuses a link that leads nowhere. A pipe is not tried, as its reader would see an end.
+void require_writable_file(const std::filesystem::path& path);
+/// The same for a folder that is to be filled, or (`whole`) put in place by an `atomic_folder`; parents may be missing.
+void require_writable_folder(const std::filesystem::path& path, bool whole = false);
 
 }  // namespace mor1e::io
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string_view>
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/core/error.hpp"
@@ -31,6 +32,10 @@ class memory_map {
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
 };
+
+/// From here on a mapped file that somebody makes shorter while it is read ends the process with exit code 1 and one
+/// line, "PROGRAM: FILE: ...", instead of SIGBUS. For programs: the handler of a signal is the process's alone.
+void report_shortened_maps(std::string_view program);
 
 }  // namespace mor1e::io
 

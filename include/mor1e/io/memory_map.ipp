@@ -1,38 +1,86 @@
 #pragma once
 
 #include <algorithm>
-#include <fcntl.h>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <mutex>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 #include "mor1e/io/memory_map.hpp"
-#include "mor1e/io/system_error.hpp"
+#include "mor1e/io/open_file.hpp"
 
 namespace mor1e::io {
 
-MOR1E_INLINE memory_map::memory_map(std::filesystem::path path) : path_(std::move(path)) {
-  const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) detail::throw_errno(path_, "open");
-  // The mapping outlives the descriptor, so the descriptor is closed on every way out of here.
-  struct closer {
-    int file;
-    ~closer() { ::close(file); }
-  } close_it{file};
+namespace detail {
 
+/// What a signal handler can read: the mappings of the process, as far as there is room.
+struct known_map {
+  std::atomic<const std::byte*> begin{nullptr};  // null: free
+  std::size_t bytes = 0;
+  char path[256] = {};
+};
+inline constexpr std::size_t most_maps = 1024;
+inline known_map known_maps[most_maps];
+
+inline void remember_map(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  for (known_map& at : known_maps) {
+    if (at.begin) continue;
+    at.bytes = bytes.size();
+    at.path[path.string().copy(at.path, sizeof at.path - 1)] = 0;
+    at.begin = bytes.data();
+    return;
+  }
+}
+inline void forget_map(const std::byte* begin) {
+  for (known_map& at : known_maps)
+    if (at.begin == begin) at.begin = nullptr;
+}
+
+inline char program_name[64] = {};
+
+/// Only what a handler may do: compare, write, end.
+inline void on_bus_error(int, siginfo_t* about, void*) {
+  const auto* where = static_cast<const std::byte*>(about->si_addr);
+  for (const known_map& at : known_maps) {
+    const std::byte* begin = at.begin;
+    if (!begin || where < begin || where >= begin + at.bytes) continue;
+    for (const char* part : {static_cast<const char*>(program_name), ": ", static_cast<const char*>(at.path),
+                             ": the file became shorter while it was read\n"})
+      (void)!::write(STDERR_FILENO, part, std::strlen(part));
+    ::_exit(1);
+  }
+  ::signal(SIGBUS, SIG_DFL);  // not ours: the instruction faults again, and ends the process
+}
+
+}  // namespace detail
+
+MOR1E_INLINE void report_shortened_maps(std::string_view program) {
+  detail::program_name[program.copy(detail::program_name, sizeof detail::program_name - 1)] = 0;
+  struct ::sigaction action {};
+  action.sa_sigaction = &detail::on_bus_error;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
+
+MOR1E_INLINE memory_map::memory_map(std::filesystem::path path) : path_(std::move(path)) {
   struct ::stat about {};
-  if (::fstat(file, &about) != 0) detail::throw_errno(path_, "stat");
-  require<io_error>(S_ISREG(about.st_mode), path_.string(), ": not a regular file");
+  const detail::descriptor opened = detail::open_regular(path_, about);  // the mapping outlives it
   const auto size = static_cast<std::size_t>(about.st_size);
   if (size == 0) return;  // mmap refuses a length of zero
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, opened.file, 0);
   if (address == MAP_FAILED) detail::throw_errno(path_, "map");
   bytes_ = {static_cast<const std::byte*>(address), size};
+  detail::remember_map(bytes_, path_);
 }
 
 MOR1E_INLINE memory_map::~memory_map() {
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (bytes_.empty()) return;
+  detail::forget_map(bytes_.data());
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 MOR1E_INLINE memory_map::memory_map(memory_map&& other) noexcept

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdio>
 #include <openssl/evp.h>
 #include <vector>
 
+#include "mor1e/io/open_file.hpp"
 #include "mor1e/io/sha256.hpp"
-#include "mor1e/io/system_error.hpp"
 
 namespace mor1e::io {
 
@@ -24,15 +23,16 @@ MOR1E_INLINE void sha256::update(std::span<const std::byte> bytes) {
 }
 
 MOR1E_INLINE void sha256::update_file(const std::filesystem::path& path) {
+  struct ::stat about {};
+  const detail::descriptor opened = detail::open_regular(path, about);
   // A buffer instead of a mapping: hashing gigabytes must not raise the peak of resident memory.
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   std::vector<std::byte> buffer(1 << 20);
-  while (file) {
-    const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get());
-    update({buffer.data(), count});
-    if (count < buffer.size()) break;
+  while (true) {
+    const ssize_t count = ::read(opened.file, buffer.data(), buffer.size());
+    if (count == 0) return;
+    if (count < 0 && errno != EINTR) detail::throw_errno(path, "read");
+    if (count > 0) update({buffer.data(), std::size_t(count)});
   }
-  if (!file || std::ferror(file.get())) detail::throw_errno(path, "read");
 }
 
 MOR1E_INLINE std::string sha256::hex() {

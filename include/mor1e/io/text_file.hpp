@@ -12,7 +12,8 @@
 
 namespace mor1e::io {
 
-/// The whole file, byte for byte. Throws `io_error` naming the file.
+/// The whole file, byte for byte; also what comes through a pipe, of which nothing comes within five seconds when
+/// nobody writes it. Throws `io_error` naming the file.
 std::string read_text(const std::filesystem::path& path);
 
 /// The file parsed as JSON, see `parse_json`. Throws `io_error` naming the file.

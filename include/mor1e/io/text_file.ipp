@@ -1,24 +1,42 @@
 #pragma once
 
-#include <cstdio>
-#include <memory>
+#include <poll.h>
 
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/json.hpp"
-#include "mor1e/io/system_error.hpp"
+#include "mor1e/io/open_file.hpp"
 #include "mor1e/io/text_file.hpp"
 
 namespace mor1e::io {
 
 MOR1E_INLINE std::string read_text(const std::filesystem::path& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) detail::throw_errno(path, "open");
+  constexpr int patience = 5000;  // milliseconds for the first writer of a pipe to come
+  struct ::stat about {};
+  const detail::descriptor opened = detail::open_to_read(path, about);
+  const bool pipe = S_ISFIFO(about.st_mode);
+  bool waited = !pipe;
   std::string out;
   char buffer[1 << 14];
+  struct ::pollfd more {
+    opened.file, POLLIN, 0
+  };
   // Read until the end rather than by size: pipes and /proc files have none.
-  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) out.append(buffer, count);
-  if (std::ferror(file.get())) detail::throw_errno(path, "read");
+  while (true) {
+    const ssize_t count = ::read(opened.file, buffer, sizeof buffer);
+    if (count > 0) {
+      out.append(buffer, std::size_t(count));
+    } else if (count < 0 && errno == EAGAIN) {
+      ::poll(&more, 1, -1);
+    } else if (count < 0 && errno != EINTR) {
+      detail::throw_errno(path, "read");
+    } else if (count == 0) {
+      if (waited || !out.empty()) break;
+      waited = true;
+      ::poll(&more, 1, patience);
+    }
+  }
+  require<io_error>(!pipe || !out.empty(), path.string(), ": a pipe that nothing came through");
   return out;
 }
 

@@ -19,14 +19,15 @@ namespace mor1e::models {
 ///     embedder_hash, embedder   who made them: files that agree in it serve one adapter
 ///     prefix                    put before every text of the list
 ///     data_hash                 SHA-256 of E.json
+///     sha256                    digest of vectors and metadata, see `io::sealed`
 ///
 /// `hash()` is `embedder_hash`; else "NAME [d]" with the name `embedder`, else that of the file.
 class stored_embedder final : public sentence_embedder {
  public:
   /// Rows are brought to unit length; a row that has it up to rounding (1e-5) stays as it is, bit for bit. Throws
   /// `io_error` naming file and numbers: for a tensor that does not fit the list, a row of zeros or one that is not
-  /// finite, a list that is not the one of `data_hash`, and a text that is there twice with vectors further than 1e-3
-  /// apart.
+  /// finite, a list that is not the one of `data_hash`, vectors that are not those of `sha256`, and a text that is
+  /// there twice with vectors further than 1e-3 apart.
   MOR1E_INLINE explicit stored_embedder(const std::filesystem::path& file);
 
   /// Throws as `check`.

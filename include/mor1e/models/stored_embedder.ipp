@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/io/integrity.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/io/text_file.hpp"
@@ -42,6 +43,7 @@ MOR1E_INLINE stored_embedder::stored_embedder(const std::filesystem::path& file)
                     list.string());
   require<io_error>(said("data_hash").empty() || said("data_hash") == io::sha256_of_file(list), list.string(),
                     ": is not the list that ", file.string(), " was made of: its metadata 'data_hash' is another");
+  io::check_seal(stored, "embed the texts again");
   rows_ = stored.read<float>("embeddings");
   hash_ = said("embedder_hash");
   if (hash_.empty())

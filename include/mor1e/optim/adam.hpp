@@ -35,10 +35,11 @@ struct adam_moments {
 /// One update of one tensor, t = 1, 2, ...:
 ///   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 ///   p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
-/// Elements are independent: a caller may split a tensor over threads. Source: Kingma and Ba, ICLR 2015, algorithm 1;
+/// Elements are independent: a caller may split a tensor over threads. Returns whether p and v are finite behind it.
+/// Source: Kingma and Ba, ICLR 2015, algorithm 1;
 /// Loshchilov and Hutter, ICLR 2019, algorithm 2.
 template <class T>
-void adam_update(const parameter_span<T>& parameter, T* first, T* second, std::int64_t t, double learning_rate,
+bool adam_update(const parameter_span<T>& parameter, T* first, T* second, std::int64_t t, double learning_rate,
                  const adam_options& options) {
   // Powers and roots of the whole tensor once, in double: 1 - 0.999^1 would lose half its digits as a float.
   const double rate = learning_rate * parameter.learning_rate_scale;
@@ -53,7 +54,8 @@ void adam_update(const parameter_span<T>& parameter, T* first, T* second, std::i
   const T epsilon = T(options.epsilon);
   T* value = parameter.value;
   const T* gradient = parameter.gradient;
-#pragma omp simd
+  T zeros = 0;  // a sum of 0 x: 0, or NaN if any x is not finite
+#pragma omp simd reduction(+ : zeros)
   for (index_t i = 0; i < parameter.size; ++i) {
     const T g = gradient[i] + pull * value[i];
     const T m = beta1 * first[i] + keep1 * g;
@@ -61,7 +63,9 @@ void adam_update(const parameter_span<T>& parameter, T* first, T* second, std::i
     first[i] = m;
     second[i] = v;
     value[i] = value[i] * shrink - step * m / (std::sqrt(v) * correct2 + epsilon);
+    zeros += T(0) * value[i] + T(0) * v;
   }
+  return zeros == 0;
 }
 
 /// Adam over a list of tensors. Its state is the number of steps taken and two moments a tensor, all open to be saved.
@@ -81,12 +85,17 @@ class adam {
   }
 
   /// One update of every tensor from its gradient, the learning rate times `factor` (what a schedule gives).
-  /// A factor of 0 still feeds the moments.
-  void step(double factor = 1) {
+  /// A factor of 0 still feeds the moments. Returns the number of the first tensor that is not finite any more, or has
+  /// a moment that is not; -1 if all are.
+  index_t step(double factor = 1) {
     ++steps_;
+    index_t broken = -1;
     for (std::size_t i = 0; i < parameters_.size(); ++i)
-      adam_update(parameters_[i], moments_[i].first.data(), moments_[i].second.data(), steps_,
-                  options_.learning_rate * factor, options_);
+      if (!adam_update(parameters_[i], moments_[i].first.data(), moments_[i].second.data(), steps_,
+                       options_.learning_rate * factor, options_) &&
+          broken < 0)
+        broken = index_t(i);
+    return broken;
   }
 
   const adam_options& options() const { return options_; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/integrity.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
@@ -31,7 +32,8 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
 
 /// Writes a folder, whole or not at all: the parameters under PEFT's names ("base_model.model." + module path +
 /// ".lora_A.weight", ...), and all of `record`. Names the linears in `target_modules` when they were not named.
-/// Throws `value_error` for a method that reads an intuition if the record holds none, `io_error` if it cannot write.
+/// The metadata of the tensors holds a digest over these and the settings. Throws `value_error` for a method that reads
+/// an intuition if the record holds none, `io_error` if it cannot write or a value is not finite.
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record);
 
@@ -44,9 +46,9 @@ struct loaded_adapter {
 
 /// Attaches the adapter of a folder, ours or PEFT's. A LoRA whose linears differ in rank or alpha becomes the one of
 /// the largest rank and of scale 1 that computes the same: A and B with rows and columns of zeros, B times its scale.
-/// Throws `io_error` for an option we do not compute, and naming the
-/// tensor for one that is missing, not expected, or of another shape; the model is then as before.
-/// Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
+/// Throws `io_error` for an option we do not compute, for a folder that is not as its digest says (one without is
+/// taken), and naming the tensor for one that is missing, not expected, of another shape or not finite; the model is
+/// then as before. Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
 template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
                                   const std::filesystem::path& folder);
@@ -109,6 +111,16 @@ void drop_absent(std::vector<std::string>& targets, const std::vector<nn::projec
   if (!met.empty()) targets = std::move(met);
 }
 
+/// What the digest of an adapter covers besides its tensors: all that is computed with. Not where its embedder lies and
+/// which it is, for that is found by its own hash.
+inline std::string digested_settings(const adapter_record& record) {
+  nlohmann::json intuition = uses_intuition(record.spec) ? record.intuition : nlohmann::json();
+  if (intuition.is_object())
+    for (const char* key : {"embedder", "embedder_hash"}) intuition.erase(key);
+  return nlohmann::json::array({to_json(record.spec), intuition, record.extras})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 /// The matrix times `factor` in the upper left corner of `to`, which is zero elsewhere.
 template <class T>
 void place(const tensor<T>& matrix, double factor, view<T> to) {
@@ -124,14 +136,18 @@ void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, c
   require<value_error>(!uses_intuition(record.spec) || record.intuition.is_object(), folder.string(),
                        ": this mixture reads an intuition, and the record does not say which");
   nlohmann::json config = config_of(record);
-  if (record.spec.targets.empty()) config["target_modules"] = detail::last_names(set.linears());
+  adapter_record read_back{record.spec, {}, {}, record.intuition, {}, record.extras};
+  if (record.spec.targets.empty())
+    config["target_modules"] = read_back.spec.targets = detail::last_names(set.linears());
   std::vector<io::stored_tensor> tensors;
   for (const auto& v : set.views())
     tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, detail::extents_of(v), v.values.data});
   if (!record.centroids.empty()) tensors.push_back(io::stored(detail::centroids_name, record.centroids));
+  io::require_finite(tensors, folder.string());
   io::atomic_folder out(folder);
   io::write_json(out.path() / detail::config_file, config);
-  io::write_safetensors(out.path() / detail::tensor_file, tensors, metadata_of(record));
+  io::write_safetensors(out.path() / detail::tensor_file, tensors,
+                        io::sealed(metadata_of(record), tensors, detail::digested_settings(read_back)));
   out.commit();
 }
 
@@ -146,6 +162,7 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   const std::string where = file.path().string();
   loaded_adapter<B, T> out;
   out.record = record_of(config, file.metadata(), config_path.string());
+  const std::string settings = detail::digested_settings(out.record);  // before the patterns enter it
   any_method& method = out.record.spec.method;
   const target_limits& limits = out.record.spec.limits;
   detail::drop_absent(out.record.spec.targets, groups, file);
@@ -210,6 +227,9 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   for (const auto& entry : file.entries())
     require<io_error>(std::binary_search(known.begin(), known.end(), entry.name), where, ": tensor '", entry.name,
                       "' is not expected");
+  const std::vector<io::stored_tensor> tensors = io::tensors_of(file);
+  io::require_finite(tensors, where);
+  io::check_seal(file, text("restore it and ", detail::config_file, " from a copy, or train again"), settings);
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/checkpoint.hpp"
+#include "mor1e/io/integrity.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -71,7 +72,8 @@ class merged_adapters {
 };
 
 /// Writes `base` as a Hugging Face folder in fp32 with the merged weights in place of its own: config.json,
-/// model.safetensors, and `others` by name (see `models::tokenizer_files`). Whole or not at all. Throws `io_error`.
+/// model.safetensors, and `others` by name (see `models::tokenizer_files`). Whole or not at all. Throws `io_error`,
+/// naming the tensor for a value that is not finite.
 template <class B>
 void save_merged(const std::filesystem::path& folder, const io::checkpoint& base,
                  const merged_adapters<B, float>& merged, const std::map<std::string, std::string>& others = {}) {
@@ -94,6 +96,8 @@ void save_merged(const std::filesystem::path& folder, const io::checkpoint& base
   }
   require<io_error>(met == weights.size(), base.path.string(), ": ", weights.size() - met,
                     " of the adapted linears are no tensor of their own in this file");
+
+  io::require_finite(tensors, text(folder.string(), ": not written: of the merged model"));
 
   nlohmann::json config = base.config;
   config.erase("dtype");

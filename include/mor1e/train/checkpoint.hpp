@@ -29,25 +29,34 @@ struct run_state {
   std::uint64_t log_bytes = 0;        ///< length of the log when the state was saved
   run_totals totals = {};
   nlohmann::json settings;  ///< what must not differ on resume: options, data, model, thread count
+
+  std::filesystem::path read_from = {};  ///< the folder it was read from
+  std::string passed_over = {};          ///< what is wrong with the newer one, if it was read from the previous
 };
 
 /// True if `folder` holds a checkpoint, be it damaged.
 bool has_checkpoint(const std::filesystem::path& folder);
 
-/// Throws `value_error` naming every field of `settings` ("method.r") in which a run to be resumed differs from the one
-/// saved, with both values. Fields under "advice" may differ: they are returned in one line, empty if none does, as the
-/// resumed run is then not bit-exact.
+/// Throws `value_error` naming the first fields of `settings` ("method.r") in which a run to be resumed differs from
+/// the one saved, with both values. Fields under "advice" may differ: they are returned in one line, empty if none
+/// does, as the resumed run is then not bit-exact.
 std::string check_settings(const nlohmann::json& saved, const nlohmann::json& now, const std::string& where);
 
+/// The state saved in a folder, before anything is built from it: of `checkpoint` or, if that is damaged, of
+/// `checkpoint.previous`. Damaged is what is not, bit for bit, as it was written. Throws `io_error` naming what is
+/// damaged if neither is whole.
+run_state read_run_state(const std::filesystem::path& folder);
+
 namespace detail {
-void write_checkpoint(const std::filesystem::path& folder, const run_state& state, std::int64_t adam_steps,
+void write_checkpoint(const std::filesystem::path& folder, const run_state& state,
                       const std::vector<io::stored_tensor>& tensors);
-run_state read_state(const std::filesystem::path& folder, std::int64_t& adam_steps);
 }  // namespace detail
 
-/// Writes folder/checkpoint as a whole or not at all: parameters, both moments, the state.
+/// Writes folder/checkpoint as a whole or not at all: parameters, both moments, the state. The one before becomes
+/// folder/checkpoint.previous once the new one was read again and found whole. Throws `io_error`, also for a tensor
+/// that is not finite.
 template <class B, class T>
-void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, const run_state& state) {
+void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, run_state& state) {
   std::vector<io::stored_tensor> tensors;
   const auto moments = run.optimizer().moments();
   for (std::size_t i = 0; i < run.parameters().size(); ++i) {
@@ -56,21 +65,17 @@ void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, co
     tensors.push_back({"first." + p.name, dtype_of<T>, p.extents(), moments[i].first.data()});
     tensors.push_back({"second." + p.name, dtype_of<T>, p.extents(), moments[i].second.data()});
   }
-  detail::write_checkpoint(folder, state, run.optimizer().steps(), tensors);
-}
-
-/// The state saved in a folder, before anything is built from it. Throws `io_error` naming what is damaged.
-inline run_state read_run_state(const std::filesystem::path& folder) {
-  std::int64_t steps = 0;
-  return detail::read_state(folder, steps);
+  require<error>(run.optimizer().steps() == state.step, "checkpoint: the state is of step ", state.step,
+                 ", the optimiser has done ", run.optimizer().steps());
+  detail::write_checkpoint(folder, state, tensors);
+  state.passed_over.clear();  // the damaged one is gone
 }
 
 /// Puts parameters and moments back. Throws `io_error` naming file and tensor for what is missing or of another shape.
 template <class B, class T>
 run_state load_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run) {
-  std::int64_t steps = 0;
-  run_state state = detail::read_state(folder, steps);
-  const io::safetensors_file file(folder / "checkpoint" / "state.safetensors");
+  run_state state = read_run_state(folder);
+  const io::safetensors_file file(state.read_from / "state.safetensors");
   std::vector<optim::adam_moments<T>> moments;
   for (param<B, T>* p : run.parameters()) {
     const auto read = [&](const std::string& name, T* to) {
@@ -85,7 +90,7 @@ run_state load_checkpoint(const std::filesystem::path& folder, trainer<B, T>& ru
     read("first." + p->name, moments.back().first.data());
     read("second." + p->name, moments.back().second.data());
   }
-  run.optimizer().restore(steps, std::move(moments));
+  run.optimizer().restore(state.step, std::move(moments));
   return state;
 }
 

@@ -19,6 +19,10 @@ class run_folder {
 
   const std::filesystem::path& path() const { return path_; }
 
+  /// Throws `io_error` unless the path still leads to the folder that is locked: nothing is to be written into what
+  /// somebody else has put in its place, nor a folder that was removed made again.
+  MOR1E_INLINE void require_in_place() const;
+
  private:
   std::filesystem::path path_;
   int folder_ = -1;

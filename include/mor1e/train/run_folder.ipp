@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -26,6 +27,14 @@ MOR1E_INLINE run_folder::run_folder(std::filesystem::path path) : path_(std::mov
     ::close(folder_);
     throw io_error(text(path_.string(), ": another process is training into this folder"));
   }  // else a file system without locks: nobody knows who else writes there, so what lies there stays
+}
+
+MOR1E_INLINE void run_folder::require_in_place() const {
+  struct ::stat held, there;
+  if (::fstat(folder_, &held) != 0) io::detail::throw_errno(path_, "stat the folder");
+  const bool found = ::stat(path_.c_str(), &there) == 0;
+  require<io_error>(found && held.st_dev == there.st_dev && held.st_ino == there.st_ino, path_.string(),
+                    found ? ": the folder of the run was replaced by another" : ": the folder of the run is gone");
 }
 
 MOR1E_INLINE run_folder::~run_folder() { ::close(folder_); }

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +13,7 @@
 
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/config.hpp"
+#include "mor1e/io/open_file.hpp"
 #include "mor1e/train/trainer.hpp"
 
 namespace mor1e::train {
@@ -40,18 +40,16 @@ std::vector<double> gate_values(const std::vector<param<B, T>*>& parameters, std
 /// A file of JSON lines, flushed line by line. On resume it is cut to the length it had when the state was saved.
 class json_log {
  public:
-  json_log() = default;
   /// Throws `io_error` if the file cannot be opened or is shorter than `keep` bytes.
   json_log(const std::filesystem::path& path, std::uint64_t keep);
   void write(const nlohmann::json& line);
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
-  explicit operator bool() const { return out_.is_open(); }
 
  private:
   std::filesystem::path path_;
-  std::ofstream out_;
-  std::uint64_t size_ = 0;
+  std::uint64_t size_;
+  io::detail::descriptor out_;
 };
 
 /// A line on stderr with rate and time left: rewritten in place on a terminal, a plain line now and then elsewhere.

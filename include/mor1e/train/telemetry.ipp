@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 #include <sstream>
 #include <system_error>
 #include <unistd.h>
@@ -54,8 +55,10 @@ MOR1E_INLINE nlohmann::json summarise_auxiliary(const std::vector<std::pair<std:
   return out;
 }
 
-MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t keep) : path_(path), size_(keep) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+namespace detail {
+
+/// Cuts a log to what its checkpoint knows of, and opens it behind that.
+inline io::detail::descriptor open_log(const std::filesystem::path& path, std::uint64_t keep) {
   std::error_code failed;
   const auto kind = std::filesystem::status(path, failed).type();
   const bool device = kind != std::filesystem::file_type::not_found &&
@@ -66,15 +69,17 @@ MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t
                       " bytes, the checkpoint knows of ", keep);
     std::filesystem::resize_file(path, keep);
   }
-  out_.open(path, keep > 0 ? std::ios::app | std::ios::binary : std::ios::trunc | std::ios::binary);
-  require<io_error>(out_.is_open(), path.string(), ": the log cannot be written");
+  return io::detail::open_to_write(path, O_CREAT | (keep > 0 ? O_APPEND : O_TRUNC));
 }
 
+}  // namespace detail
+
+MOR1E_INLINE json_log::json_log(const std::filesystem::path& path, std::uint64_t keep)
+    : path_(path), size_(keep), out_(detail::open_log(path, keep)) {}
+
 MOR1E_INLINE void json_log::write(const nlohmann::json& line) {
-  if (!out_.is_open()) return;
   const std::string written = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  out_ << written << std::flush;
-  require<io_error>(out_.good(), path_.string(), ": the log cannot be written after ", size_, " bytes");
+  io::detail::write_all(out_.file, written.data(), written.size(), path_);
   size_ += written.size();
 }
 

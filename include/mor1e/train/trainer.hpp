@@ -57,8 +57,8 @@ class trainer {
   }
 
   /// One optimiser step over `micro_batches` with the learning rate times `rate_factor`. `intuition`: one row for each
-  /// instance number of the batches, or empty. A gradient that is not finite leaves the parameters as they are and
-  /// throws.
+  /// instance number of the batches, or empty. Throws for a loss or gradient that is not finite, naming the op where
+  /// that began and leaving the parameters as they are, and for a parameter that is not finite behind the update.
   step_report step(std::span<const data::packed_batch> micro_batches, view<const T> intuition, double rate_factor) {
     step_report report;
     report.rate_factor = rate_factor;
@@ -76,9 +76,12 @@ class trainer {
     if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
     const auto all = std::span<const optim::parameter_span<T>>(adam_.parameters());
     report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(all, options_.clip) : optim::gradient_norm(all);
-    require<error>(std::isfinite(report.gradient_norm), "trainer: step ", adam_.steps() + 1, ": the gradient norm is ",
-                   report.gradient_norm, " (loss ", report.loss, "); the parameters are those of the step before");
-    adam_.step(rate_factor);
+    if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
+      throw error(text("trainer: step ", adam_.steps() + 1, ": the loss is ", report.loss, ", the gradient norm is ",
+                       report.gradient_norm, "; first in ", first_not_finite(micro_batches, intuition, report)));
+    if (const index_t broken = adam_.step(rate_factor); broken >= 0)
+      throw error(text("trainer: step ", adam_.steps(), ": parameter ", parameters_[std::size_t(broken)]->name,
+                       " is not finite after the update, or its gradient squared; a lower rate may help"));
     return report;
   }
 
@@ -94,6 +97,17 @@ class trainer {
     for (auto* p : parameters_)
       out.push_back({p->value.data(), p->gradient.data(), p->size(), p->learning_rate_scale, p->decay});
     return out;
+  }
+
+  /// The step again, op by op.
+  std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
+                               const step_report& report) {
+    for (auto* p : parameters_) p->clear_gradient();
+    for (const auto& batch : micro_batches) {
+      auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
+      if (std::string op = program.steps().first_not_finite(); !op.empty()) return op;
+    }
+    return "the sum over micro-batches";
   }
 
   static void add_auxiliary(step_program<B, T>& program, step_report& report) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <map>
 #include <string_view>
 
@@ -33,7 +34,9 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
   const cluster::embedding_origin& origin = recipe.source.origin;
   try {
     if (std::filesystem::exists(cache)) return cluster::read_embeddings(cache, origin);
-  } catch (const error&) {  // of other texts or another embedder, or damaged: made again
+  } catch (const value_error&) {  // of other texts or another embedder
+  } catch (const io_error& e) {
+    std::fprintf(stderr, "%s; the embeddings are made again\n", one_line(e.what(), 240).c_str());
   }
   train::progress progress("embedding", std::int64_t(prompts.size()), quiet);
   tensor<float> embeddings = embed_with_prefix(
