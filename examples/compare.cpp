@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "comparison.hpp"
+#include "mor1e/io/json.hpp"
+#include "mor1e/io/json_fields.hpp"
 #include "training_run.hpp"
 
 using namespace mor1e;
@@ -89,8 +91,10 @@ double step_seconds(const fs::path& log) {
   std::vector<double> seconds;
   std::ifstream lines(log);
   for (std::string line; std::getline(lines, line);) {
-    const nlohmann::json step = nlohmann::json::parse(line);
-    seconds.push_back(step.at("tokens").get<double>() / step.at("tokens_per_second").get<double>());
+    const std::string where = text(log.string(), ":", seconds.size() + 1);
+    const nlohmann::json content = io::parse_json(line, where);
+    io::json_fields step(content, where);
+    seconds.push_back(step.number("tokens", 0) / step.number("tokens_per_second", 0));
   }
   if (seconds.size() > 1) seconds.erase(seconds.begin());
   return seconds.empty() ? 0 : quartiles(seconds)[2];

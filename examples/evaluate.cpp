@@ -34,7 +34,7 @@ struct evaluate_options {
   std::string model, adapter, data, tasks, scoring = "rows", wording, intuition = "as-trained", embedder, routers;
   index_t limit = 0, batch_tokens = 2048;
   std::uint64_t eval_seed = data::suite_options{}.eval_seed;
-  bool against_base = false;
+  bool against_base = false, truncate = false;
 };
 
 void add_options(CLI::App& app, evaluate_options& o) {
@@ -45,6 +45,7 @@ void add_options(CLI::App& app, evaluate_options& o) {
   app.add_option("--scoring", o.scoring, "letter, loglik, both; rows: both, but loglik alone where answers are texts")
       ->capture_default_str();
   app.add_option("--template", o.wording, "plain, release or bare; what the rows or the adapter say unless given");
+  app.add_flag("--truncate", o.truncate, "cut prompts beyond the context at their left instead of refusing");
   app.add_option("--limit", o.limit, "the first N items of each task")->check(CLI::Range(index_t(1), index_t(1) << 40));
   app.add_option("--intuition", o.intuition,
                  "as-trained; permuted over the items, compared with as-trained; none: zeros")
@@ -89,8 +90,10 @@ std::vector<data::example> load_items(const evaluate_options& o) {
 
 /// What the adapter was trained with stands in for what was not given.
 eval::scoring_options scoring_of(const evaluate_options& o, const program::adapted_model& base) {
-  eval::scoring_options out{
-      .how = eval::scoring_named(o.scoring), .template_name = o.wording, .pass = {.tokens = o.batch_tokens}};
+  eval::scoring_options out{.how = eval::scoring_named(o.scoring),
+                            .template_name = o.wording,
+                            .pass = {.tokens = o.batch_tokens},
+                            .truncate = o.truncate};
   if (!base.adapter || !base.adapter->record.extras.is_object()) return out;
   const nlohmann::json& said = base.adapter->record.extras;
   const auto field = [&](const char* name) {
@@ -138,9 +141,9 @@ void evaluate(const evaluate_options& o) {
   if (base.reads_intuition()) felt = trained_intuition(device, o, base.adapter->record, items);
   if (o.intuition == "none") felt.fill(0);
 
+  eval::scorer<cpu, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring_of(o, base));
+  for (const data::example& item : items) scorer.encoder().encode(item, 0);  // refused before the log is replaced
   program::log_file log(o.common);
-  const eval::scoring_options scoring = scoring_of(o, base);
-  eval::scorer<cpu, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring);
   double seconds = 0;
   const auto score = [&](const char* what, view<const float> intuition) {
     const auto begin = std::chrono::steady_clock::now();
@@ -195,11 +198,10 @@ void evaluate(const evaluate_options& o) {
     compare("as trained -> permuted", scores, permuted);
   }
   if (!o.routers.empty())
-    program::write_routers(o.routers,
-                           program::report_routers(device, *base.model, base.adapter->set,
-                                                   eval::item_encoder(models::open_tokenizer(o.model), scoring), items,
-                                                   felt, o.batch_tokens),
-                           o.common);
+    program::write_routers(
+        o.routers,
+        program::report_routers(device, *base.model, base.adapter->set, scorer.encoder(), items, felt, o.batch_tokens),
+        o.common);
   const double passes = 1.0 + (o.against_base ? 1 : 0) + (o.intuition == "permuted" ? 1 : 0);
   const double rate = passes * double(items.size()) / std::max(seconds, 1e-9);
   program::say(o.common, "{} items in {:.1f} s, {:.0f} a second\n", items.size(), seconds, rate);

@@ -27,9 +27,9 @@ struct experiment {
         base_hash(models::weights_hash(o.model)),
         tokenizer(models::open_tokenizer(o.model)),
         rows(load_data(o, tokenizer, made_for, common.seed)),
-        set(train::encode(rows.tasks, tokenizer, o.prompt(), std::min<index_t>(o.max_length, model->context()),
-                          o.truncate, o.train_limit)),
-        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.eval_limit, common) {
+        set(train::encode(rows.tasks, {tokenizer, model->vocabulary()}, o.prompt(),
+                          std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit)),
+        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.truncate, o.eval_limit, common) {
     train::set_types(set, o.task_types);
   }
 

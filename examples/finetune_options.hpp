@@ -40,7 +40,8 @@ inline void add_data_options(CLI::App& app, data_options& o) {
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
   app.add_option("--task-types", o.task_types, "a,b: the tasks of type 1 (world knowledge) for --type-balance");
   app.add_option("--max-length", o.max_length, "tokens of an example")->check(count)->capture_default_str();
-  app.add_flag("--truncate", o.truncate, "cut longer prompts at their left instead of refusing");
+  app.add_flag("--truncate", o.truncate,
+               "cut longer prompts at their left instead of refusing (of the evaluation: beyond the model's context)");
   app.add_option("--train-limit", o.train_limit, "rows of each task")->check(count);
   app.add_option("--template", o.wording, "plain, release or bare; the rows' own unless given");
   app.add_option("--answer", o.answer, "letter or text; the rows' own unless given");

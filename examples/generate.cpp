@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "adapted_model.hpp"
+#include "mor1e/models/generation_config.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 #include "mor1e/text/stream_decoder.hpp"
 #include "program.hpp"
 
@@ -46,28 +48,16 @@ std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& sa
   return "<|im_start|>user\n" + said + "<|im_end|>\n<|im_start|>assistant\n";
 }
 
-/// The tokens that end a text: `eos_token_id` of the configuration, one or a list, and the tokenizer's own.
-std::vector<std::int32_t> end_tokens(const nlohmann::json& config, const texts::tokenizer& tokenizer) {
-  std::vector<std::int32_t> ends;
-  if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
-  const nlohmann::json stored = config.value("eos_token_id", nlohmann::json());
-  for (const auto& id : stored.is_array() ? stored : nlohmann::json::array({stored}))
-    if (id.is_number_integer()) ends.push_back(id.get<std::int32_t>());
-  return ends;
-}
-
 void run(const generate_options& options) {
   cpu device(options.common.threads);
   const auto base = program::load_adapted(device, options.model, options.adapter);
   const auto tokenizer = models::open_tokenizer(options.model);
-  const auto ends = end_tokens(models::open(options.model).config, tokenizer);
-  const auto prompt = tokenizer.encode(options.chat ? chat_prompt(tokenizer, options.prompt) : options.prompt);
+  const auto ends = models::end_tokens(models::open(options.model), tokenizer);
+  const auto prompt = texts::prompt_encoder(tokenizer, base.model->vocabulary())
+                          .encode(options.chat ? chat_prompt(tokenizer, options.prompt) : options.prompt, "--prompt");
   require<value_error>(!prompt.empty(), "--prompt: is empty");
   const index_t context = base.model->context(), length = index_t(prompt.size());
   require<value_error>(length < context, "--prompt: ", length, " tokens leave no room in a context of ", context);
-  for (const std::int32_t id : prompt)
-    require<value_error>(id < base.model->vocabulary(), options.model, ": the tokenizer gives token ", id,
-                         ", the model has ", base.model->vocabulary());
   tensor<float> intuition;
   if (base.reads_intuition())
     intuition = program::intuition_of(device, base.adapter->record, options.adapter, options.prompt);
@@ -101,12 +91,18 @@ void run(const generate_options& options) {
   }
   emit(decoder.finish());
   program::say(options.common, "\n");
+  const bool at_once = ended && tokens.empty();
+  if (at_once && !options.common.quiet) {
+    std::fflush(stdout);
+    fmt::print(stderr, "generate: the first token ends the text\n");
+  }
   const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
   program::write_results(options.common, {{"model", options.model},
                                           {"prompt", options.prompt},
                                           {"text", said},
                                           {"tokens", tokens},
                                           {"ended", ended},
+                                          {"first_token_ends", at_once},
                                           {"seed", options.common.seed},
                                           {"prompt_tokens", length},
                                           {"prompt_seconds", seconds(start, first)},

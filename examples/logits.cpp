@@ -21,9 +21,10 @@ void add_options(CLI::App& app, logits_options& options) {
   app.add_option("--model", options.model, "folder, .gguf file, short name or toy; a decoder or an encoder")
       ->required();
   app.add_option("--adapter", options.adapter, "folder of an adapter or of a run, for a decoder");
-  app.add_option("--input", options.input,
-                 "safetensors file: `input_ids` [, `attention_mask`] [, `labels`] [sequences, length] "
-                 "[, `intuition` [sequences, clusters]]")
+  app.add_option(
+         "--input", options.input,
+         "safetensors file: `input_ids` [, `attention_mask`, padding on any side] [, `labels`] [sequences, length] "
+         "[, `intuition` [sequences, clusters]]")
       ->required();
   app.add_option("--out", options.out,
                  "safetensors file to write: `logits`, `hidden.0` ... `hidden.final`, `loss`; of an encoder "

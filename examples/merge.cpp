@@ -1,4 +1,4 @@
-// merge: folds an adapter into its base and writes the result as a Hugging Face folder in fp32.
+// merge: folds an adapter into its base and writes the result as a Hugging Face folder in fp32, with the tokenizer.
 //
 //     merge --model smollm2 --adapter run/adapter --out merged
 //     merge --model smollm2 --adapter run/adapter --out merged --intuition-of "Question: ..."
@@ -16,6 +16,7 @@
 #include "adapted_model.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/mor1e.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 #include "program.hpp"
 
 using namespace mor1e;
@@ -35,6 +36,7 @@ void merge(const merge_options& o) {
                        " is the base itself");
   require<value_error>(!fs::exists(o.out) || fs::is_empty(o.out), o.out, " is there already; give another --out");
   io::require_writable_folder(o.out, true);
+  const auto files = models::tokenizer_files(o.model);
   auto adapted = program::load_adapted(device, o.model, o.adapter);
   auto& [set, record] = *adapted.adapter;
   const std::string family = peft::family(record.spec);
@@ -51,7 +53,8 @@ void merge(const merge_options& o) {
     require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", family, " reads no intuition");
     intuition = program::intuition_of(device, record, o.adapter, o.text);
     options.intuition = std::as_const(intuition).matrix();
-    const auto ids = models::open_tokenizer(o.model).encode(o.text);
+    const texts::prompt_encoder encoder(models::open_tokenizer(o.model), adapted.model->vocabulary());
+    const auto ids = encoder.encode(o.text, "--intuition-of");
     require<value_error>(!ids.empty() && index_t(ids.size()) <= adapted.model->context(),
                          "--intuition-of: ", ids.size(), " tokens, the context has ", adapted.model->context());
     probe.input_ids = tensor<std::int32_t>(shape{1, index_t(ids.size())});
@@ -75,11 +78,8 @@ void merge(const merge_options& o) {
                  "folded for one text without the router: its logits differ from the adapter's by at most {:.4g}\n",
                  largest);
   }
-  peft::save_merged(o.out, base, merged);
+  peft::save_merged(o.out, base, merged, files);
   program::say(o.common, "{}: {} linears of {} merged in {}\n", family, merged.weights().size(), o.model, o.out);
-  if (!fs::exists(fs::path(o.out) / "tokenizer.json") && !fs::exists(fs::path(o.out) / "tokenizer.model") &&
-      !fs::exists(fs::path(o.out) / "vocab.txt"))
-    program::say(o.common, "no tokenizer was copied: {} is no folder that has one\n", o.model);
   program::write_results(o.common, result);
 }
 

@@ -26,22 +26,17 @@ class evaluation {
  public:
   /// Throws `value_error` for a row that cannot be scored: before the training, not behind it.
   evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer,
-             const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, index_t limit,
-             const common_options& common)
+             const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, bool truncate,
+             index_t limit, const common_options& common)
       : device_(device),
         model_(model),
-        encoder_(tokenizer, {.template_name = wording.template_name}),
-        scorer_(device, model, tokenizer, {.template_name = wording.template_name}),
+        scorer_(device, model, tokenizer, {.template_name = wording.template_name, .truncate = truncate}),
         quiet_(common.quiet) {
     for (const data::task_data& task : tasks)
       for (data::example row :
            std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
         if (wording.style) row.style = wording.style;
-        for (const eval::branching& asked : encoder_.encode(row, 0))
-          for (const auto& branch : asked.branches)
-            require<value_error>(index_t(asked.prompt.size() + branch.size()) - 1 <= model.context(),
-                                 "evaluation: ", row.id, " has ", asked.prompt.size() + branch.size() - 1,
-                                 " tokens, the context of the model is ", model.context());
+        scorer_.encoder().encode(row, 0);
         items_.push_back(std::move(row));
       }
   }
@@ -76,7 +71,7 @@ class evaluation {
   }
   /// What the experts do with the prompts of the items.
   eval::router_report routers(peft::adapter_set<cpu, float>& adapters) {
-    return report_routers(device_, model_, adapters, encoder_, items_, intuition_.matrix(),
+    return report_routers(device_, model_, adapters, scorer_.encoder(), items_, intuition_.matrix(),
                           eval::pass_options{}.tokens);
   }
 
@@ -89,7 +84,6 @@ class evaluation {
 
   cpu& device_;
   models::language_model<cpu, float>& model_;
-  eval::item_encoder encoder_;
   eval::scorer<cpu, float> scorer_;
   bool quiet_;
   std::vector<data::example> items_;

@@ -5,6 +5,8 @@
 #include "mor1e/io/gguf_dequantise.ipp"
 #include "mor1e/io/gguf_weights.ipp"
 #include "mor1e/io/integrity.ipp"
+#include "mor1e/io/json.ipp"
+#include "mor1e/io/json_fields.ipp"
 #include "mor1e/io/memory_map.ipp"
 #include "mor1e/io/safetensors.ipp"
 #include "mor1e/io/safetensors_weights.ipp"

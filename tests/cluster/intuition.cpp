@@ -117,7 +117,7 @@ TEST_CASE("a damaged intuition is refused by field") {
   io::write_safetensors(folder / "bare", tensors);
   CHECK(contains(message([&] { read_intuition(folder / "bare"); }), "bare: no metadata 'intuition'"));
   io::write_safetensors(folder / "text", tensors, {{"intuition", "{"}});
-  CHECK(contains(message([&] { read_intuition(folder / "text"); }), "text: metadata 'intuition' is not JSON"));
+  CHECK(contains(message([&] { read_intuition(folder / "text"); }), "text: metadata 'intuition': not valid JSON"));
 }
 
 TEST_CASE("a cache of embeddings is bound to embedder, prefix and data") {

@@ -17,7 +17,11 @@ std::string refusal(const std::string& line) {
   try {
     parse_example(line, "f:3");
   } catch (const io_error& problem) {
-    return problem.what();
+    // Where to look is said of every row that is JSON.
+    const std::string said = problem.what(), help = " (docs/data.md says how rows are written)";
+    return said.ends_with(help)                 ? said.substr(0, said.size() - help.size())
+           : said.find("not JSON") != said.npos ? said
+                                                : "";
   }
   return "";
 }
@@ -48,6 +52,26 @@ TEST_CASE("a row with several right answers, and an instruction") {
   CHECK(alpaca.question == "Do.");
   CHECK(alpaca.context == "This");
   CHECK(alpaca.output == "Done.");
+}
+
+TEST_CASE("an id that is an integer, and a context or input that is missing, are what they plainly mean") {
+  const auto parse = [](const std::string& line) { return parse_example(line, "f:1"); };
+  const auto with_id = [&](const char* id) {
+    return parse(text(R"({"id":)", id, R"(,"task":"t","question":"Q?","choices":["x","y"],"answer":1})"));
+  };
+  CHECK(with_id("7").id == "7");
+  CHECK(with_id("-3").id == "-3");
+  CHECK(with_id("18446744073709551615").id == "18446744073709551615");
+  CHECK(with_id("7").context == "");
+  CHECK(with_id("7").question == "Q?");
+  CHECK(parse(R"({"id":1,"task":"t","context":null,"question":"Q?","choices":["x"],"answer":0})").context == "");
+  const example order = parse(R"({"id":1,"task":"t","instruction":"Do.","output":"Done."})");
+  CHECK(order.is_instruction());
+  CHECK(order.context == "");
+  CHECK(parse(R"({"id":1,"task":"t","instruction":"Do.","input":null,"output":"Done."})").context == "");
+  // A table of both kinds of rows fills what a row lacks with null.
+  CHECK_FALSE(
+      parse(R"({"id":1,"task":"t","instruction":null,"question":"Q?","choices":["x"],"answer":0})").is_instruction());
 }
 
 TEST_CASE("a row may state its wording; foreign meta fields are left alone") {
@@ -84,8 +108,8 @@ TEST_CASE("what is written is read back") {
 }
 
 TEST_CASE("every malformed row is refused by place and field") {
-  CHECK(refusal("{\"id\":").starts_with("f:3: not JSON, at byte "));
-  CHECK(refusal("\"\xff\"").starts_with("f:3: not JSON"));
+  CHECK(refusal("{\"id\":").starts_with("f:3: not valid JSON at byte "));
+  CHECK(refusal("\"\xff\"").starts_with("f:3: not valid JSON"));
   CHECK(refusal("[1]") == "f:3: a row must be a JSON object, found array");
   const auto row = [](const std::string& choices, const std::string& answer) {
     return R"({"id":"a","task":"t","context":"","question":"Q?","choices":)" + choices + R"(,"answer":)" + answer + "}";
@@ -105,23 +129,33 @@ TEST_CASE("every malformed row is refused by place and field") {
   CHECK(refusal(row("[\"x\",\"\"]", "0")) == "f:3: field 'choices': choice 1 is empty");
   CHECK(refusal(row("[\"x\",1]", "0")) == "f:3: field 'choices' must be a list of strings, found number");
   CHECK(refusal(row("\"xy\"", "0")) == "f:3: field 'choices' must be a list, found string");
-  for (const std::string field : {"id", "task", "context", "question", "choices", "answer"}) {
+  for (const std::string field : {"id", "task", "question", "choices", "answer"}) {
     std::string line = good;
     line.replace(line.find("\"" + field + "\""), 2, "\"_");  // the name is another one now
     CHECK(refusal(line) == "f:3: field '" + field + "' is missing");
   }
-  CHECK(refusal(R"({"id":"i","task":"t","instruction":"I","output":"O"})") == "f:3: field 'input' is missing");
-  CHECK(refusal(R"({"id":7,"task":"t","instruction":"I","input":"","output":"O"})") ==
-        "f:3: field 'id' must be a string, found number");
+  CHECK(refusal(R"({"id":"i","task":"t","instruction":"I"})") == "f:3: field 'output' is missing");
+  for (const auto& [id, kind] : {std::pair("7.0", "number"), {"true", "boolean"}, {"null", "null"}, {"[7]", "array"}})
+    CHECK(refusal(text(R"({"id":)", id, R"(,"task":"t","instruction":"I","output":"O"})")) ==
+          text("f:3: field 'id' must be a string or an integer, found ", kind));
+  for (const char* field : {"input", "instruction", "output"}) {
+    std::string line = R"({"id":"i","task":"t","instruction":"I","input":"N","output":"O"})";
+    line.replace(line.find(field) + std::string_view(field).size() + 2, 3, "5");
+    CHECK(refusal(line) == text("f:3: field '", field, "' must be a string, found number"));
+  }
+  CHECK(refusal(R"({"id":"i","task":"t","context":5,"question":"Q?","choices":["x"],"answer":0})") ==
+        "f:3: field 'context' must be a string, found number");
 }
 
 TEST_CASE("files: line numbers, blank lines, line ends") {
   const temporary_folder folder;
   CHECK(read_task_file(folder.file("a.jsonl", good + "\r\n\n" + good)).size() == 2);
   const auto bad = folder.file("b.jsonl", good + "\n\n" + "{\n");
-  CHECK_THROWS_WITH_AS(read_task_file(bad), (bad.string() + ":3: not JSON, at byte 2 of the line").c_str(), io_error);
+  CHECK_THROWS_WITH_AS(read_task_file(bad), (bad.string() + ":3: not valid JSON at byte 2").c_str(), io_error);
   const auto empty = folder.file("c.jsonl", "\n \n");
-  CHECK_THROWS_WITH_AS(read_task_file(empty), (empty.string() + ": the file holds no example").c_str(), io_error);
+  CHECK_THROWS_WITH_AS(
+      read_task_file(empty),
+      (empty.string() + ": the file holds no example (docs/data.md says how rows are written)").c_str(), io_error);
   CHECK_THROWS_AS(read_task_file(folder.path / "none.jsonl"), io_error);
 }
 

@@ -14,12 +14,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import gguf
 import torch
 import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig, LlamaConfig,
+                          LlamaForCausalLM, PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -120,6 +122,44 @@ class Case(unittest.TestCase):
         self.assertGreater(difference(logits, their_logits(load())), MOVED)
 
 
+class Padding(Case):
+    """Padding on the left and on both sides, as Transformers computes it."""
+
+    LENGTHS, STARTS = [24, 17, 5], [0, 7, 11]
+
+    def sides(self):
+        mask = torch.zeros_like(ids)
+        for i, (length, start) in enumerate(zip(self.LENGTHS, self.STARTS)):
+            mask[i, start:start + length] = 1
+        labels = ids.masked_fill(mask == 0, -100)
+        for i, start in enumerate(self.STARTS):
+            labels[i, start] = -100  # Transformers would have the padding before it answer
+        save_file({"input_ids": ids, "attention_mask": mask, "labels": labels}, here / "left.safetensors")
+        return mask, labels
+
+    def test_decoder(self):
+        mask, labels = self.sides()
+        run("logits", "--quiet", "--model", base, "--input", here / "left.safetensors", "--out", here / "y.safetensors")
+        ours = load_file(here / "y.safetensors")
+        for positions in (None, (mask.cumsum(-1) - 1).clamp(min=0)):  # rotary: only distances count
+            with torch.no_grad():
+                theirs = load()(input_ids=ids, attention_mask=mask, position_ids=positions, labels=labels)
+            self.assertSame(ours["logits"], theirs.logits * mask[:, :, None])
+            self.assertAlmostEqual(ours["loss"].item(), theirs.loss.item(), delta=TOLERANCE * theirs.loss.item())
+
+    def test_encoder(self):
+        mask, _ = self.sides()
+        torch.manual_seed(5)
+        model = BertModel(BertConfig(vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                                     intermediate_size=48, max_position_embeddings=24)).eval()
+        model.save_pretrained(here / "bert")
+        run("logits", "--quiet", "--model", here / "bert", "--input", here / "left.safetensors", "--out",
+            here / "y.safetensors")
+        with torch.no_grad():
+            theirs = model(input_ids=ids, attention_mask=mask).last_hidden_state * mask[:, :, None]
+        self.assertSame(load_file(here / "y.safetensors")["last_hidden_state"], theirs)
+
+
 class Ours(Case):
     """What our programs write, read by PEFT and Transformers."""
 
@@ -212,6 +252,20 @@ class Theirs(Case):
                           "alpha_pattern": {"^model.layers.0.self_attn.q_proj": 5, "q_proj": 9}, "use_rslora": True},
         "patterns_of_dora": {"rank_pattern": {"v_proj": 2}, "alpha_pattern": {"k_proj": 3}, "use_dora": True},
         "no_causal_lm": {"task_type": None},
+        "layers": {"layers_to_transform": [0, 2]},
+        "one_layer": {"layers_to_transform": 1},
+        "layers_that_are_not_there": {"layers_to_transform": [1, 40, -1]},
+        "layers_of_a_list": {"layers_to_transform": [2], "layers_pattern": "layers"},
+        "layers_of_lists": {"layers_to_transform": [2], "layers_pattern": ["h", "model.layers"]},
+        "layers_and_paths": {"target_modules": ["model.layers.0.mlp.up_proj", "layers.1.mlp.gate_proj", "q_proj"],
+                             "layers_to_transform": [2]},
+        "excluded": {"exclude_modules": ["down_proj", "layers.1.self_attn.q_proj"]},
+        "excluded_in_layers": {"exclude_modules": ["v_proj"], "layers_to_transform": [0, 1], "use_dora": True},
+        "excluded_of_all": {"target_modules": "all-linear", "exclude_modules": ["o_proj", "lm_head"]},
+        "nothing_excluded": {"exclude_modules": ["lm_head", "proj"]},
+        "nothing_excluded_by_expression": {"exclude_modules": ".*(vision|lm_head).*"},
+        "excluded_by_a_name_alone": {"exclude_modules": "q_proj"},  # an expression for the whole path: nothing
+        "nose_proj": {"target_modules": ["q_proj", "nose_proj"]},
     }
     # Refused, naming the key.
     REFUSED = {
@@ -223,11 +277,9 @@ class Theirs(Case):
         "lora_bias": {"lora_bias": True},
         "target_modules": {"target_modules": r".*layers\.[02].*q_proj"},
         "embed_tokens": {"target_modules": ["q_proj", "embed_tokens"]},
-        "nose_proj": {"target_modules": ["q_proj", "nose_proj"]},
         "lm_head": {"target_modules": ["q_proj", "lm_head"]},
-        "layers_to_transform": {"layers_to_transform": [1]},
-        "layers_to_transform ": {"layers_to_transform": 0},
-        "exclude_modules": {"exclude_modules": ["down_proj"]},
+        "exclude_modules": {"exclude_modules": r".*layers\.0\..*"},
+        "layers_pattern": {"layers_to_transform": [1], "layers_pattern": "(h|layers)"},
         "layer_replication": {"layer_replication": [[0, 2], [1, 3]]},
         "trainable_token_indices": {"trainable_token_indices": [3, 4]},
         "init_lora_weights": {"init_lora_weights": "pissa"},
@@ -274,6 +326,20 @@ class Theirs(Case):
                 self.assertSame(their_logits(load(merged)), theirs)
                 self.assertSame(their_logits(model.merge_and_unload()), theirs)
 
+    def test_order_of_patterns(self):
+        """The first pattern that fits a linear counts, in the order of the file."""
+        for name, pattern in (("first", {"v_proj": 40, "model.layers.1.self_attn.v_proj": 2}),
+                              ("last", {"model.layers.1.self_attn.v_proj": 2, "v_proj": 40})):
+            with self.subTest(name):
+                model = self.lora()
+                randomise(model)
+                folder, _ = save(model, f"order-{name}")
+                config = json.loads((folder / "adapter_config.json").read_text()) | {"alpha_pattern": pattern}
+                (folder / "adapter_config.json").write_text(json.dumps(config))
+                theirs = their_logits(PeftModel.from_pretrained(load(), folder).eval())
+                self.assertMoved(theirs)
+                self.assertSame(our_logits(adapter=folder), theirs)
+
     def test_tied_embeddings(self):
         make_base(here / "tied", tied=True)
         model = get_peft_model(load(here / "tied"), LoraConfig(task_type="CAUSAL_LM", target_modules=LINEARS))
@@ -310,6 +376,103 @@ class Theirs(Case):
     def test_embeddings_refused(self):
         self.lora().save_pretrained(here / "embeddings", save_embedding_layers=True)
         self.refuse(here / "embeddings", "base_model.model.lm_head.weight")
+
+
+def write_gguf(path, model, name, pre, eos, around=False):
+    """A llama of Transformers as a GGUF file, with the vocabulary of a fixture's tokenizer.json."""
+    config, weights = model.config, {k: v.numpy() for k, v in model.state_dict().items()}
+    tokenizer = json.loads((TOKENIZER.parent / name / "tokenizer.json").read_text())
+    out = gguf.GGUFWriter(path, "llama")
+    out.add_embedding_length(config.hidden_size)
+    out.add_feed_forward_length(config.intermediate_size)
+    out.add_block_count(config.num_hidden_layers)
+    out.add_head_count(config.num_attention_heads)
+    out.add_head_count_kv(config.num_key_value_heads)
+    out.add_context_length(config.max_position_embeddings)
+    out.add_layer_norm_rms_eps(config.rms_norm_eps)
+    kinds = {id: (token, gguf.TokenType.NORMAL) for token, id in tokenizer["model"]["vocab"].items()}
+    for token in tokenizer["added_tokens"]:
+        kind = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
+        kinds[token["id"]] = (token["content"], kind)
+    out.add_tokenizer_model("gpt2")
+    out.add_tokenizer_pre(pre)
+    out.add_token_list([kinds[id][0] for id in sorted(kinds)])
+    out.add_token_types([kinds[id][1] for id in sorted(kinds)])
+    merges = tokenizer["model"]["merges"]
+    out.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    out.add_bos_token_id(eos)
+    out.add_eos_token_id(eos)
+    out.add_pad_token_id(eos)
+    out.add_add_bos_token(around)
+    out.add_add_eos_token(around)
+    out.add_chat_template("{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %}")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    for key, value in weights.items():
+        heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(key.split(".")[-2])
+        if heads:  # GGUF's rotary pairs neighbours
+            rows, cols = value.shape
+            value = value.reshape(heads, 2, rows // heads // 2, cols).swapaxes(1, 2).reshape(rows, cols)
+        out.add_tensor(names.get_name(key, (".weight",)), value)
+    for step in (out.write_header_to_file, out.write_kv_data_to_file, out.write_tensors_to_file, out.close):
+        step()
+    return len(kinds)
+
+
+class Merged(Case):
+    """A merged GGUF (or toy) is a folder that Transformers takes: the same logits, tokens and ends of texts."""
+
+    STRINGS = json.loads((TOKENIZER.parent / "strings.json").read_text())
+
+    def same_tokens(self, model, folder):
+        (here / "s.json").write_text(json.dumps(self.STRINGS))
+        run("tokenize", "--quiet", "--model", model, "--input", here / "s.json", "--out", here / "t.json")
+        theirs = AutoTokenizer.from_pretrained(folder)
+        for text, ours in zip(self.STRINGS, json.loads((here / "t.json").read_text()), strict=True):
+            self.assertEqual(theirs(text)["input_ids"], ours["ids"], text)
+            self.assertEqual(theirs(text, add_special_tokens=False)["input_ids"], ours["raw"], text)
+            self.assertEqual(theirs.decode(ours["ids"]), ours["decoded"], text)
+        return theirs
+
+    def test_gguf(self):
+        for name, pre, vocabulary, eos, around in (("byte_phi", "gpt-2", 1316, 1300, False),
+                                                   ("byte_phi", "gpt-2", 1316, 1300, True),
+                                                   ("smollm2", "smollm", 49152, 2, False)):
+            with self.subTest(name, around=around):
+                torch.manual_seed(4)
+                config = LlamaConfig(vocab_size=vocabulary, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
+                                     tie_word_embeddings=True, initializer_range=0.12)
+                model = LlamaForCausalLM(config).eval()
+                folder = here / f"gguf-{name}-{around}"
+                folder.mkdir()
+                self.assertEqual(write_gguf(folder / "model.gguf", model, name, pre, eos, around), vocabulary)
+                model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=LINEARS))
+                randomise(model)
+                adapter, theirs = save(model, f"{folder.name}-adapter")
+                self.assertSame(our_logits(folder / "model.gguf", adapter), theirs)
+                merged = here / f"{folder.name}-merged"
+                run("merge", "--quiet", "--model", folder / "model.gguf", "--adapter", adapter, "--out", merged)
+                self.assertSame(our_logits(merged), theirs)
+                self.assertSame(their_logits(load(merged)), theirs)
+                tokenizer = self.same_tokens(folder / "model.gguf", merged)
+                self.same_tokens(merged, merged)
+                self.assertEqual(tokenizer.eos_token_id, eos)
+                self.assertEqual(tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False),
+                                 "[user] Hi")
+                self.assertEqual(GenerationConfig.from_pretrained(merged).eos_token_id, eos)
+
+    def test_toy(self):
+        folder = here / "toy"
+        run("finetune", "--quiet", "--model", "toy", "--data", "suite", "--method", "lora", "--rank", "4", "--steps",
+            "2", "--batch", "4", "--lr", "0.05", "--warmup", "0", "--eval-limit", "0", "--out", folder)
+        run("merge", "--quiet", "--model", "toy", "--adapter", folder / "adapter", "--out", here / "toy-merged")
+        self.assertEqual(self.same_tokens("toy", here / "toy-merged").eos_token_id, 256)
+        bytes = ids % 256
+        save_file({"input_ids": bytes}, here / "bytes.safetensors")
+        run("logits", "--quiet", "--model", "toy", "--adapter", folder / "adapter", "--input",
+            here / "bytes.safetensors", "--out", here / "y.safetensors")
+        with torch.no_grad():
+            self.assertSame(load_file(here / "y.safetensors")["logits"], load(here / "toy-merged")(bytes).logits)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "io/gguf_writer.hpp"
+#include "io/small_llama.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/io/gguf_weights.hpp"
@@ -19,6 +19,7 @@ using namespace mor1e;
 using namespace mor1e::io;
 using doctest::Contains;
 using mor1e::testing::gguf_writer;
+using mor1e::testing::small_llama;
 using mor1e::testing::temporary_folder;
 namespace fs = std::filesystem;
 
@@ -35,33 +36,6 @@ void write_shards(const fs::path& folder) {
   write_safetensors(folder / "s2.safetensors", second);
   write_text(folder / "model.safetensors.index.json",
              R"({"weight_map": {"b": "s2.safetensors", "a": "s1.safetensors", "c": "s2.safetensors"}})");
-}
-
-/// A llama of one layer, hidden 8, two query heads of 4, one key head; row r of a matrix holds 100 m + r in every
-/// column.
-gguf_writer small_llama(const std::string& architecture = "llama") {
-  gguf_writer out;
-  out.text("general.architecture", architecture)
-      .u32("llama.embedding_length", 8)
-      .u32("llama.feed_forward_length", 16)
-      .u32("llama.block_count", 1)
-      .u32("llama.attention.head_count", 2)
-      .u32("llama.attention.head_count_kv", 1)
-      .u32("llama.context_length", 64)
-      .f32("llama.attention.layer_norm_rms_epsilon", 1e-5f)
-      .u32("tokenizer.ggml.eos_token_id", 2);
-  const auto rows = [&](const char* name, std::uint64_t n, std::uint64_t cols, float base) {
-    std::vector<float> values;
-    for (std::uint64_t r = 0; r < n; ++r) values.insert(values.end(), cols, base + float(r));
-    out.floats(name, {cols, n}, values);
-  };
-  rows("token_embd.weight", 5, 8, 100);
-  rows("blk.0.attn_q.weight", 8, 8, 200);
-  rows("blk.0.attn_k.weight", 4, 8, 300);
-  rows("blk.0.attn_v.weight", 4, 8, 400);
-  out.floats("blk.0.attn_q.bias", {8}, {0, 1, 2, 3, 4, 5, 6, 7});
-  out.floats("output_norm.weight", {8}, {1, 2, 3, 4, 5, 6, 7, 8});
-  return out;
 }
 
 std::vector<float> first_column(const tensor<float>& matrix) {
@@ -93,11 +67,9 @@ TEST_CASE("a sharded folder") {
   CHECK_THROWS_WITH_AS(weights.load<float>("d"), Contains("no tensor 'd'"), io_error);
 }
 
-TEST_CASE("one file is preferred to an index, and only what the index names is there") {
+TEST_CASE("one file is preferred to an index") {
   temporary_folder folder;
   write_shards(folder.path());
-  write_text(folder / "model.safetensors.index.json", R"({"weight_map": {"b": "s2.safetensors"}})");
-  CHECK(safetensors_weights(folder.path()).names() == std::vector<std::string>{"b"});
   fs::copy_file(folder / "s1.safetensors", folder / "model.safetensors");
   CHECK(safetensors_weights(folder.path()).names() == std::vector<std::string>{"a"});
 }
@@ -226,6 +198,15 @@ TEST_CASE("paths that are no model") {
   CHECK_THROWS_WITH_AS(open_checkpoint(folder.path()), Contains("config.json: is not a JSON object"), io_error);
   write_text(folder / "empty.gguf", "");
   CHECK_THROWS_WITH_AS(open_checkpoint(folder / "empty.gguf"), Contains("empty.gguf: ends inside the magic"), io_error);
+}
+
+TEST_CASE("a tensor of a shard that the index does not name would be left out: refused") {
+  temporary_folder folder;
+  write_shards(folder.path());
+  write_text(folder / "config.json", "{}");
+  write_text(folder / "model.safetensors.index.json",
+             R"({"weight_map": {"b": "s2.safetensors", "a": "s1.safetensors"}})");
+  CHECK_THROWS_WITH_AS(open_checkpoint(folder.path()), Contains("s2.safetensors: tensor 'c' is not what"), io_error);
 }
 
 TEST_CASE("the hash covers the shards in name order and nothing else") {

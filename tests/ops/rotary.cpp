@@ -17,7 +17,7 @@ tensor<float> turned(cpu& device, const tensor<float>& x, const std::vector<std:
   tape t(device, recording::forward);
   const auto at = t.input<std::int32_t>({positions.data(), index_t(positions.size()), 1});
   return t.read(
-      ops::rotary(t, t.input<float>(x.matrix()), ops::rotary_table<float>(t, at, 1e4, head_dim), heads, head_dim));
+      ops::rotary(t, t.input<float>(x.matrix()), ops::rotary_table<float>(t, at, {.dim = head_dim}), heads, head_dim));
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ TEST_CASE("rotary_table: cosines, then sines, of position times frequency") {
   cpu device(1);
   tape t(device, recording::forward);
   const std::vector<std::int32_t> positions{0, 131071};
-  const auto table = t.read(ops::rotary_table<double>(t, t.input<std::int32_t>({positions.data(), 2, 1}), 1e5, 4, 1.5));
+  const auto table = t.read(
+      ops::rotary_table<double>(t, t.input<std::int32_t>({positions.data(), 2, 1}), {.theta = 1e5, .dim = 4}, 1.5));
   for (int i = 0; i < 2; ++i) {
     const double angle = 131071 * std::pow(1e5, -i / 2.0);
     CHECK(table[i] == 1.5);

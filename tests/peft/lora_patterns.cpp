@@ -16,8 +16,8 @@
 using namespace mor1e;
 using namespace mor1e::testing;
 
-TEST_CASE("a key is the name of a linear or its end; the first in the alphabet counts") {
-  const auto rank = [](const std::map<std::string, int>& ranks, const char* linear) {
+TEST_CASE("a key is the name of a linear or its end; the first counts") {
+  const auto rank = [](const std::vector<std::pair<std::string, int>>& ranks, const char* linear) {
     return peft::lora_patterns{ranks, {}}.of(linear, {.rank = 8, .alpha = 3, .dropout = 0.5}).rank;
   };
   CHECK(rank({{"q_proj", 2}}, "layers.0.q_proj") == 2);
@@ -29,6 +29,7 @@ TEST_CASE("a key is the name of a linear or its end; the first in the alphabet c
   CHECK(rank({{"^q_proj", 2}}, "layers.0.q_proj") == 8);
   CHECK(rank({{"q.proj", 2}}, "layers.0.q_proj") == 2);  // of a regular expression
   CHECK(rank({{"layers.0.q_proj", 4}, {"q_proj", 2}}, "layers.0.q_proj") == 4);
+  CHECK(rank({{"q_proj", 2}, {"layers.0.q_proj", 4}}, "layers.0.q_proj") == 2);
   CHECK(rank({{"0.q_proj", 4}, {"0.k_proj", 2}}, "layers.1.q_proj") == 8);
   CHECK(peft::lora_patterns{{}, {{"q_proj", 5}}}.of("q_proj", {.rank = 8, .dropout = 0.5}) ==
         peft::lora{.rank = 8, .alpha = 5, .dropout = 0.5});
@@ -103,6 +104,24 @@ TEST_CASE("linears with a rank or an alpha of their own: the LoRA of one rank th
     const auto other = load_base();
     auto again = peft::load_adapter(*other, scratch / "plain");
     CHECK(same_values(loaded.set, again.set));
+  }
+
+  // Two keys that fit one linear: the first of the file counts, whatever the alphabet says.
+  write([](json&) {});
+  for (const bool alphabetical : {true, false}) {
+    std::string config = io::read_text(folder / "adapter_config.json");
+    const std::string whole = R"("model.layers.1.self_attn.v_proj": 3)", end = R"("v_proj": 5)";
+    const std::size_t at = config.find("\"alpha_pattern\": {"), until = config.find('}', at);
+    config.replace(at, until - at, R"("alpha_pattern": {)" + (alphabetical ? whole + ", " + end : end + ", " + whole));
+    io::write_text(folder / "adapter_config.json", config);
+    const auto model = load_base();
+    auto loaded = peft::load_adapter(*model, folder);
+    const io::safetensors_file file(folder / "adapter_model.safetensors");
+    for (const auto& v : loaded.set.views())
+      if (v.name == "model.layers.1.self_attn.v_proj.lora_B.weight") {
+        const float stored = file.read<float>("base_model.model." + v.name)[0];  // rank 2
+        CHECK(v.values.data[0] == doctest::Approx(stored * (alphabetical ? 3 : 5) / 2));
+      }
   }
 
   const auto refused = [&](const char* key, const json& value, const std::vector<std::string>& parts) {

@@ -315,7 +315,7 @@ TEST_CASE("bad data: file, line and numbers are named, and nothing is left") {
     write_rows("bad", "t", rows);
     here.check_refusal("finetune", run + options + "--out none", code, why);
   };
-  with({choice_row(0), "", choice_row(1), R"({"id": )"}, 1, "bad/t/train.jsonl:4: not JSON");
+  with({choice_row(0), "", choice_row(1), R"({"id": )"}, 1, "bad/t/train.jsonl:4: not valid JSON");
   with({choice_row(0), choice_row(1, "2")}, 1, "bad/t/train.jsonl:2: field 'answer': index 2 is outside the 2 choices");
   with({choice_row(0, "-1")}, 1, "index -1");
   with({R"({"id":"a","task":"t","context":"","choices":["x"],"answer":0})"}, 1,
@@ -332,9 +332,9 @@ TEST_CASE("bad data: file, line and numbers are named, and nothing is left") {
   write_rows(
       "bad", "t", {choice_row(0)},
       {R"({"id":"eval-long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
-  here.check_refusal("finetune", run + "--out none", 2, "evaluation: eval-long has 30");
+  here.check_refusal("finetune", run + "--out none", 2, "scoring: eval-long has a sequence of 30");
   write_rows("bad", "t", {choice_row(0)}, {choice_row(1), "{"});
-  here.check_refusal("finetune", run + "--out none", 1, "bad/t/eval.jsonl:2: not JSON");
+  here.check_refusal("finetune", run + "--out none", 1, "bad/t/eval.jsonl:2: not valid JSON");
 
   here.check_refusal("finetune", "--model toy --data nowhere --out none", 1, "nowhere");
   fs::create_directories(here / "empty" / "folder");

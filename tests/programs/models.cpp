@@ -170,8 +170,8 @@ TEST_CASE("logits: what is wrong with the input") {
   refuse(2, "input_ids [0, 1] is -1");
   write_ids("bad.safetensors", {1, 2049}, std::vector<std::int64_t>(2049, 1));
   refuse(2, "input_ids row 0 has 2049 tokens, the context of the model is 2048");
-  write_ids("bad.safetensors", {1, 3}, {1, 2, 3}, {0, 1, 1});
-  refuse(2, "attention_mask row 0 has 0 at 0");
+  write_ids("bad.safetensors", {2, 3}, {1, 2, 3, 4, 5, 6}, {0, 0, 1, 0, 0, 0});
+  refuse(2, "attention_mask row 1 is 0 everywhere");
   write_ids("bad.safetensors", {1, 3}, {1, 2, 3}, {1, 0, 1});
   refuse(2, "attention_mask row 0 has 0 at 1 and 1 at 2");
   write_ids("bad.safetensors", {3}, {1, 2, 3});

@@ -35,6 +35,14 @@ TEST_CASE("results of merges are merged further") {
   CHECK(encoded(model({{"a", "b"}, {"a", "bc"}}), "abc") == ids{3, 2});
 }
 
+TEST_CASE("of a merge that stands twice the last place counts, as the tokenizers library reads a file") {
+  CHECK(encoded(model({{"a", "b"}, {"b", "c"}, {"a", "b"}}), "abc") == ids{0, 4});
+  CHECK(encoded(model({{"b", "c"}, {"a", "b"}, {"b", "c"}}), "abc") == ids{3, 2});
+  CHECK(encoded(model({{"a", "b"}, {"a", "b"}, {"b", "c"}}), "abc") == ids{3, 2});
+  // A repeated pair takes no rank from those behind it.
+  CHECK(encoded(model({{"a", "a"}, {"a", "a"}, {"a", "b"}, {"b", "c"}}), "abc") == ids{3, 2});
+}
+
 TEST_CASE("of equal pairs the leftmost is joined first") {
   const auto m = model({{"a", "a"}});
   CHECK(encoded(m, "aaa") == ids{6, 0});

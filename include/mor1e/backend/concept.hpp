@@ -11,6 +11,7 @@
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/attention_shape.hpp"
+#include "mor1e/core/rotary_frequencies.hpp"
 #include "mor1e/core/view.hpp"
 
 namespace mor1e {
@@ -209,9 +210,9 @@ concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultip
 };
 
 template <class B, class T>
-concept HasRotary = requires(B b, T s, int n, double theta, view<const T> x, view<const std::int32_t> positions,
-                             view<T> y) {
-  rotary_angles(b, positions, theta, theta, y);
+concept HasRotary = requires(B b, T s, int n, const rotary_frequencies& frequencies, double scaling, view<const T> x,
+                             view<const std::int32_t> positions, view<T> y) {
+  rotary_angles(b, positions, frequencies, scaling, y);
   rotary_turn(b, n, n, s, x, x, s, y);
 };
 

@@ -9,6 +9,7 @@
 #include "mor1e/cluster/intuition.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/integrity.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/sha256.hpp"
 
@@ -132,8 +133,7 @@ MOR1E_INLINE intuition_source read_intuition(const std::filesystem::path& path) 
   const io::safetensors_file file(path);
   const auto found = file.metadata().find("intuition");
   require<io_error>(found != file.metadata().end(), path.string(), ": no metadata 'intuition'");
-  const auto object = nlohmann::json::parse(found->second, nullptr, false);
-  require<io_error>(!object.is_discarded(), path.string(), ": metadata 'intuition' is not JSON");
+  const auto object = io::parse_json(found->second, path.string() + ": metadata 'intuition'");
   return intuition_from_json(object, file.read<float>("centroids"), path.string());
 }
 

@@ -31,7 +31,7 @@ MOR1E_INLINE std::vector<std::string> tasks_in(const std::filesystem::path& fold
   }
   require<io_error>(!problem, folder.string(), ": ", problem.message());
   require<io_error>(!names.empty(), folder.string(),
-                    ": no task here: no subfolder holds a train.jsonl or an eval.jsonl");
+                    ": no task here: no subfolder holds a train.jsonl or an eval.jsonl", detail::rows_help);
   for (const std::string& name : names) try {
       (void)nlohmann::json(name).dump();  // adapters and results name their tasks
     } catch (const nlohmann::json::exception&) {

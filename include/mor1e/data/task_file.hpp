@@ -11,11 +11,16 @@
 
 namespace mor1e::data {
 
+namespace detail {
+/// Where a complaint about rows sends the reader.
+inline constexpr const char* rows_help = " (docs/data.md says how rows are written)";
+}  // namespace detail
+
 /// Parses one line,
 ///     {"id", "task", "context", "question", "choices": [...], "answer": index from 0, or a list of allowed indices}
-/// or {"id", "task", "instruction", "input", "output"}.
+/// or {"id", "task", "instruction", "input", "output"}. An id may be an integer; `context` and `input` may be missing.
 /// An optional "meta" object may say {"template": NAME, "answer": "letter" | "text"}: how the row is to be worded. Rows
-/// say it themselves, so that a file can be cut, joined and moved. Other fields are ignored.
+/// say it themselves, so that a file can be cut, joined and moved. Other fields are ignored. docs/data.md tells users.
 /// Throws `io_error` beginning with `where`, naming the field.
 MOR1E_INLINE example parse_example(std::string_view line, std::string_view where);
 

@@ -8,6 +8,7 @@
 #include "mor1e/core/error.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/text_file.hpp"
 
 namespace mor1e::data {
@@ -21,11 +22,12 @@ class row_reader {
  public:
   row_reader(const json& row, std::string_view where) : row_(row), where_(where) {}
 
-  bool has(const char* field) const { return row_.contains(field); }
+  /// Whether a field is there; null, as tables write it, is none.
+  bool has(const char* field) const { return row_.contains(field) && !row_[field].is_null(); }
 
   const json& at(const char* field) const {
     const auto found = row_.find(field);
-    require<io_error>(found != row_.end(), where_, ": field '", field, "' is missing");
+    ensure(found != row_.end(), field, " is missing");
     return *found;
   }
 
@@ -34,16 +36,25 @@ class row_reader {
     check(value.is_string(), field, "a string", value);
     return value.get<std::string>();
   }
+  /// Empty for a field that is not there.
+  std::string string_if(const char* field) const { return has(field) ? string_at(field) : ""; }
+
+  /// A string, or an integer as it is written.
+  std::string id() const {
+    const json& value = at("id");
+    check(value.is_string() || value.is_number_integer(), "id", "a string or an integer", value);
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  }
 
   std::vector<std::string> choices() const {
     const json& list = at("choices");
     check(list.is_array(), "choices", "a list", list);
-    require<io_error>(!list.empty(), where_, ": field 'choices' is empty");
+    ensure(!list.empty(), "choices", " is empty");
     std::vector<std::string> texts;
     for (const json& choice : list) {
       check(choice.is_string(), "choices", "a list of strings", choice);
       texts.push_back(choice.get<std::string>());
-      require<io_error>(!texts.back().empty(), where_, ": field 'choices': choice ", texts.size() - 1, " is empty");
+      ensure(!texts.back().empty(), "choices", ": choice ", texts.size() - 1, " is empty");
     }
     return texts;
   }
@@ -51,7 +62,7 @@ class row_reader {
   std::vector<int> answers(std::size_t choices) const {
     const json& answer = at("answer");
     if (!answer.is_array()) return {index(answer, choices)};
-    require<io_error>(!answer.empty(), where_, ": field 'answer' is an empty list");
+    ensure(!answer.empty(), "answer", " is an empty list");
     std::vector<int> indices;
     for (const json& each : answer) indices.push_back(index(each, choices));
     return indices;
@@ -65,23 +76,26 @@ class row_reader {
       out.template_name = name->get<std::string>();
     }
     if (const auto style = meta.find("answer"); style != meta.end()) {
-      require<io_error>(*style == "letter" || *style == "text", where_,
-                        ": field 'meta.answer' must be \"letter\" or \"text\", found ", style->type_name());
+      check(*style == "letter" || *style == "text", "meta.answer", "\"letter\" or \"text\"", *style);
       out.style = *style == "letter" ? answer_style::letter : answer_style::text;
     }
   }
 
  private:
+  template <class... Parts>
+  void ensure(bool holds, const char* field, const Parts&... parts) const {
+    require<io_error>(holds, where_, ": field '", field, "'", parts..., rows_help);
+  }
   void check(bool holds, const char* field, const char* wanted, const json& value) const {
-    require<io_error>(holds, where_, ": field '", field, "' must be ", wanted, ", found ", value.type_name());
+    ensure(holds, field, " must be ", wanted, ", found ", value.type_name());
   }
 
   int index(const json& value, std::size_t choices) const {
     check(value.is_number_integer(), "answer", "an integer or a list of integers", value);
     // An unsigned value beyond int64 reads as negative: out of range either way.
     const std::int64_t given = value.get<std::int64_t>();
-    require<io_error>(given >= 0 && given < std::int64_t(choices), where_, ": field 'answer': index ", value.dump(),
-                      " is outside the ", choices, " choices (0 to ", choices - 1, ")");
+    ensure(given >= 0 && given < std::int64_t(choices), "answer", ": index ", io::brief(value), " is outside the ",
+           choices, " choices (0 to ", choices - 1, ")");
     return int(given);
   }
 
@@ -92,24 +106,20 @@ class row_reader {
 }  // namespace detail
 
 MOR1E_INLINE example parse_example(std::string_view line, std::string_view where) {
-  nlohmann::json row;
-  try {
-    row = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::parse_error& problem) {
-    throw io_error(text(where, ": not JSON, at byte ", problem.byte, " of the line"));
-  }
-  require<io_error>(row.is_object(), where, ": a row must be a JSON object, found ", row.type_name());
+  const nlohmann::json row = io::parse_json(line, std::string(where));
+  require<io_error>(row.is_object(), where, ": a row must be a JSON object, found ", row.type_name(),
+                    detail::rows_help);
 
   const detail::row_reader read(row, where);
   example out;
-  out.id = read.string_at("id");
+  out.id = read.id();
   out.task = read.string_at("task");
   if (read.has("instruction")) {
     out.question = read.string_at("instruction");
-    out.context = read.string_at("input");
+    out.context = read.string_if("input");
     out.output = read.string_at("output");
   } else {
-    out.context = read.string_at("context");
+    out.context = read.string_if("context");
     out.question = read.string_at("question");
     out.choices = read.choices();
     out.answers = read.answers(out.choices.size());
@@ -154,7 +164,7 @@ MOR1E_INLINE std::vector<example> read_task_file(const std::filesystem::path& pa
     if (line.find_first_not_of(" \t\r") != line.npos)
       rows.push_back(parse_example(line, text(path.string(), ":", number)));
   }
-  require<io_error>(!rows.empty(), path.string(), ": the file holds no example");
+  require<io_error>(!rows.empty(), path.string(), ": the file holds no example", detail::rows_help);
   return rows;
 }
 

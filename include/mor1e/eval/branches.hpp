@@ -23,7 +23,19 @@ struct branching {
   std::vector<std::int32_t> prompt;                 ///< at least one token
   std::vector<std::vector<std::int32_t>> branches;  ///< at least one token each
   index_t instance = 0;                             ///< its row of intuition
+  /// How many tokens of the prompt stand before each branch, at least one; empty: all of them. Fewer where a branch's
+  /// first token holds the end of the prompt, too.
+  std::vector<std::size_t> seams = {};
 
+  std::size_t seam(std::size_t branch) const { return seams.empty() ? prompt.size() : seams[branch]; }
+
+  /// Tokens of the longest sequence that is read.
+  index_t length() const {
+    index_t longest = index_t(prompt.size());
+    for (std::size_t c = 0; c < branches.size(); ++c)
+      longest = std::max(longest, index_t(seam(c) + branches[c].size()) - 1);
+    return longest;
+  }
   /// Rows of a forward pass: the last token of a branch predicts nothing that is asked for.
   index_t rows() const {
     index_t sum = index_t(prompt.size());
@@ -40,7 +52,7 @@ struct token_score {
 /// What a model says about a branching.
 struct branching_score {
   std::int32_t greedy = -1;          ///< the most probable token after the prompt, the first of equal ones
-  std::vector<double> first_logits;  ///< of the first token of each branch
+  std::vector<double> first_logits;  ///< of the first token of each branch, at its seam
   std::vector<std::vector<token_score>> branches;  ///< every token of each branch, given those before it
 };
 
@@ -61,7 +73,7 @@ class branch_scorer {
   }
 
   /// Forward passes over packed branchings: one segment a prompt, and one a branch of several tokens, which sees the
-  /// prompt as its prefix. `intuition` [instances, clusters], for methods that use it.
+  /// prompt up to its seam as its prefix. `intuition` [instances, clusters], for methods that use it.
   /// Throws `value_error` naming the branching for a sequence beyond the model's context, a token beyond its
   /// vocabulary, an empty part or an instance without intuition, and `error` for logits that are not finite.
   void score(std::span<const branching> all, view<const T> intuition, const branching_done& done) {
@@ -76,12 +88,13 @@ class branch_scorer {
   }
 
  private:
-  /// A row whose logits are read: at the end of a prompt for the first token of all branches, else for the token at
-  /// `position` of one.
+  /// A row whose logits are read: at the end of a prompt or at a seam (`position` 0) for the first token of all
+  /// branches from there, else for the token at `position` of `branch`.
   struct asked_row {
     std::size_t item;
     std::size_t branch;
     std::size_t position;
+    std::size_t seam = 0;
   };
 
   void check(const branching& item, view<const T> intuition) const {
@@ -93,18 +106,28 @@ class branch_scorer {
                              ", the vocabulary has ", model_->vocabulary());
     };
     known(item.prompt);
-    std::size_t longest = 0;
-    for (const auto& branch : item.branches) {
-      require<value_error>(!branch.empty(), "scoring: ", item.id, ": what follows the prompt has no token");
-      known(branch);
-      longest = std::max(longest, branch.size());
+    require<value_error>(item.seams.empty() || item.seams.size() == item.branches.size(), "scoring: ", item.id, " has ",
+                         item.seams.size(), " seams for ", item.branches.size(), " branches");
+    for (std::size_t c = 0; c < item.branches.size(); ++c) {
+      require<value_error>(!item.branches[c].empty(), "scoring: ", item.id, ": what follows the prompt has no token");
+      require<value_error>(item.seam(c) >= 1 && item.seam(c) <= item.prompt.size(), "scoring: ", item.id, ": branch ",
+                           c, " follows ", item.seam(c), " tokens of a prompt of ", item.prompt.size());
+      known(item.branches[c]);
     }
-    const index_t length = index_t(item.prompt.size() + longest) - 1;
+    const index_t length = item.length();
     require<value_error>(length <= model_->context(), "scoring: ", item.id, " has a sequence of ", length,
                          " tokens, the context of the model is ", model_->context());
     require<value_error>(!intuition.data || (item.instance >= 0 && item.instance < intuition.rows),
                          "scoring: ", item.id, " is instance ", item.instance, ", there are ", intuition.rows,
                          " rows of intuition");
+  }
+
+  /// Where the first tokens are asked for: the end of the prompt, and the seams before it.
+  static std::vector<std::size_t> seams_of(const branching& item) {
+    std::vector<std::size_t> out{item.prompt.size()};
+    for (const std::size_t seam : item.seams)
+      if (std::find(out.begin(), out.end(), seam) == out.end()) out.push_back(seam);
+    return out;
   }
 
   std::vector<branching_score> pass(std::span<const branching> items, view<const T> intuition) {
@@ -124,16 +147,18 @@ class branch_scorer {
       const branching& item = items[k];
       extend(item.prompt, k, 0);
       const segment prompt = batch.segments.back();
-      asked.push_back({k, 0, 0});
-      asked_at.push_back(prompt.end - 1);
-      target.push_back(item.branches[0][0]);
+      for (const std::size_t seam : seams_of(item)) {
+        asked.push_back({k, 0, 0, seam});
+        asked_at.push_back(prompt.begin + std::int32_t(seam) - 1);
+        target.push_back(item.branches[0][0]);
+      }
       for (std::size_t c = 0; c < item.branches.size(); ++c) {
         const auto& branch = item.branches[c];
         if (branch.size() == 1) continue;
-        extend(std::span(branch).first(branch.size() - 1), k, item.prompt.size());
+        extend(std::span(branch).first(branch.size() - 1), k, item.seam(c));
         segment& own = batch.segments.back();
         own.prefix_begin = prompt.begin;
-        own.prefix_end = prompt.end;
+        own.prefix_end = prompt.begin + std::int32_t(item.seam(c));
         for (std::size_t j = 1; j < branch.size(); ++j) {
           asked.push_back({k, c, j});
           asked_at.push_back(own.begin + std::int32_t(j) - 1);
@@ -143,8 +168,10 @@ class branch_scorer {
     }
 
     std::vector<branching_score> out(items.size());
-    for (std::size_t k = 0; k < items.size(); ++k)
+    for (std::size_t k = 0; k < items.size(); ++k) {
+      out[k].first_logits.resize(items[k].branches.size());
       for (const auto& branch : items[k].branches) out[k].branches.emplace_back(branch.size());
+    }
 
     tape<B> t(*device_, recording::forward);
     auto step = models::place_batch<B, T>(t, batch);
@@ -195,10 +222,11 @@ class branch_scorer {
       out.branches[row.branch][row.position] = score(item.branches[row.branch][row.position]);
       return;
     }
-    out.greedy = std::int32_t(std::find(z, z + wide, most) - z);
+    if (row.seam == item.prompt.size()) out.greedy = std::int32_t(std::find(z, z + wide, most) - z);
     for (std::size_t c = 0; c < item.branches.size(); ++c) {
+      if (item.seam(c) != row.seam) continue;
       const std::int32_t token = item.branches[c][0];
-      out.first_logits.push_back(double(z[token]));
+      out.first_logits[c] = double(z[token]);
       out.branches[c][0] = score(token);
     }
   }

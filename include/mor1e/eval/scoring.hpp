@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +16,7 @@
 #include "mor1e/data/example.hpp"
 #include "mor1e/eval/branches.hpp"
 #include "mor1e/text/prompt.hpp"
-#include "mor1e/text/tokenizer.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 
 namespace mor1e::eval {
 
@@ -89,16 +90,20 @@ struct scoring_options {
   scoring how = scoring::rows;
   std::string template_name = {};  ///< empty: what the rows say
   pass_options pass = {};
+  bool truncate = false;  ///< cut a prompt that is too long at its left, for all choices of the item alike
 };
 
 /// The branchings of items, loglik before letter, and how their scores become item scores.
 class item_encoder {
  public:
-  item_encoder(texts::tokenizer tokenizer, scoring_options options)
-      : tokenizer_(std::move(tokenizer)), options_(std::move(options)) {}
+  /// For a model that reads at most `context` tokens.
+  item_encoder(texts::prompt_encoder encoder, scoring_options options,
+               index_t context = std::numeric_limits<index_t>::max())
+      : encoder_(std::move(encoder)), options_(std::move(options)), context_(context) {}
 
-  /// One to two branchings. Prompt and continuations are encoded apart, the tokenizer's own tokens around the prompt
-  /// alone. Throws `value_error` naming an item without an answer or a prompt.
+  /// One to two branchings. Each choice is encoded as one text with the prompt (see `texts::prompt_encoder`), whatever
+  /// the other choices are. Throws `value_error` naming an item without an answer or a prompt, a token that the model
+  /// lacks, or a sequence beyond the context.
   MOR1E_INLINE std::vector<branching> encode(const data::example& row, index_t instance) const;
   /// An item without scores.
   MOR1E_INLINE item_score begin(const data::example& row) const;
@@ -112,9 +117,11 @@ class item_encoder {
   };
   MOR1E_INLINE asked asked_of(const data::example& row) const;
   texts::prompt_options wording(data::answer_style style) const { return {options_.template_name, style}; }
+  MOR1E_INLINE void fit(branching& item) const;
 
-  texts::tokenizer tokenizer_;
+  texts::prompt_encoder encoder_;
   scoring_options options_;
+  index_t context_;
 };
 
 /// Called with each item as soon as it is scored, in order.
@@ -126,7 +133,10 @@ class scorer {
  public:
   scorer(B& device, models::language_model<B, T>& model, texts::tokenizer tokenizer,
          const scoring_options& options = {})
-      : encoder_(std::move(tokenizer), options), branches_(device, model, options.pass) {}
+      : encoder_({std::move(tokenizer), model.vocabulary()}, options, model.context()),
+        branches_(device, model, options.pass) {}
+
+  const item_encoder& encoder() const { return encoder_; }
 
   /// `intuition`: one row an item, for methods that use it. Throws as `branch_scorer::score` and
   /// `item_encoder::encode`, before anything is computed.

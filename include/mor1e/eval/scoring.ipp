@@ -97,25 +97,43 @@ MOR1E_INLINE std::vector<branching> item_encoder::encode(const data::example& ro
   require<value_error>(row.is_instruction() || !row.answers.empty(), "scoring: ", row.id,
                        ": no answer is marked as right");
   std::vector<branching> out;
-  const auto add = [&](const std::string& prompt) -> branching& {
-    return out.emplace_back(branching{row.id, tokenizer_.encode(prompt, true), {}, instance});
+  const auto branch = [&](const std::string& prompt, const std::vector<std::string>& answers, bool ends) {
+    branching& of = out.emplace_back(branching{row.id, encoder_.encode(prompt, row.id), {}, instance});
+    for (const std::string& answer : answers) {
+      texts::continuation tokens = encoder_.encode(prompt, answer, row.id, ends);
+      of.seams.push_back(tokens.prompt.size());
+      of.branches.push_back(std::move(tokens.answer));
+    }
+    fit(of);
   };
   if (row.is_instruction()) {
     const texts::rendered_prompt words = texts::render(row, {options_.template_name, {}});
-    std::vector<std::int32_t> target = tokenizer_.encode(words.target, false);
-    if (words.ends && tokenizer_.eos()) target.push_back(*tokenizer_.eos());
-    add(words.prompt).branches.push_back(std::move(target));
+    branch(words.prompt, {words.target}, words.ends);
     return out;
   }
-  const auto branch = [&](data::answer_style style, std::size_t count) {
-    branching& of = add(texts::render_prompt(row, wording(style)));
-    for (std::size_t c = 0; c < count; ++c)
-      of.branches.push_back(tokenizer_.encode(texts::render_choice(row, int(c), wording(style)), false));
+  const auto choices = [&](data::answer_style style, std::size_t count) {
+    std::vector<std::string> answers;
+    for (std::size_t c = 0; c < count; ++c) answers.push_back(texts::render_choice(row, int(c), wording(style)));
+    branch(texts::render_prompt(row, wording(style)), answers, false);
   };
   const asked what = asked_of(row);
-  if (what.loglik) branch(data::answer_style::text, row.choices.size());
-  if (what.letter) branch(data::answer_style::letter, std::min(row.choices.size(), texts::letter_count));
+  if (what.loglik) choices(data::answer_style::text, row.choices.size());
+  if (what.letter) choices(data::answer_style::letter, std::min(row.choices.size(), texts::letter_count));
   return out;
+}
+
+MOR1E_INLINE void item_encoder::fit(branching& item) const {
+  const index_t length = item.length(), over = length - context_;
+  if (over <= 0) return;
+  require<value_error>(options_.truncate, "scoring: ", item.id, " has a sequence of ", length,
+                       " tokens, the context of the model is ", context_, " (--truncate cuts the prompt at its left)");
+  // The least that stands before a branch must keep a token, too.
+  std::vector<std::int32_t> least = item.prompt;
+  least.resize(*std::min_element(item.seams.begin(), item.seams.end()));
+  require<value_error>(encoder_.cut_left(least, over), "scoring: ", item.id, " has a sequence of ", length,
+                       " tokens, with an answer that leaves no room for a prompt in the context of ", context_);
+  encoder_.cut_left(item.prompt, over);
+  for (std::size_t& seam : item.seams) seam -= std::size_t(over);
 }
 
 MOR1E_INLINE item_score item_encoder::begin(const data::example& row) const {
@@ -162,7 +180,7 @@ MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part
   to.pick =
       detail::first_largest(score.branches.size(), [&](std::size_t c) { return detail::sum_of(score.branches[c]); });
   to.greedy_token = score.greedy;
-  to.greedy_text = tokenizer_.decode(std::vector<std::int32_t>{score.greedy});
+  to.greedy_text = encoder_.tokenizer().decode(std::vector<std::int32_t>{score.greedy});
   const std::string said = detail::bare_lower(to.greedy_text);
   for (std::size_t c = 0; c < score.branches.size() && to.greedy < 0; ++c)
     if (said == std::string(1, char('a' + c)) || detail::all_greedy(score.branches[c])) to.greedy = int(c);

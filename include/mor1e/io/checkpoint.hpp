@@ -12,12 +12,13 @@
 
 namespace mor1e::io {
 
-class gguf_file;
+class gguf_weights;
 
 /// An opened model.
 struct checkpoint {
   std::filesystem::path path;
-  /// What config.json says; for a GGUF file the same keys, made from its metadata.
+  /// What config.json says, except that a head in the files beats `tie_word_embeddings`; for a GGUF file the same keys,
+  /// made from its metadata.
   nlohmann::json config;
   std::unique_ptr<weight_source> weights;
 
@@ -29,19 +30,21 @@ struct checkpoint {
   mutable std::string hash_;
 };
 
-/// Opens a Hugging Face folder (config.json and safetensors) or a GGUF file of the llama architecture.
+/// Opens a Hugging Face folder (config.json and safetensors) or a GGUF file of the llama architecture, all its parts if
+/// it is split.
 /// Throws `io_error`: "no model at PATH: ..." if there is none, and naming file and tensor if it is malformed.
 checkpoint open_checkpoint(const std::filesystem::path& path);
 
-/// SHA-256 of the weights: of the GGUF file, or of the safetensors files of a folder one after another in name order.
+/// SHA-256 of the weights: of the GGUF file or its parts, or of the safetensors files of a folder, in name order.
 /// Throws `io_error` as `open_checkpoint`.
 std::string checkpoint_hash(const std::filesystem::path& path);
 
 /// The Hugging Face configuration of a llama GGUF file: model_type, hidden_size, intermediate_size, num_hidden_layers,
 /// num_attention_heads, num_key_value_heads, head_dim, vocab_size, hidden_act, rms_norm_eps, rope_theta,
-/// max_position_embeddings, tie_word_embeddings (the file has no output.weight), bos_token_id and eos_token_id where
-/// the file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key.
-nlohmann::json config_of(const gguf_file& file);
+/// max_position_embeddings, tie_word_embeddings (no part has an output.weight), bos_token_id and eos_token_id where
+/// the file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key, and `value_error` for a
+/// key of the rope, attention or norm families that is not known, or asks for what we do not compute.
+nlohmann::json config_of(const gguf_weights& weights);
 
 }  // namespace mor1e::io
 

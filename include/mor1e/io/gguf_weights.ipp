@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -43,37 +46,96 @@ MOR1E_INLINE std::string hugging_face_name(std::string_view gguf_name) {
   return "";
 }
 
-MOR1E_INLINE gguf_weights::gguf_weights(gguf_file file) : file_(std::move(file)) {
-  const std::string where = file_.path().string();
-  const std::string architecture = file_.string("general.architecture");
-  require<io_error>(architecture == "llama", where, ": architecture '", architecture, "' is not supported, llama is");
-  const std::int64_t q_heads = file_.integer("llama.attention.head_count");
-  const bool grouped = file_.contains("llama.attention.head_count_kv");
-  const std::int64_t k_heads = grouped ? file_.integer("llama.attention.head_count_kv") : q_heads;
-  require<io_error>(q_heads > 0 && k_heads > 0, where, ": head counts ", q_heads, " and ", k_heads,
-                    " are not positive");
+namespace detail {
 
-  for (const auto& stored : file_.tensors()) {
-    const std::string name = hugging_face_name(stored.name);
-    // Dropping what is not understood (rope_freqs, experts, ...) would give another model, silently.
-    require<io_error>(!name.empty(), where, ": tensor '", stored.name, "' has no place in a llama model");
-    place found{&stored, 0};
-    const bool q = name.find(".q_proj.") != std::string::npos, k = name.find(".k_proj.") != std::string::npos;
-    if (q || k) {
-      // A bias is a column of as many rows as the weight.
-      const index_t rows = stored.extents.rank() == 1 ? stored.extents[0] : stored.extents.rows();
-      const index_t heads = q ? q_heads : k_heads;
-      require<io_error>(rows % (2 * heads) == 0, where, ": tensor '", stored.name, "': ", rows, " rows are no ", heads,
-                        " heads of even size");
-      found.head_rows = rows / heads;
-      if (file_.contains("llama.rope.dimension_count")) {
-        const std::int64_t rotary = file_.integer("llama.rope.dimension_count");
-        require<io_error>(rotary == found.head_rows, where, ": rotary embedding of ", rotary, " of ", found.head_rows,
-                          " dimensions is not supported");
-      }
-    }
-    places_.emplace(name, found);
+inline std::string name_of_part(const std::string& prefix, std::int64_t number, std::int64_t count) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%05d-of-%05d.gguf", int(number), int(count));
+  return prefix + digits;
+}
+
+/// "dir/NAME-" of "dir/NAME-00002-of-00003.gguf", if it is called so and says 3.
+inline std::optional<std::string> split_prefix(const std::filesystem::path& path, std::int64_t count) {
+  const std::string name = path.string(), ending = name_of_part("", 1, count);
+  if (name.size() <= ending.size()) return std::nullopt;
+  const std::string prefix = name.substr(0, name.size() - ending.size());
+  for (std::int64_t i = 1; i <= count; ++i)
+    if (name == name_of_part(prefix, i, count)) return prefix;
+  return std::nullopt;
+}
+
+/// Checks that the parts are those of one model: numbered through, and with as many tensors as the first one says.
+inline void check_parts(const std::vector<gguf_file>& parts) {
+  std::int64_t tensors = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::int64_t number = parts[i].integer("split.no"), count = parts[i].integer("split.count");
+    require<io_error>(number == std::int64_t(i) && count == std::int64_t(parts.size()), parts[i].path().string(),
+                      ": says it is part ", number, " of ", count, " (from 0), its name says ", i, " of ",
+                      parts.size());
+    tensors += std::int64_t(parts[i].tensors().size());
   }
+  const std::int64_t all = parts[0].integer("split.tensors.count");
+  require<io_error>(tensors == all, parts[0].path().string(), ": the model has ", all, " tensors, its ", parts.size(),
+                    " parts hold ", tensors);
+}
+
+}  // namespace detail
+
+MOR1E_INLINE std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& path) {
+  const gguf_file file(path);
+  const std::int64_t count = file.contains("split.count") ? file.integer("split.count") : 1;
+  require<io_error>(count >= 1 && count <= 1000, path.string(), ": split.count is ", count);
+  if (count == 1) return {path};
+  const auto prefix = detail::split_prefix(path, count);
+  require<io_error>(prefix.has_value(), path.string(), ": is one of ", count, " parts, and not called ...",
+                    detail::name_of_part("-", 1, count), " or the like, so the others cannot be found");
+  std::vector<std::filesystem::path> out;
+  std::string missing;
+  std::error_code unreadable;
+  for (std::int64_t i = 1; i <= count; ++i) {
+    out.push_back(detail::name_of_part(*prefix, i, count));
+    if (!std::filesystem::is_regular_file(out.back(), unreadable))
+      missing += (missing.empty() ? "" : ", ") + out.back().filename().string();
+  }
+  require<io_error>(missing.empty(), path.string(), ": is one of ", count, " parts; missing: ", missing);
+  return out;
+}
+
+MOR1E_INLINE gguf_weights::gguf_weights(const std::filesystem::path& path) {
+  for (const auto& part : gguf_parts(path)) parts_.emplace_back(part);
+  if (parts_.size() > 1) detail::check_parts(parts_);
+  const std::string where = file().path().string();
+  const std::string architecture = file().string("general.architecture");
+  require<io_error>(architecture == "llama", where, ": architecture '", architecture, "' is not supported, llama is");
+  const std::int64_t q_heads = file().integer("llama.attention.head_count");
+  const bool grouped = file().contains("llama.attention.head_count_kv");
+  const std::int64_t k_heads = grouped ? file().integer("llama.attention.head_count_kv") : q_heads;
+  for (const std::int64_t heads : {q_heads, k_heads})
+    require<io_error>(heads > 0 && heads <= largest_size, where, ": ", heads, " attention heads");
+
+  for (const gguf_file& part : parts_)
+    for (const auto& stored : part.tensors()) {
+      const std::string name = hugging_face_name(stored.name);
+      // Dropping what is not understood (rope_freqs, experts, ...) would give another model, silently.
+      require<io_error>(!name.empty(), where, ": tensor '", stored.name, "' has no place in a llama model");
+      place found{&part, &stored, 0};
+      const bool q = name.find(".q_proj.") != std::string::npos, k = name.find(".k_proj.") != std::string::npos;
+      if (q || k) {
+        // A bias is a column of as many rows as the weight.
+        const index_t rows = stored.extents.rank() == 1 ? stored.extents[0] : stored.extents.rows();
+        const index_t heads = q ? q_heads : k_heads;
+        require<io_error>(rows % (2 * heads) == 0, where, ": tensor '", stored.name, "': ", rows, " rows are no ",
+                          heads, " heads of even size");
+        found.head_rows = rows / heads;
+        if (file().contains("llama.rope.dimension_count")) {
+          const std::int64_t rotary = file().integer("llama.rope.dimension_count");
+          require<io_error>(rotary == found.head_rows, where, ": rotary embedding of ", rotary, " of ", found.head_rows,
+                            " dimensions is not supported");
+        }
+      }
+      require<io_error>(places_.emplace(name, found).second, part.path().string(), ": tensor '", stored.name,
+                        "' stands in another part, too");
+    }
 }
 
 MOR1E_INLINE std::vector<std::string> gguf_weights::names() const {
@@ -84,13 +146,13 @@ MOR1E_INLINE std::vector<std::string> gguf_weights::names() const {
 
 MOR1E_INLINE const gguf_weights::place& gguf_weights::at(std::string_view name) const {
   const auto found = places_.find(name);
-  require<io_error>(found != places_.end(), file_.path().string(), ": no tensor '", name, "'");
+  require<io_error>(found != places_.end(), file().path().string(), ": no tensor '", name, "'");
   return found->second;
 }
 
 MOR1E_INLINE const float* gguf_weights::mapped_f32(std::string_view name) const {
   const place& found = at(name);
-  const std::byte* data = file_.bytes(*found.stored).data();
+  const std::byte* data = found.file->bytes(*found.stored).data();
   if (found.stored->type != ggml_type::f32 || found.head_rows != 0 ||
       reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0)
     return nullptr;
@@ -101,8 +163,8 @@ template <class T>
 void gguf_weights::read_as(std::string_view name, T* out) const {
   const place& found = at(name);
   const gguf_tensor& stored = *found.stored;
-  const std::string where = text(file_.path().string(), ": tensor '", stored.name, "'");
-  const std::byte* source = file_.bytes(stored).data();
+  const std::string where = text(found.file->path().string(), ": tensor '", stored.name, "'");
+  const std::byte* source = found.file->bytes(stored).data();
   const bool bias = found.head_rows > 0 && stored.extents.rank() == 1;
   const index_t cols = bias ? 1 : stored.extents.cols(), size = stored.extents.size();
   if (size == 0) return;

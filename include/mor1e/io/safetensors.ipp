@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/safetensors.hpp"
 
 namespace mor1e::io {
@@ -21,34 +22,6 @@ inline std::optional<dtype> dtype_named(std::string_view name) {
                            dtype::i8, dtype::u64, dtype::u32, dtype::u16, dtype::u8, dtype::boolean})
     if (name_of(type) == name) return type;
   return std::nullopt;
-}
-
-/// The header as JSON, an object without a name used twice in any object (a plain parse would keep the last one).
-inline nlohmann::json parse_safetensors_header(std::string_view header, const std::string& file) {
-  std::vector<std::set<std::string>> names;  // of the objects that are open
-  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using on = nlohmann::json::parse_event_t;
-    if (event == on::object_start) names.emplace_back();
-    if (event == on::object_end) names.pop_back();
-    if (event == on::key) {
-      const auto& name = parsed.get_ref<const std::string&>();
-      require<io_error>(names.back().insert(name).second, file, ": name '", name, "' stands twice in the header");
-    }
-    return true;
-  };
-  // The parser takes a zero byte for the end of the text; it must not hide what follows.
-  const std::size_t zero = header.find('\0');
-  require<io_error>(zero == header.npos, file, ": header is not valid JSON at byte ", 9 + zero);
-  nlohmann::json parsed;
-  try {
-    parsed = nlohmann::json::parse(header, watch);
-  } catch (const nlohmann::json::parse_error& e) {
-    throw io_error(text(file, ": header is not valid JSON at byte ", 8 + e.byte));
-  } catch (const nlohmann::json::exception&) {
-    throw io_error(text(file, ": header is not valid JSON: a number is out of range"));
-  }
-  require<io_error>(parsed.is_object(), file, ": header is not a JSON object");
-  return parsed;
 }
 
 inline bool is_list_of_unsigned(const nlohmann::json& value) {
@@ -77,7 +50,7 @@ inline safetensors_entry parse_safetensors_entry(const std::string& name, const 
   std::uint64_t needed = size_of(*type);
   for (const auto& dim : dims) {
     const auto extent = dim.get<std::uint64_t>();
-    require<io_error>(extent <= limit && (extent == 0 || needed <= limit / extent), where, ": shape ", dims.dump(),
+    require<io_error>(extent <= limit && (extent == 0 || needed <= limit / extent), where, ": shape ", brief(dims),
                       " is larger than any file");
     entry.extents.append(static_cast<index_t>(extent));
     needed *= extent;
@@ -128,7 +101,8 @@ MOR1E_INLINE safetensors_file::safetensors_file(const std::filesystem::path& pat
   require<io_error>(header <= all.size() - 8, file, ": header of ", header, " bytes is longer than the file, ",
                     all.size(), " bytes");
   const std::uint64_t data = all.size() - 8 - header;
-  const auto parsed = detail::parse_safetensors_header({reinterpret_cast<const char*>(all.data()) + 8, header}, file);
+  const auto parsed = parse_json({reinterpret_cast<const char*>(all.data()) + 8, header}, file + ": header");
+  require<io_error>(parsed.is_object(), file, ": header is not a JSON object");
 
   for (const auto& [name, value] : parsed.items()) {  // sorted by name
     if (name == "__metadata__") {

@@ -70,6 +70,13 @@ MOR1E_INLINE safetensors_weights::safetensors_weights(const std::filesystem::pat
     require<io_error>(entry != nullptr, index.string(), ": tensor '", name, "' is not in shard ", shard);
     places_.emplace(name, place{file, entry});
   }
+  // A tensor that no index leads to would be left out of the model, silently.
+  for (const auto& file : files_)
+    for (const auto& entry : file->entries()) {
+      const auto found = places_.find(entry.name);
+      require<io_error>(found != places_.end() && found->second.file == file.get(), file->path().string(), ": tensor '",
+                        entry.name, "' is not what ", detail::weight_index_file, " says is here");
+    }
 }
 
 MOR1E_INLINE std::vector<std::string> safetensors_weights::names() const {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/open_file.hpp"
 #include "mor1e/io/text_file.hpp"
 
@@ -40,14 +41,10 @@ MOR1E_INLINE std::string read_text(const std::filesystem::path& path) {
 }
 
 MOR1E_INLINE nlohmann::json read_json(const std::filesystem::path& path) {
-  const std::string content = read_text(path);
-  try {
-    return nlohmann::json::parse(content);
-  } catch (const nlohmann::json::parse_error& e) {
-    throw io_error(text(path.string(), ": not valid JSON at byte ", e.byte));
-  } catch (const nlohmann::json::exception&) {
-    throw io_error(text(path.string(), ": not valid JSON: a number is out of range"));
-  }
+  return parse_json(read_text(path), path.string());
+}
+MOR1E_INLINE nlohmann::ordered_json read_ordered_json(const std::filesystem::path& path) {
+  return parse_ordered_json(read_text(path), path.string());
 }
 
 MOR1E_INLINE std::vector<std::string> read_strings(const std::filesystem::path& path) {

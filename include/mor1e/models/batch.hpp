@@ -19,26 +19,30 @@ namespace mor1e::models {
 /// A label that is no target.
 inline constexpr std::int32_t ignored_label = -100;
 
-/// Sequences padded on the right to one length.
+/// Sequences padded to one length, on the right, on the left, or on both sides.
 struct padded_batch {
   tensor<std::int32_t> input_ids;  ///< [sequences, length]
   tensor<std::int32_t> labels;     ///< the same, `ignored_label` where there is no target; or empty
   std::vector<index_t> lengths;    ///< tokens of each sequence, at least 1
+  std::vector<index_t> starts;     ///< where the first of them is; empty: at 0 in each
   std::string where;               ///< the file, for errors
 
   index_t sequences() const { return input_ids.extents()[0]; }
   index_t length() const { return input_ids.extents()[1]; }
+  index_t start(index_t sequence) const { return starts.empty() ? 0 : starts[std::size_t(sequence)]; }
 };
 
 /// Reads `input_ids`, `attention_mask` (all ones if there is none) and `labels` (optional), integers [sequences,
-/// length]. Throws `io_error` naming file and tensor, and `value_error` for padding that is not on the right.
+/// length]. Throws `io_error` naming file and tensor, and `value_error` for a row without a token or with padding
+/// between two.
 padded_batch read_padded_batch(const io::safetensors_file& file);
 
 /// Throws `value_error` naming tensor, place and both numbers for an id beyond the vocabulary, or a sequence beyond the
 /// context.
 void check_batch(const padded_batch& batch, index_t vocabulary, index_t context);
 
-/// The tokens without the padding, sequence i being instance i. Targets are the labels: row t answers with label t + 1.
+/// The tokens without the padding, sequence i being instance i, positions counted from its first token. Targets are the
+/// labels: row t answers with label t + 1, so a first token is none.
 data::packed_batch pack(const padded_batch& batch);
 
 /// Packed rows [rows, n] at their places in [sequences, length, n]; zeros where the padding is.
@@ -49,7 +53,7 @@ tensor<T> unpack(const tensor<T>& rows, const padded_batch& batch) {
   const T* from = rows.data();
   for (index_t i = 0; i < batch.sequences(); ++i) {
     const index_t count = batch.lengths[std::size_t(i)] * n;
-    std::copy(from, from + count, out.data() + i * batch.length() * n);
+    std::copy(from, from + count, out.data() + (i * batch.length() + batch.start(i)) * n);
     from += count;
   }
   return out;

@@ -22,17 +22,20 @@ MOR1E_INLINE padded_batch read_padded_batch(const io::safetensors_file& file) {
     return values;
   };
   batch.lengths.assign(std::size_t(extents[0]), extents[1]);
+  batch.starts.assign(std::size_t(extents[0]), 0);
   if (file.find("attention_mask")) {
     const tensor<std::int32_t> mask = read("attention_mask");
     for (index_t i = 0; i < extents[0]; ++i) {
       const std::int32_t* row = mask.data() + i * extents[1];
-      const index_t length = std::find(row, row + extents[1], 0) - row;
-      const index_t again =
-          std::find_if(row + length, row + extents[1], [](std::int32_t seen) { return seen != 0; }) - row;
-      require<value_error>(length > 0 && again == extents[1], batch.where, ": attention_mask row ", i, " has 0 at ",
-                           length, again < extents[1] ? text(" and ", row[again], " at ", again) : "",
-                           ": padding goes to the right of a token");
-      batch.lengths[std::size_t(i)] = length;
+      const auto next = [&](index_t from, bool seen) {
+        return std::find_if(row + from, row + extents[1], [&](std::int32_t m) { return (m != 0) == seen; }) - row;
+      };
+      const index_t start = next(0, true), end = next(start, false), again = next(end, true);
+      require<value_error>(start < extents[1], batch.where, ": attention_mask row ", i, " is 0 everywhere");
+      require<value_error>(again == extents[1], batch.where, ": attention_mask row ", i, " has 0 at ", end, " and ",
+                           row[std::min(again, extents[1] - 1)], " at ", again, ": no padding goes between tokens");
+      batch.starts[std::size_t(i)] = start;
+      batch.lengths[std::size_t(i)] = end - start;
     }
   }
   if (file.find("labels")) batch.labels = read("labels");
@@ -42,7 +45,7 @@ MOR1E_INLINE padded_batch read_padded_batch(const io::safetensors_file& file) {
 MOR1E_INLINE void check_batch(const padded_batch& batch, index_t vocabulary, index_t context) {
   const auto check = [&](const char* name, const tensor<std::int32_t>& ids, bool may_ignore) {
     for (index_t i = 0; i < batch.sequences(); ++i)
-      for (index_t t = 0; t < batch.lengths[std::size_t(i)]; ++t) {
+      for (index_t t = batch.start(i); t < batch.start(i) + batch.lengths[std::size_t(i)]; ++t) {
         const std::int32_t id = ids[i * batch.length() + t];
         require<value_error>((id >= 0 && id < vocabulary) || (may_ignore && id == ignored_label), batch.where, ": ",
                              name, " [", i, ", ", t, "] is ", id, ", the vocabulary has ", vocabulary, " tokens");
@@ -60,7 +63,7 @@ MOR1E_INLINE data::packed_batch pack(const padded_batch& batch) {
   index_t total = 0;
   for (index_t i = 0; i < batch.sequences(); ++i) {
     const index_t length = batch.lengths[std::size_t(i)];
-    const std::int32_t* ids = batch.input_ids.data() + i * batch.length();
+    const std::int32_t* ids = batch.input_ids.data() + i * batch.length() + batch.start(i);
     sequences.push_back({text(i), {ids, ids + length}, length, i});
     total += length;
   }
@@ -72,7 +75,7 @@ MOR1E_INLINE data::packed_batch pack(const padded_batch& batch) {
   for (index_t i = 0; i < batch.sequences(); ++i) {
     const std::int32_t begin = packed.segments[std::size_t(i)].begin;
     for (index_t t = 1; t < batch.lengths[std::size_t(i)]; ++t) {
-      const std::int32_t label = batch.labels[i * batch.length() + t];
+      const std::int32_t label = batch.labels[i * batch.length() + batch.start(i) + t];
       if (label == ignored_label) continue;
       packed.answer_rows.push_back(begin + std::int32_t(t) - 1);
       packed.targets.push_back(label);

@@ -4,14 +4,18 @@
 #include <cmath>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "mor1e/data/packing.hpp"
 #include "mor1e/models/config.hpp"
 #include "mor1e/models/loader.hpp"
+#include "mor1e/models/sentence_modules.hpp"
 #include "mor1e/nn/attention.hpp"
 #include "mor1e/nn/block.hpp"
 #include "mor1e/nn/embedding.hpp"
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
+#include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/gelu_erf.hpp"
 #include "mor1e/ops/normalise_rows.hpp"
 #include "mor1e/ops/segment_mean.hpp"
@@ -26,7 +30,7 @@ using bert_block =
 template <class B, class T>
 class bert {
  public:
-  bert(loader<B, T> from, bert_config config) : config_(config) {
+  bert(loader<B, T> from, bert_config config, sentence_modules modules = {}) : config_(config), modules_(modules) {
     const std::string prefix = from.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
     const auto& c = config_;
     const index_t h = c.hidden_size;
@@ -81,15 +85,25 @@ class bert {
   var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const {
     return ops::segment_mean(t, hidden, step.segments);
   }
-  /// The same with unit length.
-  var<T> embedding(tape<B>& t, var<T> mean) const { return ops::normalise_rows(t, mean); }
+  /// The vector of each sequence, as the modules of its folder make it from the last hidden states.
+  var<T> embedding(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step, const data::packed_batch& batch) const {
+    std::vector<std::int32_t> first;
+    for (const segment& s : batch.segments) first.push_back(s.begin);
+    const var<T> pooled =
+        modules_.pooling == sentence_pooling::mean
+            ? mean(t, hidden, step)
+            : ops::gather_rows(t, hidden, t.input(view<const std::int32_t>(first.data(), index_t(first.size()), 1)));
+    return modules_.normalise ? ops::normalise_rows(t, pooled) : pooled;
+  }
 
   int hidden_size() const { return config_.hidden_size; }
   int vocabulary() const { return config_.vocabulary; }
   int context() const { return config_.context; }
+  const sentence_modules& modules() const { return modules_; }
 
  private:
   bert_config config_;
+  sentence_modules modules_;
   nn::embedding<B, T> words_, positions_;
   nn::layer_norm<B, T> norm_;
   std::vector<std::unique_ptr<bert_block<B, T>>> blocks_;

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "mor1e/core/config.hpp"
+#include "mor1e/core/rotary_frequencies.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e::models {
@@ -21,10 +22,11 @@ struct llama_config {
   int head_dim = 0;
   int vocabulary = 0;
   double norm_eps = 1e-5;
-  double rope_theta = 1e4;
-  int window = 0;      ///< sliding window in tokens; 0: none
-  int context = 2048;  ///< longest sequence the positions are made for
-  bool tied = false;   ///< the head is the embedding table
+  rotary_frequencies rope;
+  double rope_factor = 1;  ///< on cosines and sines (YaRN's attention factor)
+  int window = 0;          ///< sliding window in tokens; 0: none
+  int context = 2048;      ///< longest sequence the positions are made for
+  bool tied = false;       ///< the head is the embedding table
   bool attention_bias = false;
   bool mlp_bias = false;
 };
@@ -41,8 +43,10 @@ struct bert_config {
   double norm_eps = 1e-12;
 };
 
-/// Reads old and new spellings (`rope_theta` or `rope_parameters`, `torch_dtype` or `dtype`). Throws `io_error` naming
-/// the key for a missing field, and `value_error` for an architecture, activation or rope scaling we do not compute.
+/// Old and new spellings (`rope_scaling` or `rope_parameters`, `torch_dtype` or `dtype`), with the defaults of the
+/// model type. Every key that changes the computation is computed or refused; see `io::json_fields`. Throws `io_error`
+/// naming the key for a missing field and for a value of the wrong kind or range, and `value_error` for what we do not
+/// compute: an activation, a kind of rope scaling, a key of the rope, attention or norm families that is not known.
 llama_config read_llama_config(const nlohmann::json& config, const std::string& where);
 bert_config read_bert_config(const nlohmann::json& config, const std::string& where);
 

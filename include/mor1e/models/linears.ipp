@@ -1,8 +1,11 @@
 // Definitions of models/linears.hpp.
 #pragma once
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
+#include "mor1e/io/json_fields.hpp"
 #include "mor1e/models/config.ipp"
 #include "mor1e/models/linears.hpp"
 
@@ -25,19 +28,18 @@ MOR1E_INLINE std::int64_t backbone::sum_products() const {
 }
 
 MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::string& where) {
-  const detail::config_reader in(config, where);
-  const auto either = [&](const char* key, const char* other) {
-    return std::int64_t(in.positive(in.has(key) ? key : other));
+  io::json_fields in(config, where + ": config");
+  const auto either = [&](const char* key, const char* other, std::int64_t most = io::largest_size) {
+    return in.integer(in.has(key) ? key : other, 1, most);
   };
   backbone b;
-  b.model_type = in.get<std::string>("model_type");
-  const std::int64_t h = either("hidden_size", "n_embed"), vocabulary = in.positive("vocab_size");
-  b.layers = either("num_hidden_layers", "n_layer");
+  b.model_type = in.string("model_type");
+  const std::int64_t h = either("hidden_size", "n_embed"), vocabulary = in.size("vocab_size");
+  b.layers = either("num_hidden_layers", "n_layer", 1 << 10);  // with the sizes below 2^24, no sum overflows
   b.head = {"lm_head", h, vocabulary};
-  const std::int64_t heads = either("num_attention_heads", "n_head");
-  const bool gemma = b.model_type.starts_with("gemma");
-  // What Transformers assumes when the file is silent.
-  const bool tied = in.get<bool>("tie_word_embeddings", gemma || b.model_type == "bloom");
+  const int heads = int(either("num_attention_heads", "n_head"));
+  const detail::type_defaults defaults = detail::defaults_of(b.model_type);
+  const bool tied = in.flag_or("tie_word_embeddings", defaults.tied);
   const auto weights = [&] {
     std::int64_t sum = 0;
     for (const linear_shape& l : b.linears) sum += l.inputs * l.outputs;
@@ -51,9 +53,11 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
 
   if (b.model_type == "llama" || b.model_type == "mistral" || b.model_type == "gemma" ||
       b.model_type == "gemma3_text") {
-    const std::int64_t kv_heads = in.has("num_key_value_heads") ? in.positive("num_key_value_heads") : heads;
-    const std::int64_t head_dim = in.has("head_dim") ? in.positive("head_dim") : gemma ? 256 : h / heads;
-    const std::int64_t inner = in.positive("intermediate_size"), q = heads * head_dim, kv = kv_heads * head_dim;
+    const std::int64_t kv_heads = detail::kv_heads_of(in, config, heads, defaults);
+    const std::int64_t head_dim = in.integer_or("head_dim", defaults.head_dim ? defaults.head_dim : h / heads, 1);
+    const std::int64_t inner = in.size("intermediate_size"), q = heads * head_dim, kv = kv_heads * head_dim;
+    in.refuse_unless(std::max(q, kv) <= io::largest_size, std::max<std::int64_t>(heads, kv_heads), " heads of ",
+                     head_dim, " are more than ", io::largest_size, " columns");
     b.linears = {{"self_attn.q_proj", h, q}, {"self_attn.k_proj", h, kv}, {"self_attn.v_proj", h, kv},
                  {"self_attn.o_proj", q, h}, {"mlp.gate_proj", h, inner}, {"mlp.up_proj", h, inner},
                  {"mlp.down_proj", inner, h}};
@@ -67,7 +71,8 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
                  {"mlp.dense_4h_to_h", 4 * h, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + 2 * h + b.layers * (weights() + biases() + 4 * h) + 2 * h;
   } else if (b.model_type == "phi") {
-    const std::int64_t inner = in.has("intermediate_size") ? in.positive("intermediate_size") : 4 * h;
+    const std::int64_t inner = in.integer_or("intermediate_size", 4 * h, 1);
+    in.refuse_unless(in.integer_or("num_key_value_heads", heads, 1) == heads, "phi with fewer key than query heads");
     b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, h}, {"self_attn.v_proj", h, h},
                  {"self_attn.dense", h, h},  {"mlp.fc1", h, inner},      {"mlp.fc2", inner, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + vocabulary + b.layers * (weights() + biases() + 2 * h) + 2 * h;

@@ -54,16 +54,13 @@ class llama final : public language_model<B, T> {
       from.ignore(at + "self_attn.rotary_emb.inv_freq");  // old shards carry it; it follows from theta
     }
     norm_ = {from.vector("model.norm.weight", h), c.norm_eps};
-    if (c.tied)
-      from.ignore("lm_head.weight");
-    else
-      lm_head_ = from.matrix("lm_head.weight", c.vocabulary, h);
+    if (!c.tied) lm_head_ = from.matrix("lm_head.weight", c.vocabulary, h);
     from.finish();
   }
 
   var<T> body(tape<B>& t, nn::step_context<B, T>& step) override {
     var<T> x = embed_tokens_.forward(t, step.tokens);
-    const var<T> table = ops::rotary_table<T>(t, step.positions, config_.rope_theta, config_.head_dim);
+    const var<T> table = ops::rotary_table<T>(t, step.positions, config_.rope, config_.rope_factor);
     if (step.hidden) step.hidden->push_back(x);
     for (const auto& block : blocks_) {
       x = t.stretch(step.recompute, [&] { return block->forward(t, x, table, step); });

@@ -1,12 +1,15 @@
 // Definitions of models/locate.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/io/checkpoint.hpp"
+#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/models/locate.hpp"
 
 namespace mor1e::models {
@@ -15,13 +18,12 @@ MOR1E_INLINE std::filesystem::path locate(const std::string& name) {
   namespace fs = std::filesystem;
   const auto single_file = [](const fs::path& folder) -> fs::path {
     if (!fs::is_directory(folder) || fs::exists(folder / "config.json")) return folder;
-    fs::path found;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() != ".gguf") continue;
-      if (!found.empty()) return folder;
-      found = entry.path();
-    }
-    return found.empty() ? folder : found;
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    const bool one = found.size() == 1 || (!found.empty() && io::gguf_parts(found[0]) == found);
+    return one ? found[0] : folder;
   };
   if (fs::exists(name)) return single_file(name);
   const auto variable = [](const char* key) {

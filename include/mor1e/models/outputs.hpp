@@ -52,16 +52,26 @@ template <class T>
 struct encoder_outputs {
   tensor<T> last_hidden_state;  ///< [sequences, length, hidden]
   tensor<T> mean;               ///< over the tokens of each sequence  [sequences, hidden]
-  tensor<T> embedding;          ///< the mean with unit length
+  tensor<T> embedding;          ///< what `embed` gives: the mean with unit length, unless the folder says otherwise
 };
 
 template <class B, class T>
 encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_batch& batch) {
   check_batch(batch, model.vocabulary(), model.context());
+  data::packed_batch packed = pack(batch);
+  // Learned positions count from the beginning of the row, padding or not, as Transformers does.
+  for (index_t i = 0; i < batch.sequences(); ++i) {
+    const segment& rows = packed.segments[std::size_t(i)];
+    require<value_error>(batch.start(i) + rows.end - rows.begin <= model.context(), batch.where, ": input_ids row ", i,
+                         " ends at ", batch.start(i) + rows.end - rows.begin, ", the context of the model is ",
+                         model.context());
+    for (index_t row = rows.begin; row < rows.end; ++row)
+      packed.positions[std::size_t(row)] += std::int32_t(batch.start(i));
+  }
   tape<B> t(device, recording::forward);
-  auto step = place_batch<B, T>(t, pack(batch));
+  auto step = place_batch<B, T>(t, packed);
   const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step),
-               embedding = model.embedding(t, mean);
+               embedding = model.embedding(t, hidden, step, packed);
   return {unpack(t.read(hidden), batch), t.read(mean), t.read(embedding)};
 }
 

@@ -36,7 +36,8 @@ std::unique_ptr<bert<B, T>> load_encoder(B&, std::shared_ptr<io::checkpoint> fro
   require<value_error>(type == "bert", from->path.string(), ": model_type '", type,
                        "' is not supported as an encoder (bert is)");
   const bert_config config = read_bert_config(from->config, from->path.string());
-  return std::make_unique<bert<B, T>>(loader<B, T>(std::move(from), {}), config);
+  const sentence_modules modules = read_sentence_modules(from->path);
+  return std::make_unique<bert<B, T>>(loader<B, T>(std::move(from), {}), config, modules);
 }
 
 /// An encoder by name.

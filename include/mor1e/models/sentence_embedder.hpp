@@ -16,6 +16,7 @@
 #include "mor1e/models/registry.hpp"
 #include "mor1e/models/stored_embedder.hpp"
 #include "mor1e/models/toy.hpp"
+#include "mor1e/text/unicode.hpp"
 
 namespace mor1e::models {
 
@@ -36,11 +37,8 @@ struct embedding_options {
   index_t max_length = 0;  ///< tokens a sentence is cut to, the special ones included; 0: what the model's files say
 };
 
-/// `max_seq_length` of sentence_bert_config.json in the folder; 0 if there is none. Throws `io_error`.
-index_t stored_max_length(const std::filesystem::path& folder);
-
-/// Mean of a BERT's last hidden states, normalised. Sentences are embedded in batches of similar length, which no
-/// vector depends on.
+/// A BERT with the pooling and normalisation that its folder says (see `read_sentence_modules`). Sentences are embedded
+/// in batches of similar length, which no vector depends on.
 template <class B>
 class bert_embedder final : public sentence_embedder {
  public:
@@ -52,7 +50,8 @@ class bert_embedder final : public sentence_embedder {
         model_(load_encoder<B, float>(device, from_)),
         tokenizer_(open_tokenizer(model)),
         options_(options) {
-    if (options_.max_length == 0) options_.max_length = stored_max_length(from_->path);
+    const sentence_modules& modules = model_->modules();
+    if (options_.max_length == 0) options_.max_length = modules.max_length;
     if (options_.max_length == 0) options_.max_length = model_->context();
     options_.tokens = std::max(options_.tokens, options_.max_length);
     require<value_error>(options_.max_length > 0 && options_.max_length <= model_->context(), from_->path.string(),
@@ -63,7 +62,8 @@ class bert_embedder final : public sentence_embedder {
   tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) override {
     std::vector<data::encoded_example> encoded;
     for (const std::string& sentence : sentences) {
-      auto ids = tokenizer_.encode(sentence, true, std::size_t(options_.max_length));
+      auto ids = tokenizer_.encode(model_->modules().lower_case ? texts::lower_case(sentence) : sentence, true,
+                                   std::size_t(options_.max_length));
       for (const std::int32_t id : ids)
         require<value_error>(id < model_->vocabulary(), from_->path.string(), ": the tokenizer gives token ", id,
                              ", the model has ", model_->vocabulary());
@@ -86,7 +86,7 @@ class bert_embedder final : public sentence_embedder {
     for (const auto& batch : data::pack(encoded, order, packing)) {
       tape<B> t(*device_, recording::forward);
       auto step = place_batch<B, float>(t, batch);
-      const tensor<float> rows = t.read(model_->embedding(t, model_->mean(t, model_->forward(t, step), step)));
+      const tensor<float> rows = t.read(model_->embedding(t, model_->forward(t, step), step, batch));
       for (index_t i = 0; i < batch.examples; ++i)
         std::copy_n(rows.data() + i * dimension(), dimension(),
                     out.data() + order[done + std::size_t(i)] * dimension());
@@ -98,13 +98,21 @@ class bert_embedder final : public sentence_embedder {
 
   index_t dimension() const override { return model_->hidden_size(); }
   std::string id() const override { return id_; }
-  const std::string& hash() override { return from_->hash(); }
+  /// Of the weights; other modules on the same weights are another embedder.
+  const std::string& hash() override {
+    if (hash_.empty()) {
+      const std::string label = model_->modules().label();
+      hash_ = from_->hash() + (label.empty() ? "" : " (" + label + ")");
+    }
+    return hash_;
+  }
 
  private:
   B* device_;
   std::string id_;
   std::shared_ptr<io::checkpoint> from_;
   std::unique_ptr<bert<B, float>> model_;
+  std::string hash_;
   texts::tokenizer tokenizer_;
   embedding_options options_;
 };

@@ -3,10 +3,7 @@
 
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
 #include "mor1e/core/rng.hpp"
-#include "mor1e/io/text_file.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
 
 namespace mor1e::models {
@@ -30,17 +27,6 @@ MOR1E_INLINE tensor<float> trigram_embedder::embed(std::span<const std::string> 
   }
   if (progress) progress(sentences.size(), sentences.size());
   return out;
-}
-
-MOR1E_INLINE index_t stored_max_length(const std::filesystem::path& folder) {
-  const auto path = folder / "sentence_bert_config.json";
-  if (!std::filesystem::exists(path)) return 0;
-  const nlohmann::json config = io::read_json(path);
-  if (!config.is_object() || !config.contains("max_seq_length") || config["max_seq_length"].is_null()) return 0;
-  const auto& length = config["max_seq_length"];
-  require<io_error>(length.is_number_integer() && length.get<index_t>() > 0, path.string(), ": 'max_seq_length' is ",
-                    length.dump(), ", not a positive integer");
-  return length.get<index_t>();
 }
 
 }  // namespace mor1e::models

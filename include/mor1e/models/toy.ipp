@@ -8,14 +8,13 @@
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/models/toy.hpp"
-#include "mor1e/text/bpe.hpp"
 #include "mor1e/text/byte_alphabet.hpp"
 
 namespace mor1e::models {
 
 namespace detail {
 
-constexpr int toy_bytes = 256;
+constexpr int toy_bytes = 256, toy_context = 2048;
 constexpr const char* toy_end = "<|end|>";
 
 class toy_weights final : public io::weight_source {
@@ -86,25 +85,23 @@ MOR1E_INLINE io::checkpoint toy_checkpoint() {
                 {"num_attention_heads", 4},
                 {"num_key_value_heads", 2},
                 {"vocab_size", detail::toy_bytes + 1},
-                {"max_position_embeddings", 2048},
+                {"max_position_embeddings", detail::toy_context},
                 {"rms_norm_eps", 1e-5},
                 {"eos_token_id", detail::toy_bytes}};
   out.weights = std::make_unique<detail::toy_weights>(out.config);
   return out;
 }
 
-MOR1E_INLINE texts::tokenizer toy_tokenizer() {
-  std::vector<std::string> tokens;
+MOR1E_INLINE texts::byte_level_tokenizer toy_tokenizer() {
+  texts::byte_level_tokenizer out;
   for (int byte = 0; byte < detail::toy_bytes; ++byte)
-    tokens.push_back(texts::byte_characters(std::string(1, char(byte))));
-  texts::tokenizer_parts parts;
-  parts.pre_tokenize = texts::byte_level_pre_tokenizer(false, false);
-  parts.model =
-      std::make_unique<texts::bpe>(texts::vocabulary(tokens), std::vector<std::pair<std::string, std::string>>{});
-  parts.added = texts::added_tokens({{.content = detail::toy_end, .id = detail::toy_bytes, .special = true}}, {});
-  parts.decode = texts::byte_level_decoder();
-  parts.eos = detail::toy_bytes;
-  return texts::tokenizer(std::move(parts));
+    out.tokens.push_back(texts::byte_characters(std::string(1, char(byte))));
+  out.tokens.push_back(detail::toy_end);
+  out.added = {{.content = detail::toy_end, .id = detail::toy_bytes, .special = true}};
+  out.words = false;
+  out.eos = detail::toy_bytes;
+  out.context = detail::toy_context;
+  return out;
 }
 
 }  // namespace mor1e::models

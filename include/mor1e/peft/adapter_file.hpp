@@ -11,6 +11,7 @@
 
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/integrity.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
@@ -25,7 +26,8 @@ namespace mor1e::peft {
 /// Puts the method of `spec` on the groups. Throws as the other `attach`.
 template <class B, class T>
 adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const adapter_spec& spec) {
-  return std::visit([&](const auto& method) { return attach(groups, method, spec.seed, spec.targets); }, spec.method);
+  return std::visit([&](const auto& method) { return attach(groups, method, spec.seed, spec.targets, spec.limits); },
+                    spec.method);
 }
 
 /// Writes a folder, whole or not at all: the parameters under PEFT's names ("base_model.model." + module path +
@@ -89,6 +91,26 @@ inline std::string_view linear_of(std::string_view name) {
   return name;
 }
 
+/// Takes the names that mean no linear here and have no tensors out of `targets`, unless all do: what PEFT finds
+/// nowhere it passes over.
+template <class B, class T>
+void drop_absent(std::vector<std::string>& targets, const std::vector<nn::projection_group<B, T>*>& groups,
+                 const io::safetensors_file& file) {
+  std::vector<std::string> there;
+  for (const auto* group : groups)
+    for (const auto& part : group->parts()) there.push_back(part.name);
+  for (const auto& entry : file.entries())
+    if (const std::size_t end = entry.name.find(".lora_");
+        end != entry.name.npos && entry.name.starts_with(name_prefix))
+      there.push_back(
+          entry.name.substr(std::string_view(name_prefix).size(), end - std::string_view(name_prefix).size()));
+  std::vector<std::string> met;
+  for (const std::string& target : targets)
+    if (std::any_of(there.begin(), there.end(), [&](const std::string& path) { return means(target, path); }))
+      met.push_back(target);
+  if (!met.empty()) targets = std::move(met);
+}
+
 /// What the digest of an adapter covers besides its tensors: all that is computed with. Not where its embedder lies and
 /// which it is, for that is found by its own hash.
 inline std::string digested_settings(const adapter_record& record) {
@@ -134,13 +156,16 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
                                   const std::filesystem::path& folder) {
   const std::filesystem::path config_path = folder / detail::config_file;
   nlohmann::json config = io::read_json(config_path);
-  const lora_patterns patterns = take_patterns(config, config_path.string());
+  // The first pattern that fits counts, in the order of the file.
+  const lora_patterns patterns = take_patterns(config, io::read_ordered_json(config_path), config_path.string());
   const io::safetensors_file file(folder / detail::tensor_file);
   const std::string where = file.path().string();
   loaded_adapter<B, T> out;
   out.record = record_of(config, file.metadata(), config_path.string());
   const std::string settings = detail::digested_settings(out.record);  // before the patterns enter it
   any_method& method = out.record.spec.method;
+  const target_limits& limits = out.record.spec.limits;
+  detail::drop_absent(out.record.spec.targets, groups, file);
   const auto as_lora = [&](auto f) {
     std::visit(
         [&](auto& m) {
@@ -170,6 +195,9 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   std::vector<std::string> known;
   for (const auto& v : out.set.views()) {
     const std::string name = detail::name_prefix + v.name;
+    require<io_error>(limits.excluded_expression.empty() || file.find(name), config_path.string(),
+                      ": 'exclude_modules' is the regular expression ", io::brief(limits.excluded_expression),
+                      "; only a list of names, or one that excludes nothing, is supported");
     const io::safetensors_entry& entry = file.at(name);
     shape wanted = detail::extents_of(v);
     double factor = 1;
@@ -192,7 +220,7 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
     const shape& found = out.record.centroids.extents();
     require<io_error>(config.at("intuition_centroids") == nlohmann::json{found[0], found[1]}, where, ": tensor '",
                       detail::centroids_name, "' has shape ", found, ", the configuration says ",
-                      config.at("intuition_centroids").dump());
+                      io::brief(config.at("intuition_centroids")));
     known.push_back(detail::centroids_name);
   }
   std::sort(known.begin(), known.end());

@@ -16,6 +16,7 @@
 #include "mor1e/peft/mix_and_match.hpp"
 #include "mor1e/peft/mixture_fields.hpp"
 #include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
 
@@ -28,6 +29,7 @@ struct adapter_spec {
   any_method method = mor1e{};
   std::vector<std::string> targets = {};  ///< see `attach`; empty: every linear but the head
   std::uint64_t seed = 0;                 ///< of the initial values
+  target_limits limits = {};              ///< which of the targets are meant; an adapter of PEFT may have some
 
   friend bool operator==(const adapter_spec&, const adapter_spec&) = default;
 };

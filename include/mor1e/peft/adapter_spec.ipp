@@ -1,104 +1,18 @@
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <initializer_list>
-#include <iterator>
 #include <type_traits>
 #include <utility>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
+#include "mor1e/peft/config_reader.hpp"
 
 namespace mor1e::peft {
 
 namespace detail {
-
-/// Reads the keys of an adapter configuration, and knows in the end which ones nobody asked for.
-class config_reader {
- public:
-  config_reader(const nlohmann::json& config, const std::string& where) : config_(config), where_(where) {
-    require<io_error>(config.is_object(), where, ": is not a JSON object");
-  }
-
-  template <class Value>
-  void read(const char* key, Value& to) {
-    require<io_error>(config_.contains(key), where_, ": '", key, "' is missing");
-    known_.push_back(key);
-    const nlohmann::json& value = config_.at(key);
-    bool fits = true;
-    if constexpr (std::is_enum_v<Value>) {
-      constexpr auto names = names_of(Value{});
-      const auto at =
-          std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
-      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", value.dump());
-      to = Value(at - names.begin());
-      return;
-    } else if constexpr (std::is_same_v<Value, bool>)
-      fits = value.is_boolean();
-    else if constexpr (std::is_unsigned_v<Value>)
-      fits = value.is_number_unsigned();
-    else if constexpr (std::is_integral_v<Value>)
-      fits = value.is_number_integer() && value == std::int64_t(value.get<Value>());
-    else if constexpr (std::is_arithmetic_v<Value>)
-      fits = value.is_number();
-    else if constexpr (std::is_same_v<Value, std::string>)
-      fits = value.is_string();
-    else
-      fits = value.is_array() &&
-             std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
-    require<io_error>(fits, where_, ": '", key, "' is ", value.dump());
-    if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
-  }
-  template <class Value>
-  void read_if(const char* key, Value& to) {
-    if (config_.contains(key) && !config_.at(key).is_null()) read(key, to);
-    known_.push_back(key);
-  }
-  /// The value of `key`, which was read, is one that makes sense.
-  void check(const char* key, bool holds) const {
-    require<io_error>(holds, where_, ": '", key, "' is ", config_.contains(key) ? config_.at(key).dump() : "");
-  }
-  void ignore(std::initializer_list<const char*> keys) { known_.insert(known_.end(), keys.begin(), keys.end()); }
-  /// The key may be missing, off, or one of `values`.
-  void expect(const char* key, std::initializer_list<nlohmann::json> values) {
-    known_.push_back(key);
-    if (!config_.contains(key) || off(config_.at(key))) return;
-    for (const auto& value : values)
-      if (config_.at(key) == value) return;
-    refuse(key);
-  }
-
-  /// "all-linear", or a list of names. PEFT also takes a regular expression.
-  void read_targets(std::vector<std::string>& to) {
-    require<io_error>(config_.contains("target_modules"), where_, ": 'target_modules' is missing");
-    const nlohmann::json& value = config_.at("target_modules");
-    known_.push_back("target_modules");
-    if (value == "all-linear") return;
-    require<io_error>(!value.is_string(), where_, ": 'target_modules' is the regular expression ", value.dump(),
-                      "; only a list of names or \"all-linear\" is supported");
-    read("target_modules", to);
-    require<io_error>(!to.empty(), where_, ": 'target_modules' is empty");
-  }
-
-  /// Throws for a key that was not read and is on: what it asks for would not happen.
-  void finish() const {
-    for (const auto& [key, value] : config_.items())
-      if (std::find(known_.begin(), known_.end(), key) == known_.end() && !off(value)) refuse(key);
-  }
-
- private:
-  static bool off(const nlohmann::json& value) {
-    return value.is_null() || value == false || (value.is_structured() && value.empty());
-  }
-  [[noreturn]] void refuse(const std::string& key) const {
-    throw io_error(text(where_, ": '", key, "': ", config_.at(key).dump(), " is not supported"));
-  }
-
-  const nlohmann::json& config_;
-  const std::string& where_;
-  std::vector<std::string> known_;
-};
 
 /// Keys that say where an adapter comes from or how it was trained, and nothing about what it computes.
 inline constexpr std::initializer_list<const char*> descriptive_keys = {
@@ -393,6 +307,7 @@ MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
       },
       spec.method);
   out["target_modules"] = detail::targets_of(spec);
+  detail::write_limits(spec.limits, out);
   out["seed"] = spec.seed;
   return out;
 }
@@ -403,6 +318,7 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
   from.read("peft_type", type);
   adapter_spec spec;
   from.read_targets(spec.targets);
+  from.read_limits(spec.limits);
   from.read_if("seed", spec.seed);
   from.ignore(detail::descriptive_keys);
   if (type == "LORA") {
@@ -439,6 +355,7 @@ MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
   if (detail::stored_as_lora(record.spec.method)) {
     out = detail::lora_config(record.spec.method);
     out["target_modules"] = detail::targets_of(record.spec);
+    detail::write_limits(record.spec.limits, out);
   } else {
     out = to_json(record.spec);
     out.update(detail::facts_of(record));
@@ -466,10 +383,8 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   if (detail::stored_as_lora(out.spec.method)) {
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
-    const nlohmann::json facts = nlohmann::json::parse(at->second, nullptr, false);
-    require<io_error>(!facts.is_discarded(), where, ": the metadata '", detail::record_key,
-                      "' of its tensors is no JSON");
-    detail::read_facts(facts, out, where);
+    const std::string place = text(where, ": metadata '", detail::record_key, "' of its tensors");
+    detail::read_facts(io::parse_json(at->second, place), out, where);
     return out;
   }
   detail::read_facts(config, out, where);

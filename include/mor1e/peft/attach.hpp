@@ -81,11 +81,12 @@ class adapter_set {
 };
 
 /// Attaches `method` to the linears whose path is one of `targets` or ends in one ("q_proj", "self_attn.q_proj", ...);
-/// empty: all linears of all groups, that is every linear but the head. Throws `value_error` for a target that no
-/// linear has, and for a group that has an adapter.
+/// empty: all linears of all groups, that is every linear but the head; and within `limits`. Throws `value_error` for a
+/// target that no linear has, for limits that leave none, and for a group that has an adapter.
 template <class B, class T, Method M>
 adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method,
-                         std::uint64_t seed = 0, const std::vector<std::string>& targets = {}) {
+                         std::uint64_t seed = 0, const std::vector<std::string>& targets = {},
+                         const target_limits& limits = {}) {
   adapter_set<B, T> set;
   std::vector<bool> met(targets.size(), false);
   std::vector<std::vector<bool>> targeted;
@@ -93,9 +94,9 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
   for (const auto* group : groups) {
     targeted.emplace_back();
     for (const auto& part : group->parts()) {
-      bool hit = targets.empty();
       for (std::size_t i = 0; i < targets.size(); ++i)
-        if (means(targets[i], part.name)) hit = met[i] = true;
+        if (means(targets[i], part.name)) met[i] = true;
+      const bool hit = is_targeted(part.name, targets, limits);
       targeted.back().push_back(hit);
       if (hit) inputs += group->inputs();
     }
@@ -107,6 +108,8 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
               std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g)));
   for (std::size_t i = 0; i < targets.size(); ++i)
     require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
+  require<value_error>(!set.empty() || limits == target_limits{},
+                       "targets: 'layers_to_transform' and 'exclude_modules' leave no linear of the model");
   return set;
 }
 /// A model that says what can be adapted.

@@ -72,11 +72,11 @@ class merged_adapters {
 };
 
 /// Writes `base` as a Hugging Face folder in fp32 with the merged weights in place of its own: config.json,
-/// model.safetensors, and what lies beside a base folder of tokenizer and generation settings. Whole or not at all.
-/// Throws `io_error`, naming the tensor for a value that is not finite.
+/// model.safetensors, and `others` by name (see `models::tokenizer_files`). Whole or not at all. Throws `io_error`,
+/// naming the tensor for a value that is not finite.
 template <class B>
 void save_merged(const std::filesystem::path& folder, const io::checkpoint& base,
-                 const merged_adapters<B, float>& merged) {
+                 const merged_adapters<B, float>& merged, const std::map<std::string, std::string>& others = {}) {
   const auto weights = merged.weights();
   std::vector<tensor<float>> loaded;
   std::vector<io::stored_tensor> tensors;
@@ -107,11 +107,7 @@ void save_merged(const std::filesystem::path& folder, const io::checkpoint& base
   io::atomic_folder out(folder);
   io::write_json(out.path() / "config.json", config);
   io::write_safetensors(out.path() / "model.safetensors", tensors, {{"format", "pt"}});
-  if (std::filesystem::is_directory(base.path))
-    for (const char* file :
-         {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-          "vocab.json", "merges.txt", "vocab.txt", "chat_template.jinja", "generation_config.json"})
-      if (std::filesystem::exists(base.path / file)) std::filesystem::copy_file(base.path / file, out.path() / file);
+  for (const auto& [name, content] : others) io::write_text(out.path() / name, content);
   out.commit();
 }
 

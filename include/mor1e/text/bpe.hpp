@@ -32,7 +32,8 @@ class word_cache;
 /// equal ones the leftmost, until none is left. A word of n characters takes O(n log n).
 class bpe final : public word_model {
  public:
-  /// `merges`, best first. Throws `value_error` if a merge's parts or its result are not in the vocabulary.
+  /// `merges`, best first; of a pair that stands there twice the last place counts, as in Hugging Face's tokenizers.
+  /// Throws `value_error` if a merge's parts or its result are not in the vocabulary.
   bpe(vocabulary tokens, const std::vector<std::pair<std::string, std::string>>& merges, bpe_options options = {});
   ~bpe() override;
 

@@ -56,10 +56,10 @@ MOR1E_INLINE bpe::bpe(vocabulary tokens, const std::vector<std::pair<std::string
   };
   if (!options_.unknown_token.empty()) unknown_ = id_of(options_.unknown_token);
   merges_.reserve(merges.size());
+  std::int32_t rank = 0;
   for (const auto& [left, right] : merges) {
     const token_id left_id = id_of(left), right_id = id_of(right);
-    const auto rank = static_cast<std::int32_t>(merges_.size());
-    merges_.try_emplace(detail::pair_key(left_id, right_id), merge{rank, id_of(left + right)});
+    merges_.insert_or_assign(detail::pair_key(left_id, right_id), merge{rank++, id_of(left + right)});
   }
   if (!options_.byte_fallback) return;
   for (int byte = 0; byte < 256; ++byte) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/io/json_fields.hpp"
 
 namespace mor1e::texts::detail {
 
@@ -36,7 +37,7 @@ class json_node {
   }
   std::int32_t id() const {
     const std::int64_t value = integer();
-    if (value < 0 || value >= std::int64_t(1) << 28) fail(text("is no token id: ", value));
+    if (value < 0 || value >= io::largest_size) fail(text("is no token id: ", value));
     return static_cast<std::int32_t>(value);
   }
   bool flag() const {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/json_node.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
@@ -92,7 +93,9 @@ inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
 }  // namespace detail
 
 MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
-  if (path.extension() == ".gguf") return tokenizer(parts_from_gguf(path));
+  if (path.extension() == ".gguf")
+    return tokenizer(
+        parts_of(tokenizer_of_gguf(io::gguf_file(io::gguf_parts(path).front())), path.string() + ": tokenizer.ggml"));
   auto file = path;
   if (std::filesystem::is_directory(path)) {
     file = path / "tokenizer.json";
@@ -102,6 +105,7 @@ MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
   tokenizer_parts parts = file.filename() == "vocab.txt" ? detail::parts_from_vocabulary_lines(file)
                                                          : parts_from_json(io::read_json(file), file.string());
   detail::read_ends(parts, file.parent_path());
+  parts.origin = file.string();
   return tokenizer(std::move(parts));
 }
 

@@ -30,6 +30,7 @@ struct tokenizer_parts {
   decoder decode;
   std::optional<token_id> bos;
   std::optional<token_id> eos;
+  std::string origin = "the tokenizer";  ///< the file it was read from, named in errors
 };
 
 /// A tokenizer. Cheap to copy, immutable, safe to use from several threads.
@@ -57,6 +58,10 @@ class tokenizer {
 
   std::optional<token_id> bos() const { return parts_->bos; }
   std::optional<token_id> eos() const { return parts_->eos; }
+  /// What `encode` puts before a text.
+  std::span<const token_id> beginning() const { return parts_->post.before; }
+  /// The file it was read from.
+  const std::string& origin() const { return parts_->origin; }
 
  private:
   void encode_normalized(std::string_view text, bool at_start, std::vector<token_id>& ids) const;

@@ -1,82 +1,87 @@
 #pragma once
 
-#include "mor1e/io/gguf.hpp"
-#include "mor1e/text/bpe.hpp"
+#include <unordered_map>
+
 #include "mor1e/text/tokenizer_gguf.hpp"
+#include "mor1e/text/utf8.hpp"
 
 namespace mor1e::texts {
 
 namespace detail {
 
-inline pre_tokenizer pre_tokenizer_of_gguf(const io::gguf_file& file) {
-  const std::string key = "tokenizer.ggml.pre";
-  const std::string name = file.string(key);
-  if (name == "gpt-2") return byte_level_pre_tokenizer(false, true);
-  // Every numeral is cut off alone before the pattern is applied.
-  if (name == "smollm")
-    return pre_tokenizer_sequence({digits_pre_tokenizer(true), byte_level_pre_tokenizer(false, true)});
-  throw io_error(text(file.path().string(), ": ", key, " '", name, "' is not supported"));
+/// The pre-tokenizer by its name in llama.cpp.
+inline void read_pre_tokenizer(const io::gguf_file& file, byte_level_tokenizer& to) {
+  const std::string key = "tokenizer.ggml.pre", name = file.string(key);
+  require<io_error>(name == "gpt-2" || name == "smollm", file.path().string(), ": ", key, " '", name,
+                    "' is not supported");
+  to.digits_alone = name == "smollm";
+}
+
+/// The tokens; each stands once and is UTF-8, as in a tokenizer.json.
+inline void read_tokens(const io::gguf_file& file, byte_level_tokenizer& to) {
+  const std::string key = "tokenizer.ggml.tokens", where = file.path().string() + ": " + key;
+  to.tokens = file.strings(key);
+  std::unordered_map<std::string_view, std::size_t> seen;
+  for (std::size_t i = 0; i < to.tokens.size(); ++i) {
+    require<io_error>(is_well_formed(to.tokens[i]), where, "[", i, "] is not UTF-8");
+    const auto [first, is_new] = seen.emplace(to.tokens[i], i);
+    require<io_error>(is_new, where, "[", i, "] '", to.tokens[i], "' is there already, at ", first->second);
+  }
 }
 
 /// Control tokens are special; user-defined ones are found in text, too, but are part of it.
-inline std::vector<added_token> added_tokens_of_gguf(const io::gguf_file& file,
-                                                     const std::vector<std::string>& tokens) {
+inline void read_added_tokens(const io::gguf_file& file, byte_level_tokenizer& to) {
   constexpr std::int64_t control = 3, user_defined = 4;
   const std::string key = "tokenizer.ggml.token_type";
   const auto types = file.integers(key);
-  require<io_error>(types.size() == tokens.size(), file.path().string(), ": ", key, " has ", types.size(),
-                    " entries for ", tokens.size(), " tokens");
-  std::vector<added_token> added;
-  for (std::size_t i = 0; i < tokens.size(); ++i)
+  require<io_error>(types.size() == to.tokens.size(), file.path().string(), ": ", key, " has ", types.size(),
+                    " entries for ", to.tokens.size(), " tokens");
+  for (std::size_t i = 0; i < to.tokens.size(); ++i)
     if (types[i] == control || types[i] == user_defined)
-      added.push_back({.content = tokens[i], .id = static_cast<token_id>(i), .special = types[i] == control});
-  return added;
+      to.added.push_back({.content = to.tokens[i], .id = static_cast<token_id>(i), .special = types[i] == control});
 }
 
-inline std::vector<std::pair<std::string, std::string>> merges_of_gguf(const io::gguf_file& file) {
-  std::vector<std::pair<std::string, std::string>> merges;
+inline void read_merges(const io::gguf_file& file, byte_level_tokenizer& to) {
   for (const std::string& both : file.strings("tokenizer.ggml.merges")) {
     const std::size_t space = both.find(' ');
-    require<io_error>(space != both.npos, file.path().string(), ": tokenizer.ggml.merges[", merges.size(), "] '", both,
-                      "' is not a pair");
-    merges.emplace_back(both.substr(0, space), both.substr(space + 1));
+    require<io_error>(space != both.npos && is_well_formed(both), file.path().string(), ": tokenizer.ggml.merges[",
+                      to.merges.size(), "] '", repaired(both), "' is not a pair");
+    to.merges.emplace_back(both.substr(0, space), both.substr(space + 1));
   }
-  return merges;
 }
 
 }  // namespace detail
 
-MOR1E_INLINE tokenizer_parts parts_from_gguf(const std::filesystem::path& path) {
-  const io::gguf_file file(path);
-  const std::string model = file.string("tokenizer.ggml.model");
-  require<io_error>(model == "gpt2", path.string(), ": tokenizer.ggml.model '", model, "' is not supported");
-  const auto tokens = file.strings("tokenizer.ggml.tokens");
+MOR1E_INLINE byte_level_tokenizer tokenizer_of_gguf(const io::gguf_file& file) {
+  const std::string where = file.path().string(), model = file.string("tokenizer.ggml.model");
+  require<io_error>(model == "gpt2", where, ": tokenizer.ggml.model '", model, "' is not supported");
+  byte_level_tokenizer out;
+  detail::read_pre_tokenizer(file, out);
+  detail::read_tokens(file, out);
   const auto id_of = [&](const char* key) -> std::optional<token_id> {
     if (!file.contains(key)) return std::nullopt;
     const std::int64_t id = file.integer(key);
-    require<io_error>(id >= 0 && id < std::int64_t(tokens.size()), path.string(), ": ", key, " is ", id,
-                      " in a vocabulary of ", tokens.size());
+    require<io_error>(id >= 0 && id < std::int64_t(out.tokens.size()), where, ": ", key, " is ", id,
+                      " in a vocabulary of ", out.tokens.size());
     return static_cast<token_id>(id);
   };
   const auto flag = [&](const char* key) { return file.contains(key) && file.boolean(key); };
-
-  tokenizer_parts parts;
-  parts.bos = id_of("tokenizer.ggml.bos_token_id");
-  parts.eos = id_of("tokenizer.ggml.eos_token_id");
-  if (flag("tokenizer.ggml.add_bos_token") && parts.bos) parts.post.before.push_back(*parts.bos);
-  if (flag("tokenizer.ggml.add_eos_token") && parts.eos) parts.post.behind.push_back(*parts.eos);
-  if (flag("tokenizer.ggml.add_space_prefix")) {
-    throw io_error(text(path.string(), ": tokenizer.ggml.add_space_prefix is not supported with model gpt2"));
+  out.bos = id_of("tokenizer.ggml.bos_token_id");
+  out.eos = id_of("tokenizer.ggml.eos_token_id");
+  out.unknown = id_of("tokenizer.ggml.unknown_token_id");
+  out.padding = id_of("tokenizer.ggml.padding_token_id");
+  out.begins = flag("tokenizer.ggml.add_bos_token");
+  out.ends = flag("tokenizer.ggml.add_eos_token");
+  require<io_error>(!flag("tokenizer.ggml.add_space_prefix"), where,
+                    ": tokenizer.ggml.add_space_prefix is not supported with model gpt2");
+  detail::read_added_tokens(file, out);
+  detail::read_merges(file, out);
+  if (file.contains("llama.context_length")) out.context = file.integer("llama.context_length");
+  if (const char* key = "tokenizer.chat_template"; file.contains(key)) {
+    out.chat_template = file.string(key);
+    require<io_error>(is_well_formed(out.chat_template), where, ": ", key, " is not UTF-8");
   }
-  try {
-    parts.pre_tokenize = detail::pre_tokenizer_of_gguf(file);
-    parts.added = added_tokens(detail::added_tokens_of_gguf(file, tokens), parts.normalize);
-    parts.model = std::make_unique<bpe>(vocabulary(tokens), detail::merges_of_gguf(file));
-  } catch (const value_error& e) {
-    throw io_error(text(path.string(), ": tokenizer.ggml is inconsistent: ", e.what()));
-  }
-  parts.decode = byte_level_decoder();
-  return parts;
+  return out;
 }
 
 }  // namespace mor1e::texts

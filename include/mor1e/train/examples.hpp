@@ -10,7 +10,7 @@
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/packing.hpp"
 #include "mor1e/text/prompt.hpp"
-#include "mor1e/text/tokenizer.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 
 namespace mor1e::train {
 
@@ -25,11 +25,11 @@ struct training_set {
   index_t tokens = 0;
 };
 
-/// Renders and encodes. Prompt and target are encoded apart, so that a target's tokens do not depend on its prompt; the
-/// tokenizer's beginning token is put before the prompt if it has one of its own, the end token behind free answers.
-/// `limit` > 0 cuts each task. Throws `value_error` naming the example for one longer than `max_length` (unless
-/// `truncate` cuts its prompt at the left), and for no example at all.
-training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer,
+/// Renders and encodes, prompt and target as one text (see `texts::prompt_encoder`), with the end token behind free
+/// answers. `limit` > 0 cuts each task. Throws `value_error` naming the example for one longer than `max_length`
+/// (unless `truncate` cuts its prompt at the left, behind the beginning tokens), for a token that the model lacks, and
+/// for no example at all.
+training_set encode(const std::vector<data::task_data>& tasks, const texts::prompt_encoder& encoder,
                     const texts::prompt_options& wording, index_t max_length, bool truncate, index_t limit = 0);
 
 /// Makes the tasks "a,b" those of type 1, and all others those of type 0. Throws `value_error` for a name that is no

@@ -9,7 +9,7 @@
 
 namespace mor1e::train {
 
-MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, const texts::tokenizer& tokenizer,
+MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, const texts::prompt_encoder& encoder,
                                  const texts::prompt_options& wording, index_t max_length, bool truncate,
                                  index_t limit) {
   training_set out;
@@ -22,19 +22,12 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
     for (index_t i = 0; i < rows; ++i) {
       const data::example& row = task.train[std::size_t(i)];
       const texts::rendered_prompt words = texts::render(row, wording);
-      std::vector<std::int32_t> ids = tokenizer.encode(words.prompt, true);
-      std::vector<std::int32_t> target = tokenizer.encode(words.target, false);
-      if (words.ends && tokenizer.eos()) target.push_back(*tokenizer.eos());
-      require<value_error>(!ids.empty() && !target.empty(), row.id, ": the ", ids.empty() ? "prompt" : "answer",
-                           " has no token");
+      auto [ids, target] = encoder.encode(words.prompt, words.target, row.id, words.ends);
       const index_t length = index_t(ids.size() + target.size());
       require<value_error>(truncate || length <= max_length, row.id, ": ", length, " tokens, at most ", max_length,
                            " fit (--max-length; --truncate cuts the prompt at its left)");
-      if (length > max_length) {
-        require<value_error>(index_t(target.size()) < max_length, row.id, ": the target alone has ", target.size(),
-                             " tokens, at most ", max_length, " fit");
-        ids.erase(ids.begin(), ids.begin() + (length - max_length));
-      }
+      require<value_error>(length <= max_length || encoder.cut_left(ids, length - max_length), row.id,
+                           ": the target alone has ", target.size(), " tokens, at most ", max_length, " fit");
       data::encoded_example example{row.id, std::move(ids), 0, index_t(out.examples.size())};
       example.first_target = index_t(example.ids.size());
       example.ids.insert(example.ids.end(), target.begin(), target.end());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "mor1e/core/rng.hpp"
+#include "mor1e/io/json.hpp"
 #include "mor1e/train/intuition.hpp"
 
 namespace mor1e::train {
@@ -34,7 +35,7 @@ MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, ten
   const auto at = [&](const char* name, bool (nlohmann::json::*is)() const noexcept,
                       const char* what) -> const nlohmann::json& {
     require<io_error>(object.contains(name) && (object[name].*is)(), where, ": field '", name, "' of the intuition is ",
-                      object.contains(name) ? object[name].dump() : "missing", "; it has to be ", what);
+                      object.contains(name) ? io::brief(object[name]) : "missing", "; it has to be ", what);
     return object[name];
   };
   intuition_recipe out;
@@ -50,7 +51,7 @@ MOR1E_INLINE intuition_recipe recipe_from_json(const nlohmann::json& object, ten
     out.seed = at("random_seed", &nlohmann::json::is_number_unsigned, "a seed").get<std::uint64_t>();
   if (!out.embeds()) {
     for (const auto& name : at("categories", &nlohmann::json::is_array, "a list of tasks")) {
-      require<io_error>(name.is_string(), where, ": field 'categories' of the intuition holds ", name.dump(),
+      require<io_error>(name.is_string(), where, ": field 'categories' of the intuition holds ", io::brief(name),
                         "; it has to be a list of tasks");
       out.categories.push_back(name.get<std::string>());
     }

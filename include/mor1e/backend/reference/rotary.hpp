@@ -5,17 +5,19 @@
 #include <cstdint>
 
 #include "mor1e/backend/reference/device.hpp"
+#include "mor1e/core/rotary_frequencies.hpp"
 
 namespace mor1e::backend {
 
-/// table_t = [scaling cos angle_0 ... | scaling sin angle_0 ...], angle_i = position_t theta^(-2i / table.cols), in
-/// double. positions [T, 1] -> table [T, rotary_dim]
+/// table_t = [scaling cos angle_0 ... | scaling sin angle_0 ...], angle_i = position_t frequencies.at(i), in double.
+/// positions [T, 1] -> table [T, frequencies.dim]
 template <class T>
-void rotary_angles(reference&, view<const std::int32_t> positions, double theta, double scaling, view<T> table) {
+void rotary_angles(reference&, view<const std::int32_t> positions, const rotary_frequencies& frequencies,
+                   double scaling, view<T> table) {
   const index_t half = table.cols / 2;
   for (index_t t = 0; t < table.rows; ++t)
     for (index_t i = 0; i < half; ++i) {
-      const double angle = positions[t] * std::pow(theta, -double(i) / double(half));
+      const double angle = positions[t] * frequencies.at(int(i));
       table(t, i) = T(scaling * std::cos(angle));
       table(t, half + i) = T(scaling * std::sin(angle));
     }

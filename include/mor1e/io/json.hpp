@@ -1,0 +1,31 @@
+// JSON as every reader of this project takes it: strictly.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "mor1e/core/config.hpp"
+#include "mor1e/core/error.hpp"
+
+namespace mor1e::io {
+
+/// Deeper lists and objects are refused: code that walks a document may call itself once a level.
+inline constexpr int deepest_json = 512;
+
+/// The text as JSON. Throws `io_error` beginning with `where`, also for what most parsers let pass: a key that stands
+/// twice in an object, a zero byte (which would hide what follows), a number beyond the range of double, and nesting
+/// deeper than `deepest_json`. Bytes in messages are counted from 1 at the beginning of the text.
+nlohmann::json parse_json(std::string_view content, const std::string& where);
+/// The same with the members of objects in the order of the text.
+nlohmann::ordered_json parse_ordered_json(std::string_view content, const std::string& where);
+
+/// A value for a message: its text, cut to about 60 characters.
+std::string brief(const nlohmann::json& value);
+
+}  // namespace mor1e::io
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/io/json.ipp"
+#endif

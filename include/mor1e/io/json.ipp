@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/json.hpp"
+
+namespace mor1e::io {
+
+namespace detail {
+
+template <class Json>
+Json parse_strictly(std::string_view content, const std::string& where) {
+  // The parser takes a zero byte for the end of the text.
+  const std::size_t zero = content.find('\0');
+  require<io_error>(zero == content.npos, where, ": not valid JSON at byte ", zero + 1, ": a zero byte");
+  std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
+  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
+    using on = typename Json::parse_event_t;
+    if (event == on::object_start || event == on::array_start)
+      require<io_error>(depth < deepest_json, where, ": JSON nested deeper than ", deepest_json);
+    if (event == on::object_start) keys.emplace_back();
+    if (event == on::object_end) keys.pop_back();
+    if (event == on::key) {
+      const auto& key = parsed.template get_ref<const std::string&>();
+      require<io_error>(keys.back().insert(key).second, where, ": key ", brief(key), " stands twice in an object");
+    }
+    return true;
+  };
+  try {
+    return Json::parse(content, watch);
+  } catch (const typename Json::parse_error& e) {
+    throw io_error(text(where, ": not valid JSON at byte ", e.byte));
+  } catch (const typename Json::exception&) {
+    throw io_error(text(where, ": not valid JSON: a number is beyond the range of double"));
+  }
+}
+
+}  // namespace detail
+
+MOR1E_INLINE nlohmann::json parse_json(std::string_view content, const std::string& where) {
+  return detail::parse_strictly<nlohmann::json>(content, where);
+}
+MOR1E_INLINE nlohmann::ordered_json parse_ordered_json(std::string_view content, const std::string& where) {
+  return detail::parse_strictly<nlohmann::ordered_json>(content, where);
+}
+
+MOR1E_INLINE std::string brief(const nlohmann::json& value) {
+  constexpr std::size_t longest = 60;
+  std::string out = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);  // ASCII: may be cut anywhere
+  if (out.size() > longest) out.replace(longest - 3, out.npos, "...");
+  return out;
+}
+
+}  // namespace mor1e::io

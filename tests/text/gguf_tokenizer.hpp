@@ -1,0 +1,49 @@
+// The tokenizer.json of a fixture as the metadata of a GGUF file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "io/gguf_writer.hpp"
+
+namespace mor1e::testing {
+
+inline void put_strings(gguf_writer& to, std::string_view key, const std::vector<std::string>& values) {
+  std::string bytes;
+  for (const std::string& value : values) bytes += gguf_writer::raw_text(value);
+  to.array(key, 8, values.size(), bytes);
+}
+
+inline void put_integers(gguf_writer& to, std::string_view key, const std::vector<std::int32_t>& values) {
+  std::string bytes;
+  for (const std::int32_t value : values) bytes += gguf_writer::raw(value);
+  to.array(key, 5, values.size(), bytes);
+}
+
+/// Vocabulary, merges and added tokens of a byte-level BPE, as converters write them; `pre` names its pre-tokenizer.
+/// Returns the number of tokens.
+inline std::uint32_t put_tokenizer(gguf_writer& to, const nlohmann::json& tokenizer, std::string_view pre) {
+  std::vector<std::string> tokens, merges;
+  std::vector<std::int32_t> types;
+  const auto put = [&](const std::string& token, std::size_t id, std::int32_t type) {
+    if (id >= tokens.size()) tokens.resize(id + 1), types.resize(id + 1);
+    tokens[id] = token;
+    types[id] = type;
+  };
+  for (const auto& [token, id] : tokenizer.at("model").at("vocab").items()) put(token, id.get<std::size_t>(), 1);
+  for (const auto& token : tokenizer.at("added_tokens"))
+    put(token.at("content").get<std::string>(), token.at("id").get<std::size_t>(), token.at("special") == true ? 3 : 4);
+  for (const auto& merge : tokenizer.at("model").at("merges"))
+    merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                       : merge.at(0).get<std::string>() + " " + merge.at(1).get<std::string>());
+  to.text("tokenizer.ggml.model", "gpt2").text("tokenizer.ggml.pre", pre);
+  put_strings(to, "tokenizer.ggml.tokens", tokens);
+  put_integers(to, "tokenizer.ggml.token_type", types);
+  put_strings(to, "tokenizer.ggml.merges", merges);
+  return std::uint32_t(tokens.size());
+}
+
+}  // namespace mor1e::testing
