@@ -60,6 +60,8 @@ TEST_CASE("a seal holds names, types, shapes, bytes, metadata and what goes with
     }
   };
   const auto good = tensors("x", {2, 2}, a);
+  write_safetensors(path, good);
+  CHECK(digest_of(safetensors_file(path)) == digest_of(good));
   const auto seal = sealed({{"k", "v"}}, good, "settings");
   CHECK(holds(good, seal));
   CHECK_FALSE(holds(good, {{"k", "v"}}));  // not sealed at all
