@@ -20,15 +20,16 @@ class progress_line {
   progress_line(const progress_line&) = delete;
   progress_line& operator=(const progress_line&) = delete;
   ~progress_line() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
+    if (shown_) std::fputs("\r\033[K", stderr);
   }
 
   void update(std::size_t done, std::size_t all) {
     const double seconds = std::chrono::duration<double>(clock::now() - start_).count();
     if (!visible_ || seconds < 2 || done == 0) return;
     const double rate = double(done) / seconds;
-    fmt::print(stderr, "\r\033[K{}: {} of {} {}, {:.3g}/s, {:.0f} s left", name_, done, all, unit_, rate,
-               double(all - done) / rate);
+    const std::string line = fmt::format("\r\033[K{}: {} of {} {}, {:.3g}/s, {:.0f} s left", name_, done, all, unit_,
+                                         rate, double(all - done) / rate);
+    std::fputs(line.c_str(), stderr);  // and if it cannot be shown, the work goes on
     std::fflush(stderr);
     shown_ = true;
   }

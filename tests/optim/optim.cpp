@@ -39,6 +39,23 @@ TEST_CASE("a step of factor 0 leaves the values and feeds the moments") {
   CHECK(optimizer.steps() == 1);
 }
 
+TEST_CASE("a step says which tensor is not finite any more, or squared not") {
+  constexpr float huge = std::numeric_limits<float>::max();
+  std::vector<float> a(37, 1), b(37, 1), small(37, 1), large(37, 1);
+  const std::vector<parameter_span<float>> parameters{{a.data(), small.data(), 37}, {b.data(), large.data(), 37}};
+  const auto step = [&](double factor) { return adam<float>(parameters, {}).step(factor); };
+  CHECK(step(1) == -1);
+  CHECK(step(1e300) == 0);  // beyond every float
+  a.assign(37, 1);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), huge})
+    for (const std::size_t at : {0u, 17u, 36u}) {
+      b.assign(37, 1);
+      large.assign(37, 1);
+      large[at] = bad;  // its square is what no float holds: the step would be 0 for ever
+      CHECK(step(1) == 1);
+    }
+}
+
 TEST_CASE("a restored adam continues bit for bit") {
   const auto gradient_at = [](int step, int i) { return float(std::sin(step * 3 + i)); };
   std::vector<float> value(9, 0.5f), gradient(9);

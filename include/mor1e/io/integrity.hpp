@@ -20,6 +20,8 @@ void require_finite(std::span<const stored_tensor> tensors, std::string_view whe
 
 /// SHA-256 of names, types, shapes and bytes, in the order of the names, and of `also`.
 std::string digest_of(std::span<const stored_tensor> tensors, std::string_view also = {});
+/// The same of the tensors in a file, of which no more than one is resident at a time.
+std::string digest_of(const safetensors_file& file, std::string_view also = {});
 
 /// The metadata with a `sha256` more: the digest of the tensors, of the other metadata, and of `also`.
 std::map<std::string, std::string> sealed(std::map<std::string, std::string> metadata,

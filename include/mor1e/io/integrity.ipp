@@ -43,13 +43,18 @@ inline index_t first_not_finite(const stored_tensor& t) {
   }
 }
 
-/// The digest that `sealed` writes: of metadata without `sha256`.
-inline std::string seal_of(const std::map<std::string, std::string>& metadata, std::span<const stored_tensor> tensors,
-                           std::string_view also) {
-  std::string said;
+inline void add_tensor(sha256& hash, const stored_tensor& t) {
+  const std::string about = text(t.name, '\0', name_of(t.type), ' ', t.extents, '\0');
+  hash.update(std::as_bytes(std::span(about)));
+  hash.update({static_cast<const std::byte*>(t.data), std::size_t(t.extents.size()) * size_of(t.type)});
+}
+
+/// What a seal covers besides the tensors: the metadata without the seal, and `also`.
+inline std::string sealed_words(const std::map<std::string, std::string>& metadata, std::string_view also) {
+  std::string out;
   for (const auto& [key, value] : metadata)
-    if (key != "sha256") said += text(key, '\0', value, '\0');
-  return digest_of(tensors, said.append(also));
+    if (key != "sha256") out += text(key, '\0', value, '\0');
+  return out.append(also);
 }
 
 }  // namespace detail
@@ -68,7 +73,8 @@ MOR1E_INLINE void require_finite(std::span<const stored_tensor> tensors, std::st
     double value = 0;
     const auto* element = static_cast<const std::byte*>(t.data) + at * index_t(size_of(t.type));
     convert_elements(t.type, element, 1, &value, where);
-    throw io_error(text(where, ": tensor '", t.name, "': element ", at, std::isnan(value) ? " is nan" : " is infinite"));
+    throw io_error(
+        text(where, ": tensor '", t.name, "': element ", at, std::isnan(value) ? " is nan" : " is infinite"));
   }
 }
 
@@ -77,10 +83,16 @@ MOR1E_INLINE std::string digest_of(std::span<const stored_tensor> tensors, std::
   for (const stored_tensor& t : tensors) order.push_back(&t);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
   sha256 hash;
-  for (const stored_tensor* t : order) {
-    const std::string about = text(t->name, '\0', name_of(t->type), ' ', t->extents, '\0');
-    hash.update(std::as_bytes(std::span(about)));
-    hash.update({static_cast<const std::byte*>(t->data), std::size_t(t->extents.size()) * size_of(t->type)});
+  for (const stored_tensor* t : order) detail::add_tensor(hash, *t);
+  hash.update(std::as_bytes(std::span(also)));
+  return hash.hex();
+}
+
+MOR1E_INLINE std::string digest_of(const safetensors_file& file, std::string_view also) {
+  sha256 hash;
+  for (const safetensors_entry& entry : file.entries()) {
+    detail::add_tensor(hash, {entry.name, entry.type, entry.extents, file.bytes(entry).data()});
+    file.drop(entry);
   }
   hash.update(std::as_bytes(std::span(also)));
   return hash.hex();
@@ -88,14 +100,14 @@ MOR1E_INLINE std::string digest_of(std::span<const stored_tensor> tensors, std::
 
 MOR1E_INLINE std::map<std::string, std::string> sealed(std::map<std::string, std::string> metadata,
                                                        std::span<const stored_tensor> tensors, std::string_view also) {
-  metadata["sha256"] = detail::seal_of(metadata, tensors, also);
+  metadata["sha256"] = digest_of(tensors, detail::sealed_words(metadata, also));
   return metadata;
 }
 
 MOR1E_INLINE bool check_seal(const safetensors_file& file, std::string_view remedy, std::string_view also) {
   const auto at = file.metadata().find("sha256");
   if (at == file.metadata().end()) return false;
-  const std::string found = detail::seal_of(file.metadata(), tensors_of(file), also);
+  const std::string found = digest_of(file, detail::sealed_words(file.metadata(), also));
   require<io_error>(found == at->second, file.path().string(), ": is not as it was written: SHA-256 ",
                     found.substr(0, 12), "..., it says ", one_line(at->second.substr(0, 12), 12), "...; ", remedy);
   return true;

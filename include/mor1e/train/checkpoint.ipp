@@ -105,7 +105,7 @@ MOR1E_INLINE void write_checkpoint(const std::filesystem::path& folder, const ru
   io::write_safetensors(out.path() / "state.safetensors", tensors);
   io::write_json(out.path() / "state.json", fields);
   // What was written is read again before the checkpoint that was good until now steps back.
-  require<io_error>(io::digest_of(io::tensors_of(io::safetensors_file(out.path() / "state.safetensors"))) == digest &&
+  require<io_error>(io::digest_of(io::safetensors_file(out.path() / "state.safetensors")) == digest &&
                         digest_of(io::read_json(out.path() / "state.json")) == fields["sha256"],
                     (folder / "checkpoint").string(), ": what was written does not come back");
   // A damaged one does not take the place of the previous, from which this run went on.
@@ -147,7 +147,7 @@ inline run_state read_checkpoint(const std::filesystem::path& folder) {
   out.read_from = folder;
   verify(path, string("sha256"), digest_of(json));
   const io::safetensors_file tensors(folder / "state.safetensors");
-  verify(tensors.path(), string("tensors"), io::digest_of(io::tensors_of(tensors)));
+  verify(tensors.path(), string("tensors"), io::digest_of(tensors));
   return out;
 }
 
