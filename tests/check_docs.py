@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every relative link of the Markdown documents leads to a file. `--list` prints the documents first."""
+"""Checks that every relative link of the Markdown documents leads to a file, and that the tests docs/robustness.md names
+exist. `--list` prints the documents first."""
 import re
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
+TEST = re.compile(r"`([a-z]+/[a-z_]+)`((?:,? \"[^\"]+\")*)")  # `area/topic` "how a case begins", "another"
 
 
 def documents():
@@ -21,6 +23,19 @@ def dead_links(document):
                 yield link
 
 
+def missing_tests():
+    """Tests of the table that are no file, and cases that no test begins with."""
+    for line in (ROOT / "docs/robustness.md").read_text().splitlines():
+        for name, cases in TEST.findall(line.split("|")[2] if line.count("|") >= 3 else ""):
+            source = ROOT / "tests" / f"{name}.cpp"
+            if not source.exists():
+                yield name
+                continue
+            for case in re.findall(r'"([^"]+)"', cases):
+                if f'TEST_CASE("{case}' not in source.read_text():
+                    yield f'{name} "{case}"'
+
+
 if __name__ == "__main__":
     dead = 0
     for document in documents():
@@ -29,5 +44,8 @@ if __name__ == "__main__":
         for link in dead_links(document):
             print(f"{document.relative_to(ROOT)}: dead link: {link}")
             dead += 1
-    print(f"docs: {dead} dead links")
-    sys.exit(1 if dead else 0)
+    missing = list(missing_tests())
+    for test in missing:
+        print(f"docs/robustness.md: no such test: {test}")
+    print(f"docs: {dead} dead links, {len(missing)} missing tests")
+    sys.exit(1 if dead or missing else 0)
