@@ -213,9 +213,11 @@ class Ours(Case):
         for row, score in zip(rows(), scores):
             prompt = tokenizer(f"Question: {row['question']}\nAnswer:")["input_ids"]
             for choice, ours in zip(row["choices"], score["loglik"]["choices"]):
-                answer = tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]  # apart from the prompt
+                both = tokenizer(f"Question: {row['question']}\nAnswer: {choice}")["input_ids"]  # one text
+                self.assertEqual(both[:len(prompt)], prompt)
+                answer = both[len(prompt):]
                 with torch.no_grad():
-                    at = model(input_ids=torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
+                    at = model(input_ids=torch.tensor([both])).logits[0].log_softmax(-1)
                 theirs = sum(at[len(prompt) + i - 1, token].item() for i, token in enumerate(answer))
                 self.assertEqual(ours["tokens"], len(answer))
                 self.assertAlmostEqual(ours["sum"], theirs, delta=TOLERANCE * abs(theirs))
