@@ -49,9 +49,12 @@ ending run(const fs::path& folder, const std::vector<std::string>& command, cons
     open_as("/dev/null", O_RDONLY, 0);
     open_as("/dev/null", O_WRONLY, 1);
     open_as(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 2);
-    const rlimit seconds{20, 20}, bytes{6ull << 30, 6ull << 30}, none{0, 0};
+    const rlimit seconds{20, 20}, none{0, 0};
+    [[maybe_unused]] const rlimit bytes{6ull << 30, 6ull << 30};
     ::setrlimit(RLIMIT_CPU, &seconds);
+#ifndef __SANITIZE_ADDRESS__  // whose shadow takes terabytes
     ::setrlimit(RLIMIT_AS, &bytes);
+#endif
     ::setrlimit(RLIMIT_CORE, &none);
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
     const std::string program = std::string(MOR1E_BINARY_DIR "/bin/") + command[0];
