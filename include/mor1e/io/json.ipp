@@ -12,16 +12,12 @@ namespace mor1e::io {
 
 namespace detail {
 
+/// Names the first key that stands twice in its object. Only for text that is known to have one: it keeps every key.
 template <class Json>
-Json parse_strictly(std::string_view content, const std::string& where) {
-  // The parser takes a zero byte for the end of the text.
-  const std::size_t zero = content.find('\0');
-  require<io_error>(zero == content.npos, where, ": not valid JSON at byte ", zero + 1, ": a zero byte");
+[[noreturn]] void refuse_repeated_key(std::string_view content, const std::string& where) {
   std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
-  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
+  const Json unused = Json::parse(content, [&](int, typename Json::parse_event_t event, Json& parsed) {
     using on = typename Json::parse_event_t;
-    if (event == on::object_start || event == on::array_start)
-      require<io_error>(depth < deepest_json, where, ": JSON nested deeper than ", deepest_json);
     if (event == on::object_start) keys.emplace_back();
     if (event == on::object_end) keys.pop_back();
     if (event == on::key) {
@@ -29,9 +25,33 @@ Json parse_strictly(std::string_view content, const std::string& where) {
       require<io_error>(keys.back().insert(key).second, where, ": key ", brief(key), " stands twice in an object");
     }
     return true;
+  });
+  throw io_error(text(where, ": a key stands twice in ", brief(unused)));
+}
+
+template <class Json>
+Json parse_strictly(std::string_view content, const std::string& where) {
+  // The parser takes a zero byte for the end of the text.
+  const std::size_t zero = content.find('\0');
+  require<io_error>(zero == content.npos, where, ": not valid JSON at byte ", zero + 1, ": a zero byte");
+  std::vector<std::size_t> keys;  // how many each open object has: fewer members at its end mean that one stood twice
+  bool repeated = false;
+  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
+    using on = typename Json::parse_event_t;
+    if (event == on::object_start || event == on::array_start)
+      require<io_error>(depth < deepest_json, where, ": JSON nested deeper than ", deepest_json);
+    if (event == on::object_start) keys.push_back(0);
+    if (event == on::key) ++keys.back();
+    if (event == on::object_end) {
+      repeated |= parsed.size() != keys.back();
+      keys.pop_back();
+    }
+    return true;
   };
   try {
-    return Json::parse(content, watch);
+    Json out = Json::parse(content, watch);
+    if (repeated) refuse_repeated_key<Json>(content, where);
+    return out;
   } catch (const typename Json::parse_error& e) {
     throw io_error(text(where, ": not valid JSON at byte ", e.byte));
   } catch (const typename Json::exception&) {
