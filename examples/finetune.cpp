@@ -56,6 +56,8 @@ void settle(finetune_options& o) {
   const auto plain = [](const std::string& folder) { return fs::weakly_canonical(fs::absolute(folder) / "."); };
   require<value_error>(o.resume.empty() || plain(o.resume) == plain(o.out), "--resume ", o.resume, " and --out ", o.out,
                        " differ; a run goes on in its own folder");
+  require<value_error>(o.resume.empty() || !o.data.model.empty() || !o.data.data.empty(), "--resume ", o.resume,
+                       ": there is no run to go on with; one begins with --model and --data");
   o.data.check();
   o.run.settle(o.data);
   program::settle_intuition(o.method, o.run.intuition);

@@ -129,7 +129,7 @@ TEST_CASE("JSON and text files") {
   CHECK_THROWS_AS(read_text(folder.path()), io_error);
 }
 
-TEST_CASE("an atomic folder appears at commit and replaces the old one whole") {
+TEST_CASE("an atomic folder appears at commit in place of the old one, with what others put there") {
   temporary_folder folder;
   {
     atomic_folder out(folder / "runs" / "step");
@@ -146,8 +146,12 @@ TEST_CASE("an atomic folder appears at commit and replaces the old one whole") {
 
   atomic_folder next(folder / "runs" / "step/");
   write_text(next.path() / "c", "3");
+  write_text(next.path() / "a", "4");
+  fs::create_symlink("nowhere", folder / "runs" / "step" / "link");
   next.commit();
-  CHECK(names_in(folder / "runs" / "step") == std::set<std::string>{"c"});
+  CHECK(names_in(folder / "runs" / "step") == std::set<std::string>{"a", "c", "inner", "link"});
+  CHECK(read_text(folder / "runs" / "step" / "a") == "4");
+  CHECK(read_text(folder / "runs" / "step" / "inner" / "b") == "2");
   CHECK(names_in(folder / "runs") == std::set<std::string>{"step"});
 
   write_text(folder / "file", "");

@@ -111,6 +111,11 @@ TEST_CASE("a folder that is replaced can stay as the previous one") {
     CHECK(read_text(folder / "state" / "number") == std::to_string(i));
     CHECK(fs::exists(folder / "state.previous") == (i > 0));
     if (i > 0) CHECK(read_text(folder / "state.previous" / "number") == std::to_string(i - 1));
+    // Notes of somebody else stay, wherever they were put.
+    if (i == 0) write_text(folder / "state" / "notes", "mine");
+    if (i == 1) write_text(folder / "state.previous" / "more", "mine, too");
+    if (i > 0) CHECK(read_text(folder / "state" / "notes") == "mine");
+    if (i > 1) CHECK(read_text(folder / "state.previous" / "more") == "mine, too");
   }
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 2);
 }

@@ -142,6 +142,11 @@ TEST_CASE(
   CHECK(holds(refusal("layer_types", {"full_attention", "sliding_attention"}), "'layer_types' is"));
   CHECK(refusal("layer_types", {"full_attention", "full_attention"}) == "");
   CHECK(refusal("attention_dropout", 0.1) == "");
+  CHECK(refusal("is_causal", false) == "m: config: 'is_causal' is false, which is not supported");
+  CHECK(refusal("is_causal", true) == "");
+  CHECK(refusal("rope_scaling", false) == "");
+  CHECK(refusal("hidden_act", "swish") == "");  // another name of silu
+  CHECK(refusal("rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"finetuned", true}}) == "");
   CHECK(refusal("my_note", "of mine") == "");
 }
 

@@ -115,7 +115,9 @@ TEST_CASE("modules and poolings that we do not compute are refused by name") {
   folder.set_pooling("pooling_mode_max_tokens", true);
   CHECK(folder.refusal() == "1_Pooling/config.json: 'pooling_mode_max_tokens' is true, which is not supported");
   folder.set_pooling("pooling_mode_max_tokens", false);
-  folder.set_pooling("pooling_mode_cls_token", true);
+  io::write_json(folder.path() / "1_Pooling" / "config.json", {{"pooling_mode_cls_token", true}});  // means by default
+  CHECK(folder.refusal() == "1_Pooling/config.json: means beside [CLS] are not supported");
+  folder.set_pooling("pooling_mode_mean_tokens", true);
   CHECK(folder.refusal() == "1_Pooling/config.json: means beside [CLS] are not supported");
   folder.set_pooling("pooling_mode_cls_token", 1);
   CHECK(folder.refusal() == "1_Pooling/config.json: 'pooling_mode_cls_token' is 1, neither true nor false");
@@ -150,6 +152,10 @@ TEST_CASE("what stands before the transformer: length, lower case, a default pro
   folder.set("sentence_bert_config.json", "max_seq_length", 1.5);
   CHECK(folder.refusal() == "sentence_bert_config.json: 'max_seq_length' is 1.5, not an integer from 1 to 16777216");
   folder.set("sentence_bert_config.json", "max_seq_length", nullptr);
+  CHECK(folder.read().max_length == 0);
+  folder.set("tokenizer_config.json", "model_max_length", 24);
+  CHECK(folder.read().max_length == 24);
+  folder.set("tokenizer_config.json", "model_max_length", 1e30);
   CHECK(folder.read().max_length == 0);
   folder.set("config_sentence_transformers.json", "default_prompt_name", "query");
   CHECK(folder.refusal().find("the default prompt 'query' is not put before texts") != std::string::npos);

@@ -157,3 +157,34 @@ TEST_CASE("files beside the tokenizer name the tokens at the ends") {
   write(path / "tokenizer.json", "{\"model\": ");
   CHECK_THROWS_WITH_AS(texts::load_tokenizer(path), doctest::Contains("tokenizer.json"), io_error);
 }
+
+TEST_CASE("a token that only tokenizer_config.json names would be added by Transformers: refused") {
+  const testing::temporary_folder folder;
+  std::ofstream(folder / "tokenizer.json") << small_file();
+  const auto refusal = [&](const json& config) -> std::string {
+    std::ofstream(folder / "tokenizer_config.json") << config;
+    try {
+      texts::load_tokenizer(folder.path());
+    } catch (const io_error& e) {
+      return std::string(e.what()).substr(folder.path().string().size() + 1);
+    }
+    return "";
+  };
+  const std::string of = ", which is no token of " + (folder / "tokenizer.json").string();
+  CHECK(refusal({{"eos_token", "[SEP]"}, {"additional_special_tokens", {"[CLS]"}}}) == "");
+  CHECK(refusal({{"eos_token", "<x>"}}) == "tokenizer_config.json: eos_token is '<x>'" + of);
+  CHECK(refusal({{"bos_token", {{"content", "<x>"}}}}) == "tokenizer_config.json: bos_token is '<x>'" + of);
+  CHECK(refusal({{"additional_special_tokens", {"[CLS]", "<x>"}}}) ==
+        "tokenizer_config.json: additional_special_tokens[1] is '<x>'" + of);
+  CHECK(refusal({{"added_tokens_decoder", {{"4", {{"content", "[CLS]"}}}}}}) == "");
+  CHECK(refusal({{"added_tokens_decoder", {{"7", {{"content", "<x>"}}}}}}) ==
+        "tokenizer_config.json: added_tokens_decoder.7 is '<x>'" + of);
+  CHECK(refusal({{"added_tokens_decoder", {{"5", {{"content", "[CLS]"}}}}}}).find("has another id in") !=
+        std::string::npos);
+}
+
+TEST_CASE("an added token that the vocabulary has under another id is refused") {
+  json content = small_file();
+  content["added_tokens"][0]["content"] = "b";
+  CHECK_THROWS_WITH_AS(read(content), "dir/t.json: added_tokens holds 'b' as 4, the vocabulary as 3", io_error);
+}

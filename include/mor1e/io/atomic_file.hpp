@@ -53,7 +53,8 @@ void write_json(const std::filesystem::path& path, const nlohmann::json& value);
 ///     write_json(out.path() / "config.json", config);
 ///     out.commit();
 ///
-/// An existing folder at the destination is replaced as a whole: what it held is removed. Where the file system can
+/// An existing folder at the destination is replaced in one step. What it held and the new one has nothing of stays: it
+/// is somebody else's. Where the file system can
 /// exchange two names in one step (ext4, xfs, btrfs, tmpfs) no moment exists in which the destination is missing;
 /// elsewhere the old folder is renamed aside first, and back again if the second rename fails.
 class atomic_folder {

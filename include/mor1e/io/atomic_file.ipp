@@ -240,6 +240,25 @@ inline std::filesystem::path make_folder_beside(const std::filesystem::path& des
   return out;
 }
 
+/// What a folder holds and another has no entry for, put into that one, too: files as further names of the same file
+/// where that is possible, so that nothing is lost whatever happens next.
+inline void carry_over(const std::filesystem::path& from, const std::filesystem::path& to) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (!fs::is_directory(from, code)) return;
+  for (fs::directory_iterator entry(from, code), end; !code && entry != end; entry.increment(code)) {
+    const fs::path there = to / entry->path().filename();
+    if (fs::exists(fs::symlink_status(there))) continue;
+    constexpr auto all = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
+    std::error_code failed;
+    fs::copy(entry->path(), there, all | fs::copy_options::create_hard_links, failed);
+    if (failed) fs::copy(entry->path(), there, all | fs::copy_options::overwrite_existing, failed);
+    if (failed)
+      throw io_error(text(entry->path().string(), ": cannot be kept when its folder is replaced: ", failed.message()));
+  }
+  if (code) throw io_error(text(from.string(), ": cannot list the folder: ", code.message()));
+}
+
 }  // namespace detail
 
 MOR1E_INLINE atomic_folder::atomic_folder(const std::filesystem::path& destination)
@@ -259,6 +278,8 @@ MOR1E_INLINE atomic_folder::~atomic_folder() {
 MOR1E_INLINE void atomic_folder::commit(const std::filesystem::path& previous) {
   namespace fs = std::filesystem;
   require<io_error>(!temporary_.empty(), destination_.string(), ": already committed");
+  detail::carry_over(destination_, temporary_);
+  if (!previous.empty()) detail::carry_over(previous, destination_);
   std::error_code code;
   for (fs::recursive_directory_iterator entry(temporary_, code), end; !code && entry != end; entry.increment(code)) {
     if (entry->is_symlink()) continue;

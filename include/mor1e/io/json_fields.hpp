@@ -33,6 +33,8 @@ class json_fields {
   json_fields(const nlohmann::json& object, std::string where);
 
   bool has(const char* key);
+  /// Whether it asks for something: is there and not null, false, [] or {}.
+  bool is_on(const char* key);
   /// An integer from `least` to `most`, which has to be there.
   std::int64_t integer(const char* key, std::int64_t least, std::int64_t most = largest_size);
   /// The same, or `otherwise` where the key is missing.
@@ -48,7 +50,7 @@ class json_fields {
   bool flag_or(const char* key, bool otherwise);
   std::string string(const char* key);
   std::string string_or(const char* key, const std::string& otherwise);
-  /// The object under the key, null as an empty one.
+  /// The object under the key; what is off is an empty one.
   json_fields nested(const char* key);
   /// The value itself, null if it is missing.
   const nlohmann::json& value(const char* key);

@@ -36,6 +36,7 @@ MOR1E_INLINE const nlohmann::json& json_fields::value(const char* key) {
   return found == object_->end() ? missing : *found;
 }
 MOR1E_INLINE bool json_fields::has(const char* key) { return !value(key).is_null(); }
+MOR1E_INLINE bool json_fields::is_on(const char* key) { return !detail::is_off(value(key)); }
 
 MOR1E_INLINE std::int64_t json_fields::integer(const char* key, std::int64_t least, std::int64_t most) {
   const nlohmann::json& found = value(key);
@@ -82,7 +83,7 @@ MOR1E_INLINE std::string json_fields::string_or(const char* key, const std::stri
 MOR1E_INLINE json_fields json_fields::nested(const char* key) {
   static const nlohmann::json empty = nlohmann::json::object();
   const nlohmann::json& found = value(key);
-  return {found.is_null() ? empty : found, text(where_, ": '", key, "'")};
+  return {detail::is_off(found) ? empty : found, text(where_, ": '", key, "'")};
 }
 
 MOR1E_INLINE void json_fields::expect(const char* key, std::initializer_list<nlohmann::json> neutral) {

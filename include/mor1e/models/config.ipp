@@ -68,9 +68,10 @@ inline void check_layer_types(io::json_fields& in, const std::string& only) {
 
 /// `rope_theta`, and what `rope_scaling` (which Transformers prefers) or `rope_parameters` say.
 inline void read_rope(io::json_fields& in, llama_config& c) {
-  const bool old_spelling = in.has("rope_scaling") && !in.value("rope_scaling").empty();
-  in.value("rope_parameters");
+  const bool old_spelling = in.is_on("rope_scaling");
+  in.ignore({"rope_parameters"});
   io::json_fields rope = in.nested(old_spelling ? "rope_scaling" : "rope_parameters");
+  rope.ignore({"finetuned"});  // how a yarn model came about
   rotary_frequencies& f = c.rope;
   f.dim = c.head_dim;
   f.theta = rope.number_or("rope_theta", in.number_or("rope_theta", 1e4, 0), 0);
@@ -149,9 +150,10 @@ MOR1E_INLINE llama_config read_llama_config(const nlohmann::json& config, const 
   in.ignore({"use_sliding_window", "max_window_layers"});  // Qwen's: these types never look at them
   detail::check_layer_types(in, c.window ? "sliding_attention" : "full_attention");
   const auto activation = in.string_or("hidden_act", "silu");
-  in.refuse_unless(activation == "silu", "hidden_act '", activation, "' is not supported for ", c.model_type,
-                   " (silu is)");
+  in.refuse_unless(activation == "silu" || activation == "swish", "hidden_act '", activation, "' is not supported for ",
+                   c.model_type, " (silu is)");
   in.expect("quantization_config", {});
+  in.refuse_unless(in.flag_or("is_causal", true), "'is_causal' is false, which is not supported");
   detail::read_rope(in, c);
   in.ignore(detail::descriptive_keys);
   in.finish(io::computing_words);

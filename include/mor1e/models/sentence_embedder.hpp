@@ -51,8 +51,9 @@ class bert_embedder final : public sentence_embedder {
         tokenizer_(open_tokenizer(model)),
         options_(options) {
     const sentence_modules& modules = model_->modules();
-    if (options_.max_length == 0) options_.max_length = modules.max_length;
-    if (options_.max_length == 0) options_.max_length = model_->context();
+    const index_t context = model_->context();
+    if (options_.max_length == 0)
+      options_.max_length = modules.max_length ? std::min(modules.max_length, context) : context;
     options_.tokens = std::max(options_.tokens, options_.max_length);
     require<value_error>(options_.max_length > 0 && options_.max_length <= model_->context(), from_->path.string(),
                          ": sentences of ", options_.max_length, " tokens, the context of the model is ",

@@ -22,10 +22,10 @@ struct sentence_modules {
   std::string label() const;
 };
 
-/// Reads modules.json, 1_Pooling/config.json, sentence_bert_config.json and config_sentence_transformers.json of a
-/// folder, as far as they are there; without modules.json the vectors are normalised means. Throws `io_error` naming
-/// file and key for what is malformed, and `value_error` for a module, a pooling or a default prompt that we do not
-/// compute.
+/// Reads modules.json, 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json and the
+/// tokenizer's length of a folder, as far as they are there; without modules.json the vectors are normalised means.
+/// Throws `io_error` naming file and key for what is malformed, and `value_error` for a module, a pooling or a default
+/// prompt that we do not compute.
 sentence_modules read_sentence_modules(const std::filesystem::path& folder);
 
 }  // namespace mor1e::models

@@ -21,7 +21,7 @@ inline sentence_pooling read_pooling(const std::filesystem::path& path) {
     in.expect(other, {});
   in.refuse_unless(in.flag_or("include_prompt", true), "'include_prompt' is false, which is not supported");
   in.ignore({"word_embedding_dimension", "embedding_dimension"});
-  bool cls = in.flag_or("pooling_mode_cls_token", false), mean = in.flag_or("pooling_mode_mean_tokens", !cls);
+  bool cls = in.flag_or("pooling_mode_cls_token", false), mean = in.flag_or("pooling_mode_mean_tokens", true);
   if (in.has("pooling_mode")) {  // newer files have a word for the flags
     const std::string mode = in.string("pooling_mode");
     cls = mode == "cls", mean = mode == "mean";
@@ -70,6 +70,13 @@ MOR1E_INLINE sentence_modules read_sentence_modules(const std::filesystem::path&
     io::json_fields in(content, path.string());
     out.max_length = in.integer_or("max_seq_length", 0, 1);
     out.lower_case = in.flag_or("do_lower_case", false);
+  }
+  // Where nothing else is said, the tokenizer's own limit counts; files without one have a number beyond any text.
+  if (const fs::path path = folder / "tokenizer_config.json"; out.max_length == 0 && fs::exists(path, unreadable)) {
+    const nlohmann::json content = io::read_json(path);
+    io::json_fields in(content, path.string());
+    const double most = in.number_or("model_max_length", 0, 0);
+    if (most < double(io::largest_size)) out.max_length = index_t(most);
   }
   if (const fs::path path = folder / "config_sentence_transformers.json"; fs::exists(path, unreadable)) {
     const nlohmann::json content = io::read_json(path);

@@ -19,23 +19,31 @@ namespace detail {
 namespace fs = std::filesystem;
 
 /// The text of a token in tokenizer_config.json: "<s>", or {"content": "<s>", ...}.
-inline std::optional<std::string> named_token(const json_node& config, std::string_view key) {
-  if (!config.has(key)) return std::nullopt;
-  const json_node token = config[key];
+inline std::string text_of(const json_node& token) {
   return token.is_string() ? token.string() : token["content"].string();
 }
 
-/// Fills in which tokens begin and end a text, from the files beside the tokenizer.
+/// Fills in which tokens begin and end a text, from the files beside the tokenizer. Throws `io_error` for a token that
+/// tokenizer_config.json names and the tokenizer lacks: Transformers would add it, and cut texts otherwise.
 inline void read_ends(tokenizer_parts& parts, const fs::path& folder) {
-  const auto id_of = [&](const std::string& token) {
-    const auto added = parts.added.tokens().id_of(token);
-    return added ? added : parts.model->tokens().id_of(token);
+  const auto id_of = [&](const json_node& token) {
+    const std::string name = text_of(token);
+    auto id = parts.added.tokens().id_of(name);
+    if (!id) id = parts.model->tokens().id_of(name);
+    if (!id) token.fail(text("is ", in_quotes(name), ", which is no token of ", parts.origin));
+    return *id;
   };
   if (const auto path = folder / "tokenizer_config.json"; fs::exists(path)) {
     const nlohmann::json content = io::read_json(path);
     const json_node config(content, path.string());
-    if (const auto token = named_token(config, "bos_token")) parts.bos = id_of(*token);
-    if (const auto token = named_token(config, "eos_token")) parts.eos = id_of(*token);
+    if (config.has("bos_token")) parts.bos = id_of(config["bos_token"]);
+    if (config.has("eos_token")) parts.eos = id_of(config["eos_token"]);
+    if (config.has("additional_special_tokens"))
+      for (const json_node& token : config["additional_special_tokens"].elements()) id_of(token);
+    if (config.has("added_tokens_decoder"))
+      config["added_tokens_decoder"].members([&](const std::string& id, const json_node& token) {
+        if (std::to_string(id_of(token)) != id) token.fail(text("has another id in ", parts.origin));
+      });
   }
   if (const auto path = folder / "config.json"; fs::exists(path)) {
     const nlohmann::json content = io::read_json(path);
@@ -104,8 +112,8 @@ MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
   }
   tokenizer_parts parts = file.filename() == "vocab.txt" ? detail::parts_from_vocabulary_lines(file)
                                                          : parts_from_json(io::read_json(file), file.string());
-  detail::read_ends(parts, file.parent_path());
   parts.origin = file.string();
+  detail::read_ends(parts, file.parent_path());
   return tokenizer(std::move(parts));
 }
 

@@ -247,7 +247,11 @@ MOR1E_INLINE tokenizer_parts parts_from_json(const nlohmann::json& content, cons
   if (root.has("added_tokens")) {
     const auto tokens = root["added_tokens"];
     try {
-      parts.added = added_tokens(detail::added_tokens_from(tokens), parts.normalize);
+      const std::vector<added_token> added = detail::added_tokens_from(tokens);
+      for (const added_token& token : added)
+        if (const auto id = parts.model->tokens().id_of(token.content); id && *id != token.id)
+          tokens.fail(text("holds ", in_quotes(token.content), " as ", token.id, ", the vocabulary as ", *id));
+      parts.added = added_tokens(added, parts.normalize);
     } catch (const value_error& e) {
       tokens.fail(text("cannot be used: ", e.what()));
     }
