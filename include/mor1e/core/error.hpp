@@ -61,7 +61,7 @@ inline std::string one_line(std::string_view text, std::size_t most) {
 
 /// What somebody wrote, as a message shows it: 'in one line', shortened.
 inline std::string in_quotes(std::string_view written, std::size_t most = 80) {
-  return "'" + one_line(written, most) + "'";
+  return text('\'', one_line(written, most), '\'');
 }
 
 /// Throws `Error` with the joined parts unless `holds`.
