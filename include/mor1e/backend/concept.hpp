@@ -66,6 +66,13 @@ concept HasMap = requires(B b, F f, T s, view<const T> x, view<T> y) {
   map_backward(b, f, x, x, s, y);
 };
 
+/// y = f(a, b) + beta y, and a gradient of it. A row, a column or a single number is repeated.
+template <class B, class T, class F>
+concept HasZip = requires(B b, F f, T s, view<const T> x, view<T> y) {
+  zip_forward(b, f, x, x, s, y);
+  zip_backward(b, f, x, x, x, s, y);
+};
+
 template <class B, class T, class F>
 concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
   gated_forward(b, f, x, y);
