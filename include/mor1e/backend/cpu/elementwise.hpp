@@ -7,19 +7,19 @@ namespace mor1e::backend {
 
 /// y = f(x)
 template <class F, class T>
-void map_forward(cpu& device, F, view<const T> x, view<T> y) {
+void map_forward(cpu& device, F f, view<const T> x, view<T> y) {
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
     const T* from = x.row(i);
-    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return F::f(from[j]); });
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return f.f(from[j]); });
   });
 }
 
 /// dx = dy f'(x) + beta dx
 template <class F, class T>
-void map_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+void map_backward(cpu& device, F f, view<const T> x, view<const T> dy, T beta, view<T> dx) {
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
     const T *from = x.row(i), *g = dy.row(i);
-    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return g[j] * F::df(from[j], F::f(from[j])); });
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return g[j] * f.df(from[j], f.f(from[j])); });
   });
 }
 

@@ -7,16 +7,16 @@ namespace mor1e::backend {
 
 /// y = f(x)
 template <class F, class T>
-void map_forward(reference&, F, view<const T> x, view<T> y) {
+void map_forward(reference&, F f, view<const T> x, view<T> y) {
   for (index_t i = 0; i < x.rows; ++i)
-    for (index_t j = 0; j < x.cols; ++j) y(i, j) = F::f(x(i, j));
+    for (index_t j = 0; j < x.cols; ++j) y(i, j) = f.f(x(i, j));
 }
 
 /// dx = dy f'(x) + beta dx
 template <class F, class T>
-void map_backward(reference&, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+void map_backward(reference&, F f, view<const T> x, view<const T> dy, T beta, view<T> dx) {
   for (index_t i = 0; i < x.rows; ++i)
-    for (index_t j = 0; j < x.cols; ++j) dx(i, j) = blend(dy(i, j) * F::df(x(i, j), F::f(x(i, j))), beta, dx(i, j));
+    for (index_t j = 0; j < x.cols; ++j) dx(i, j) = blend(dy(i, j) * f.df(x(i, j), f.f(x(i, j))), beta, dx(i, j));
 }
 
 /// x = [gate | up]: y = f(gate) up
