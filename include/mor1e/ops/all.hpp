@@ -32,6 +32,7 @@
 #include "mor1e/ops/linear_cross_entropy.hpp"
 #include "mor1e/ops/log.hpp"
 #include "mor1e/ops/log_sum_exp.hpp"
+#include "mor1e/ops/matmul.hpp"
 #include "mor1e/ops/maximum.hpp"
 #include "mor1e/ops/minimum.hpp"
 #include "mor1e/ops/multiply.hpp"
