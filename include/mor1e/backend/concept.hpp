@@ -196,7 +196,7 @@ concept HasScaleBy = requires(B b, T s, view<const T> x, view<T> y) {
   dot(b, x, x, s, y);
 };
 
-/// The sum of all elements, and one number to every element
+/// The sum of all elements, and a number, a row or a column repeated
 template <class B, class T>
 concept HasSum = requires(B b, T s, view<const T> x, view<T> y) {
   sum(b, x, s, y);
@@ -242,8 +242,9 @@ concept HasRescale = requires(B b, T s, view<T> y) {
   rescale(b, s, y);
 };
 
+/// The sum of all elements, of each column and of each row
 template <class B, class T>
-concept HasRowSums = HasSum<B, T> && requires(B b, view<const T> x, view<T> y) {
+concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view<const T> x, view<T> y) {
   row_sums(b, x, y);
 };
 

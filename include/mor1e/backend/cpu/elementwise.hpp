@@ -101,9 +101,13 @@ void scale_by(cpu& device, view<const T> s, view<const T> x, T beta, view<T> y) 
   axpby(device, s[0], x, beta, y);
 }
 
-/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+/// y_ij = s + beta y_ij for s [1, 1], s_i for s [rows, 1], s_j for s [1, cols]
 template <class T>
 void broadcast(cpu& device, view<const T> s, T beta, view<T> y) {
+  if (s.cols > 1)
+    return each_row(device, y.rows, y.cols, [&](index_t i) {
+      write_row(y.row(i), y.cols, beta, [from = s.row(s.rows == 1 ? 0 : i)](index_t j) { return from[j]; });
+    });
   each_row(device, y.rows, y.cols, [&](index_t i) {
     const T value = s[s.rows == 1 ? 0 : i];
     write_row(y.row(i), y.cols, beta, [=](index_t) { return value; });

@@ -73,11 +73,11 @@ void scale_by(reference&, view<const T> s, view<const T> x, T beta, view<T> y) {
     for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[0] * x(i, j), beta, y(i, j));
 }
 
-/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+/// y_ij = s + beta y_ij for s [1, 1], s_i for s [rows, 1], s_j for s [1, cols]
 template <class T>
 void broadcast(reference&, view<const T> s, T beta, view<T> y) {
   for (index_t i = 0; i < y.rows; ++i)
-    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[s.rows == 1 ? 0 : i], beta, y(i, j));
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s(s.rows == 1 ? 0 : i, s.cols == 1 ? 0 : j), beta, y(i, j));
 }
 
 /// s = sum of all x + beta s, added in double
