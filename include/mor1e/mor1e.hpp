@@ -48,7 +48,6 @@ extern template var<float> tape<cpu>::apply<ops::rank1_weights_op, float>(const 
 extern template var<float> tape<cpu>::apply<ops::rms_norm_op, float>(const ops::rms_norm_op::attributes&, operands);
 extern template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(
     const ops::router_statistics_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::row_sum_op, float>(const ops::row_sum_op::attributes&, operands);
 extern template var<float> tape<cpu>::apply<ops::scale_op, float>(const ops::scale_op::attributes&, operands);
 extern template var<float> tape<cpu>::apply<ops::scale_by_op, float>(const ops::scale_by_op::attributes&, operands);
 extern template var<float> tape<cpu>::apply<ops::sigmoid_op, float>(const ops::sigmoid_op::attributes&, operands);

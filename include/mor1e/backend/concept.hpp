@@ -66,6 +66,13 @@ concept HasMap = requires(B b, F f, T s, view<const T> x, view<T> y) {
   map_backward(b, f, x, x, s, y);
 };
 
+/// y = f(a, b) + beta y, and a gradient of it. A row, a column or a single number is repeated.
+template <class B, class T, class F>
+concept HasZip = requires(B b, F f, T s, view<const T> x, view<T> y) {
+  zip_forward(b, f, x, x, s, y);
+  zip_backward(b, f, x, x, x, s, y);
+};
+
 template <class B, class T, class F>
 concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
   gated_forward(b, f, x, y);
@@ -189,7 +196,7 @@ concept HasScaleBy = requires(B b, T s, view<const T> x, view<T> y) {
   dot(b, x, x, s, y);
 };
 
-/// The sum of all elements, and one number to every element
+/// The sum of all elements, and a number, a row or a column repeated
 template <class B, class T>
 concept HasSum = requires(B b, T s, view<const T> x, view<T> y) {
   sum(b, x, s, y);
@@ -235,8 +242,9 @@ concept HasRescale = requires(B b, T s, view<T> y) {
   rescale(b, s, y);
 };
 
+/// The sum of all elements, of each column and of each row
 template <class B, class T>
-concept HasRowSums = HasSum<B, T> && requires(B b, view<const T> x, view<T> y) {
+concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view<const T> x, view<T> y) {
   row_sums(b, x, y);
 };
 

@@ -15,3 +15,4 @@
 #include "mor1e/backend/cpu/row_norms.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"
+#include "mor1e/backend/cpu/zip.hpp"

@@ -15,3 +15,4 @@
 #include "mor1e/backend/reference/row_norms.hpp"
 #include "mor1e/backend/reference/rows.hpp"
 #include "mor1e/backend/reference/softmax.hpp"
+#include "mor1e/backend/reference/zip.hpp"

@@ -7,19 +7,19 @@ namespace mor1e::backend {
 
 /// y = f(x)
 template <class F, class T>
-void map_forward(cpu& device, F, view<const T> x, view<T> y) {
+void map_forward(cpu& device, F f, view<const T> x, view<T> y) {
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
     const T* from = x.row(i);
-    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return F::f(from[j]); });
+    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return f.f(from[j]); });
   });
 }
 
 /// dx = dy f'(x) + beta dx
 template <class F, class T>
-void map_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+void map_backward(cpu& device, F f, view<const T> x, view<const T> dy, T beta, view<T> dx) {
   each_row(device, x.rows, 4 * x.cols, [&](index_t i) {
     const T *from = x.row(i), *g = dy.row(i);
-    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return g[j] * F::df(from[j], F::f(from[j])); });
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return g[j] * f.df(from[j], f.f(from[j])); });
   });
 }
 
@@ -101,9 +101,13 @@ void scale_by(cpu& device, view<const T> s, view<const T> x, T beta, view<T> y) 
   axpby(device, s[0], x, beta, y);
 }
 
-/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+/// y_ij = s + beta y_ij for s [1, 1], s_i for s [rows, 1], s_j for s [1, cols]
 template <class T>
 void broadcast(cpu& device, view<const T> s, T beta, view<T> y) {
+  if (s.cols > 1)
+    return each_row(device, y.rows, y.cols, [&](index_t i) {
+      write_row(y.row(i), y.cols, beta, [from = s.row(s.rows == 1 ? 0 : i)](index_t j) { return from[j]; });
+    });
   each_row(device, y.rows, y.cols, [&](index_t i) {
     const T value = s[s.rows == 1 ? 0 : i];
     write_row(y.row(i), y.cols, beta, [=](index_t) { return value; });

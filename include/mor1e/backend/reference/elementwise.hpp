@@ -7,16 +7,16 @@ namespace mor1e::backend {
 
 /// y = f(x)
 template <class F, class T>
-void map_forward(reference&, F, view<const T> x, view<T> y) {
+void map_forward(reference&, F f, view<const T> x, view<T> y) {
   for (index_t i = 0; i < x.rows; ++i)
-    for (index_t j = 0; j < x.cols; ++j) y(i, j) = F::f(x(i, j));
+    for (index_t j = 0; j < x.cols; ++j) y(i, j) = f.f(x(i, j));
 }
 
 /// dx = dy f'(x) + beta dx
 template <class F, class T>
-void map_backward(reference&, F, view<const T> x, view<const T> dy, T beta, view<T> dx) {
+void map_backward(reference&, F f, view<const T> x, view<const T> dy, T beta, view<T> dx) {
   for (index_t i = 0; i < x.rows; ++i)
-    for (index_t j = 0; j < x.cols; ++j) dx(i, j) = blend(dy(i, j) * F::df(x(i, j), F::f(x(i, j))), beta, dx(i, j));
+    for (index_t j = 0; j < x.cols; ++j) dx(i, j) = blend(dy(i, j) * f.df(x(i, j), f.f(x(i, j))), beta, dx(i, j));
 }
 
 /// x = [gate | up]: y = f(gate) up
@@ -73,11 +73,11 @@ void scale_by(reference&, view<const T> s, view<const T> x, T beta, view<T> y) {
     for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[0] * x(i, j), beta, y(i, j));
 }
 
-/// y_ij = s_i + beta y_ij, s [rows, 1]; or s [1, 1] for all rows
+/// y_ij = s + beta y_ij for s [1, 1], s_i for s [rows, 1], s_j for s [1, cols]
 template <class T>
 void broadcast(reference&, view<const T> s, T beta, view<T> y) {
   for (index_t i = 0; i < y.rows; ++i)
-    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s[s.rows == 1 ? 0 : i], beta, y(i, j));
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(s(s.rows == 1 ? 0 : i, s.cols == 1 ? 0 : j), beta, y(i, j));
 }
 
 /// s = sum of all x + beta s, added in double

@@ -1,0 +1,34 @@
+// Quotient of two matrices, element by element.
+#pragma once
+
+#include "mor1e/ops/zip.hpp"
+
+namespace mor1e::ops {
+
+/// y = a / b; da = dy / b, db = -dy y / b. A row, a column or a number is repeated.
+///   a, b -> y, shapes as in ops/zip.hpp
+struct divide_op : zip<divide_op> {
+  static constexpr const char* label = "divide";
+
+  template <class T>
+  static T f(T a, T b) {
+    return a / b;
+  }
+  template <class T>
+  static T da(T, T b, T) {
+    return T(1) / b;
+  }
+  template <class T>
+  static T db(T, T b, T y) {
+    return -y / b;
+  }
+
+  static std::vector<op_case<divide_op>> cases() { return cases_on(-1, 1, 0.5, 2); }
+};
+
+template <class B, class T>
+var<T> divide(tape<B>& t, var<T> a, var<T> b) {
+  return t.template apply<divide_op, T>({}, {a, b});
+}
+
+}  // namespace mor1e::ops

@@ -1,0 +1,29 @@
+// The negative.
+#pragma once
+
+#include "mor1e/ops/elementwise.hpp"
+
+namespace mor1e::ops {
+
+/// y = -x
+struct negate_op : elementwise<negate_op> {
+  static constexpr const char* label = "negate";
+
+  template <class T>
+  static T f(T x) {
+    return -x;
+  }
+  template <class T>
+  static T df(T, T) {
+    return T(-1);
+  }
+
+  static std::vector<op_case<negate_op>> cases() { return cases_on(-4, 4); }
+};
+
+template <class B, class T>
+var<T> negate(tape<B>& t, var<T> x) {
+  return t.template apply<negate_op, T>({}, {x});
+}
+
+}  // namespace mor1e::ops
