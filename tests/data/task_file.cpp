@@ -19,9 +19,9 @@ std::string refusal(const std::string& line) {
   } catch (const io_error& problem) {
     // Where to look is said of every row that is JSON.
     const std::string said = problem.what(), help = " (docs/data.md says how rows are written)";
-    return said.ends_with(help)                 ? said.substr(0, said.size() - help.size())
+    return said.ends_with(help)                       ? said.substr(0, said.size() - help.size())
            : said.find("not valid JSON") != said.npos ? said
-                                                : "";
+                                                      : "";
   }
   return "";
 }
