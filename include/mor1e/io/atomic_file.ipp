@@ -245,7 +245,7 @@ inline std::filesystem::path make_folder_beside(const std::filesystem::path& des
 inline void carry_over(const std::filesystem::path& from, const std::filesystem::path& to) {
   namespace fs = std::filesystem;
   std::error_code code;
-  if (!fs::is_directory(from, code)) return;
+  if (!fs::is_directory(from, code) || !fs::is_directory(to, code)) return;
   for (fs::directory_iterator entry(from, code), end; !code && entry != end; entry.increment(code)) {
     const fs::path there = to / entry->path().filename();
     if (fs::exists(fs::symlink_status(there))) continue;
