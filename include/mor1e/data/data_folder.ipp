@@ -72,7 +72,7 @@ MOR1E_INLINE std::vector<task_data> read_data_folder(const std::filesystem::path
 
 MOR1E_INLINE void write_data_folder(const std::filesystem::path& folder, const std::vector<task_data>& tasks) {
   require<value_error>(!tasks.empty(), folder.string(), ": no task to write");
-  io::atomic_folder out(folder);
+  io::atomic_folder out(folder, false);  // a task of before would be trained on, too
   for (const task_data& task : tasks) {
     require<value_error>(!task.name.empty() && task.name[0] != '.' && task.name.find('/') == std::string::npos,
                          folder.string(), ": '", task.name, "' cannot name a task folder");

@@ -61,7 +61,8 @@ class atomic_folder {
  public:
   /// Makes the temporary folder, and the parents of the destination. Throws `io_error`, also for a destination that
   /// exists and is no folder.
-  explicit atomic_folder(const std::filesystem::path& destination);
+  /// `keep_others` false: nothing of an existing folder stays.
+  explicit atomic_folder(const std::filesystem::path& destination, bool keep_others = true);
   ~atomic_folder();
   atomic_folder(const atomic_folder&) = delete;
   atomic_folder& operator=(const atomic_folder&) = delete;
@@ -76,6 +77,7 @@ class atomic_folder {
  private:
   std::filesystem::path destination_;
   std::filesystem::path temporary_;  // empty: committed
+  bool keep_others_;
 };
 
 /// Removes from `folder` what killed processes left there of atomic files and folders; a folder that was just being

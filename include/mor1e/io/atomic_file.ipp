@@ -261,8 +261,8 @@ inline void carry_over(const std::filesystem::path& from, const std::filesystem:
 
 }  // namespace detail
 
-MOR1E_INLINE atomic_folder::atomic_folder(const std::filesystem::path& destination)
-    : destination_(detail::place_of_folder(destination)) {
+MOR1E_INLINE atomic_folder::atomic_folder(const std::filesystem::path& destination, bool keep_others)
+    : destination_(detail::place_of_folder(destination)), keep_others_(keep_others) {
   std::error_code code;
   std::filesystem::create_directories(destination_.parent_path(), code);
   if (code) throw io_error(text(destination_.parent_path().string(), ": cannot make the folder: ", code.message()));
@@ -278,7 +278,7 @@ MOR1E_INLINE atomic_folder::~atomic_folder() {
 MOR1E_INLINE void atomic_folder::commit(const std::filesystem::path& previous) {
   namespace fs = std::filesystem;
   require<io_error>(!temporary_.empty(), destination_.string(), ": already committed");
-  detail::carry_over(destination_, temporary_);
+  if (keep_others_) detail::carry_over(destination_, temporary_);
   if (!previous.empty()) detail::carry_over(previous, destination_);
   std::error_code code;
   for (fs::recursive_directory_iterator entry(temporary_, code), end; !code && entry != end; entry.increment(code)) {
