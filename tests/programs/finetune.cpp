@@ -390,7 +390,8 @@ TEST_CASE("a limit of memory is kept by smaller passes, then by recomputation") 
   std::istringstream(refusal.err.substr(refusal.err.find("needs ") + 6)) >> least;
   REQUIRE(least > 1);
   CHECK(least * 1e6 < peak("free"));
-  const double limit = (least + 1) * 1e6;
+  // The number is rounded, and what is resident before the first step differs by some 100 kB from run to run.
+  const double limit = (least + 2) * 1e6;
   fits(limit, "tight");
   CHECK(peak("tight") <= limit);
   for (int i = 0; i < 3; ++i)
