@@ -21,6 +21,7 @@
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/memory_map.hpp"
 #include "mor1e/io/open_file.hpp"
+#include "mor1e/text/utf8.hpp"
 #include "stop_signals.hpp"
 
 namespace mor1e::program {
@@ -95,11 +96,7 @@ int guarded(const char* name, F&& f) {
 
 /// Throws unless all that was given can be written into a result.
 inline void require_utf8(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) try {
-      (void)nlohmann::json(argv[i]).dump();
-    } catch (const nlohmann::json::exception&) {
-      throw value_error(text("argument ", i, " is not UTF-8"));
-    }
+  for (int i = 1; i < argc; ++i) require<value_error>(texts::is_well_formed(argv[i]), "argument ", i, " is not UTF-8");
 }
 
 /// Throws unless --json and --log can be written: before the work is done.

@@ -1,6 +1,5 @@
 // What the programs make of a prompt and what follows it, as a shell sees them.
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/testing/golden.hpp"
+#include "programs/json_lines.hpp"
 #include "programs/shell.hpp"
 #include "text/sentencepiece.hpp"
 
@@ -22,12 +22,7 @@ const shell here;
 
 nlohmann::json read(const std::string& name) { return io::read_json(here / name); }
 
-std::vector<nlohmann::json> read_lines(const std::string& name) {
-  std::istringstream in(io::read_text(here / name));
-  std::vector<nlohmann::json> out;
-  for (std::string line; std::getline(in, line);) out.push_back(nlohmann::json::parse(line));
-  return out;
-}
+std::vector<nlohmann::json> read_lines(const std::string& name) { return testing::read_json_lines(here / name); }
 
 /// A golden model of 211 tokens and 128 of context with a tokenizer.
 void make_model(const std::string& name, const nlohmann::json& tokenizer) {

@@ -1,6 +1,5 @@
 // The program evaluate, as a shell sees it.
 #include <cmath>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "mor1e/mor1e.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/train/intuition.hpp"
+#include "programs/json_lines.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
@@ -24,12 +24,7 @@ const shell here;
 
 nlohmann::json read(const std::string& name) { return io::read_json(here / name); }
 
-std::vector<nlohmann::json> read_lines(const std::string& name) {
-  std::istringstream in(io::read_text(here / name));
-  std::vector<nlohmann::json> out;
-  for (std::string line; std::getline(in, line);) out.push_back(nlohmann::json::parse(line));
-  return out;
-}
+std::vector<nlohmann::json> read_lines(const std::string& name) { return testing::read_json_lines(here / name); }
 
 data::example question(const std::string& id, std::vector<std::string> choices, std::vector<int> answers) {
   data::example row;

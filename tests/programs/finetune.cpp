@@ -14,10 +14,12 @@
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/models/toy.hpp"
 #include "mor1e/testing/golden.hpp"
+#include "programs/json_lines.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
 using testing::golden_folder;
+using testing::read_json_lines;
 using testing::shell;
 namespace fs = std::filesystem;
 
@@ -28,16 +30,9 @@ const shell here;
 const std::string quick =
     "--model toy --data suite --steps 12 --batch 10 --lr 0.03 --warmup 0 --eval-limit 2 --threads 1 --quiet ";
 
-std::vector<nlohmann::json> log_of(const fs::path& file) {
-  std::istringstream lines(io::read_text(file));
-  std::vector<nlohmann::json> out;
-  for (std::string line; std::getline(lines, line);) out.push_back(nlohmann::json::parse(line));
-  return out;
-}
-
 std::vector<nlohmann::json> log_of_run(const std::string& run, const std::string& options) {
   here.check_success("finetune", quick + options + " --out " + run);
-  return log_of(here / run / "log.jsonl");
+  return read_json_lines(here / run / "log.jsonl");
 }
 
 void write_rows(const std::string& folder, const std::string& task, const std::vector<std::string>& train,
@@ -88,7 +83,7 @@ void check_adapter(const std::string& run, int clusters, bool of_texts) {
   CHECK(most > 1e-3f);  // the adapter does something; also no NaN
   here.check_success(
       "evaluate", "--model toy --adapter " + adapter + " --data " + run + "/data --limit 2 --quiet --log items.jsonl");
-  CHECK(log_of(here / "items.jsonl").size() == 10);
+  CHECK(read_json_lines(here / "items.jsonl").size() == 10);
   const std::string generate = "--model toy --adapter " + adapter + " --prompt 'It is' --tokens 3";
   if (of_texts)
     here.check_success("generate", generate);
@@ -172,7 +167,7 @@ TEST_CASE("a data folder of choices, lists of answers and instructions, in every
     CAPTURE(options);
     const std::string out = text("mixed-", number++);
     here.check_success("finetune", run + options + " --out " + out);
-    const auto lines = log_of(here / out / "log.jsonl");
+    const auto lines = read_json_lines(here / out / "log.jsonl");
     CHECK(lines.size() == 6);
     if (number == 2 || number == 4) {
       targets[number / 2 - 1] = 0;
@@ -328,7 +323,7 @@ TEST_CASE("bad data: file, line and numbers are named, and nothing is left") {
   write_rows("bad", "t",
              {R"({"id":"long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
   here.check_success("finetune", run + "--truncate --out cut");
-  CHECK(log_of(here / "cut" / "log.jsonl").front()["tokens"] == 2 * 2048);
+  CHECK(read_json_lines(here / "cut" / "log.jsonl").front()["tokens"] == 2 * 2048);
   write_rows(
       "bad", "t", {choice_row(0)},
       {R"({"id":"eval-long","task":"t","instruction":")" + std::string(3000, 'a') + R"(","input":"","output":"b"})"});
@@ -395,6 +390,7 @@ TEST_CASE("a limit of memory is kept by smaller passes, then by recomputation") 
   fits(limit, "tight");
   CHECK(peak("tight") <= limit);
   for (int i = 0; i < 3; ++i)
-    CHECK(log_of(here / "tight" / "log.jsonl")[std::size_t(i)]["loss"].get<double>() ==
-          doctest::Approx(log_of(here / "free" / "log.jsonl")[std::size_t(i)]["loss"].get<double>()).epsilon(1e-5));
+    CHECK(read_json_lines(here / "tight" / "log.jsonl")[std::size_t(i)]["loss"].get<double>() ==
+          doctest::Approx(read_json_lines(here / "free" / "log.jsonl")[std::size_t(i)]["loss"].get<double>())
+              .epsilon(1e-5));
 }

@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <span>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/sha256.hpp"
+#include "programs/json_lines.hpp"
 #include "programs/process.hpp"
 #include "programs/shell.hpp"
 
@@ -49,12 +49,9 @@ bool holds_name(const fs::path& folder, const std::string& beginning, const std:
 }
 
 std::vector<nlohmann::json> log_of(const std::string& run) {
-  std::istringstream lines(io::read_text(here / run / "log.jsonl"));
-  std::vector<nlohmann::json> out;
-  for (std::string line; std::getline(lines, line);) {
-    out.push_back(nlohmann::json::parse(line));
-    for (const char* timing : {"tokens_per_second", "peak_memory"}) out.back().erase(timing);
-  }
+  std::vector<nlohmann::json> out = testing::read_json_lines(here / run / "log.jsonl");
+  for (nlohmann::json& line : out)
+    for (const char* timing : {"tokens_per_second", "peak_memory"}) line.erase(timing);
   return out;
 }
 

@@ -1,22 +1,17 @@
 // The program finetune, stopped by signals and by what happens to its folder, and gone on with by the folder alone.
+#include <algorithm>
 #include <csignal>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <limits>
+#include <iterator>
 #include <string>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
-#include <vector>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
-#include "mor1e/io/integrity.hpp"
 #include "programs/process.hpp"
 #include "programs/shell.hpp"
 #include "programs/toy_folder.hpp"

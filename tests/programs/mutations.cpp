@@ -290,7 +290,6 @@ TEST_CASE("a list of strings") {
 TEST_CASE("generation_config.json") {
   const model_folder m;
   fs::copy(testing::golden_folder() / "tokenizers" / "byte_phi" / "tokenizer.json", m.here / "m/tokenizer.json");
-  auto config = io::read_json(m.here / "m/config.json");
   io::write_json(m.here / "m/generation_config.json",
                  {{"eos_token_id", {1, 2}}, {"do_sample", true}, {"temperature", 0.6}, {"repetition_penalty", 1.0}});
   attack(m.here, {"m/generation_config.json",

@@ -1,13 +1,9 @@
 // What programs promise when something goes wrong: full disks, broken numbers, damaged files, bad places.
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <limits>
 #include <string>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -29,9 +25,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const shell here;
-const std::string settings = "--model toy --data suite --experts 4 --batch 16 --eval-limit 1 --threads 1 --quiet ";
-const std::string job = settings + "--lr 0.01 --steps 60 ",
-                  endless = settings + "--lr 1e-9 --steps 100000 --checkpoint-every 1000000 ";
+const std::string job =
+    "--model toy --data suite --experts 4 --batch 16 --eval-limit 1 --threads 1 --quiet --lr 0.01 --steps 60 ";
 
 const std::string& whole() {
   static const std::string name = [] {

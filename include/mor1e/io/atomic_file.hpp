@@ -54,14 +54,13 @@ void write_json(const std::filesystem::path& path, const nlohmann::json& value);
 ///     out.commit();
 ///
 /// An existing folder at the destination is replaced in one step. What it held and the new one has nothing of stays: it
-/// is somebody else's. Where the file system can
-/// exchange two names in one step (ext4, xfs, btrfs, tmpfs) no moment exists in which the destination is missing;
-/// elsewhere the old folder is renamed aside first, and back again if the second rename fails.
+/// is somebody else's. Where the file system can exchange two names in one step (ext4, xfs, btrfs, tmpfs) no moment
+/// exists in which the destination is missing; elsewhere the old folder is renamed aside first, and back again if the
+/// second rename fails.
 class atomic_folder {
  public:
-  /// Makes the temporary folder, and the parents of the destination. Throws `io_error`, also for a destination that
-  /// exists and is no folder.
-  /// `keep_others` false: nothing of an existing folder stays.
+  /// Makes the temporary folder, and the parents of the destination. `keep_others` false: nothing of an existing
+  /// folder stays. Throws `io_error`, also for a destination that exists and is no folder.
   explicit atomic_folder(const std::filesystem::path& destination, bool keep_others = true);
   ~atomic_folder();
   atomic_folder(const atomic_folder&) = delete;

@@ -7,6 +7,7 @@
 
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/io/gguf_weights.hpp"
+#include "mor1e/io/json_fields.hpp"
 #include "mor1e/io/safetensors_weights.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/io/text_file.hpp"
@@ -26,10 +27,6 @@ inline void require_model(const std::filesystem::path& path) {
   require<io_error>(kind == file_type::regular || std::filesystem::is_regular_file(path / "config.json", ignored),
                     "no model at ", path.string(), ": the folder holds no config.json");
 }
-
-}  // namespace detail
-
-namespace detail {
 
 /// What the file says of scaled positions, in the words of config.json; null for none. As llama.cpp reads it: a factor
 /// without a type is linear, and `rope.scale_linear` is how older files spell that.

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "mor1e/io/gguf.hpp"
-#include "mor1e/io/json_fields.hpp"
 #include "mor1e/io/weights.hpp"
 
 namespace mor1e::io {

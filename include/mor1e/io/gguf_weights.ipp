@@ -11,6 +11,7 @@
 
 #include "mor1e/io/gguf_dequantise.hpp"
 #include "mor1e/io/gguf_weights.hpp"
+#include "mor1e/io/json_fields.hpp"
 
 namespace mor1e::io {
 

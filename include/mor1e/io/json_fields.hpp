@@ -33,6 +33,8 @@ class json_fields {
   json_fields(const nlohmann::json& object, std::string where);
 
   bool has(const char* key);
+  /// Whether the key is there, null or not: for keys of which null has a meaning of its own.
+  bool contains(const char* key);
   /// Whether it asks for something: is there and not null, false, [] or {}.
   bool is_on(const char* key);
   /// An integer from `least` to `most`, which has to be there.

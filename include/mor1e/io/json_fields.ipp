@@ -36,6 +36,10 @@ MOR1E_INLINE const nlohmann::json& json_fields::value(const char* key) {
   return found == object_->end() ? missing : *found;
 }
 MOR1E_INLINE bool json_fields::has(const char* key) { return !value(key).is_null(); }
+MOR1E_INLINE bool json_fields::contains(const char* key) {
+  known_.push_back(key);
+  return object_->contains(key);
+}
 MOR1E_INLINE bool json_fields::is_on(const char* key) { return !detail::is_off(value(key)); }
 
 MOR1E_INLINE std::int64_t json_fields::integer(const char* key, std::int64_t least, std::int64_t most) {

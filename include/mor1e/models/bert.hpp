@@ -87,12 +87,12 @@ class bert {
   }
   /// The vector of each sequence, as the modules of its folder make it from the last hidden states.
   var<T> embedding(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step, const data::packed_batch& batch) const {
-    std::vector<std::int32_t> first;
-    for (const segment& s : batch.segments) first.push_back(s.begin);
-    const var<T> pooled =
-        modules_.pooling == sentence_pooling::mean
-            ? mean(t, hidden, step)
-            : ops::gather_rows(t, hidden, t.input(view<const std::int32_t>(first.data(), index_t(first.size()), 1)));
+    const auto first_tokens = [&] {
+      std::vector<std::int32_t> rows;
+      for (const segment& s : batch.segments) rows.push_back(s.begin);
+      return ops::gather_rows(t, hidden, t.input(view<const std::int32_t>(rows.data(), index_t(rows.size()), 1)));
+    };
+    const var<T> pooled = modules_.pooling == sentence_pooling::mean ? mean(t, hidden, step) : first_tokens();
     return modules_.normalise ? ops::normalise_rows(t, pooled) : pooled;
   }
 

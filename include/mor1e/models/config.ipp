@@ -53,9 +53,9 @@ inline type_defaults defaults_of(std::string_view model_type) {
   return {};
 }
 /// A missing key has the type's default, null means as many as heads.
-inline int kv_heads_of(io::json_fields& in, const nlohmann::json& config, int heads, const type_defaults& defaults) {
-  const bool listed = config.contains("num_key_value_heads");
-  return in.size_or("num_key_value_heads", listed || !defaults.kv_heads ? heads : defaults.kv_heads);
+inline int kv_heads_of(io::json_fields& in, int heads, const type_defaults& defaults) {
+  const bool of_type = defaults.kv_heads && !in.contains("num_key_value_heads");
+  return in.size_or("num_key_value_heads", of_type ? defaults.kv_heads : heads);
 }
 
 /// The same layer type for each layer, where a file lists them.
@@ -122,7 +122,7 @@ MOR1E_INLINE llama_config read_llama_config(const nlohmann::json& config, const 
   c.intermediate_size = in.size("intermediate_size");
   c.layers = in.size("num_hidden_layers");
   c.heads = in.size("num_attention_heads");
-  c.kv_heads = detail::kv_heads_of(in, config, c.heads, defaults);
+  c.kv_heads = detail::kv_heads_of(in, c.heads, defaults);
   in.refuse_unless(c.heads % c.kv_heads == 0, "num_attention_heads ", c.heads,
                    " is no multiple of num_key_value_heads ", c.kv_heads);
   if (in.has("head_dim")) {
@@ -138,8 +138,7 @@ MOR1E_INLINE llama_config read_llama_config(const nlohmann::json& config, const 
   c.context = in.size_or("max_position_embeddings", defaults.context);
   c.tied = in.flag_or("tie_word_embeddings", false);
   if (defaults.window) {
-    const bool window_listed = config.contains("sliding_window");  // null: none
-    c.window = in.size_or("sliding_window", window_listed ? 0 : defaults.window);
+    c.window = in.size_or("sliding_window", in.contains("sliding_window") ? 0 : defaults.window);  // null: none
     in.expect("attention_bias", {});
     in.expect("mlp_bias", {});
   } else {

@@ -19,15 +19,11 @@ namespace detail {
 inline std::vector<std::int32_t> read_end_tokens(const nlohmann::json& config, const std::string& where) {
   std::vector<std::int32_t> out;
   io::json_fields in(config, where);
+  if (!in.has("eos_token_id")) return out;
   const nlohmann::json& stored = in.value("eos_token_id");
-  const auto add = [&](const nlohmann::json& id) {
+  for (const nlohmann::json& id : stored.is_array() ? stored : nlohmann::json::array({stored})) {
     const nlohmann::json one = {{"eos_token_id", id}};
     out.push_back(std::int32_t(io::json_fields(one, where).integer("eos_token_id", 0)));
-  };
-  if (stored.is_array()) {
-    for (const nlohmann::json& id : stored) add(id);
-  } else if (!stored.is_null()) {
-    add(stored);
   }
   return out;
 }

@@ -53,7 +53,7 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
 
   if (b.model_type == "llama" || b.model_type == "mistral" || b.model_type == "gemma" ||
       b.model_type == "gemma3_text") {
-    const std::int64_t kv_heads = detail::kv_heads_of(in, config, heads, defaults);
+    const std::int64_t kv_heads = detail::kv_heads_of(in, heads, defaults);
     const std::int64_t head_dim = in.integer_or("head_dim", defaults.head_dim ? defaults.head_dim : h / heads, 1);
     const std::int64_t inner = in.size("intermediate_size"), q = heads * head_dim, kv = kv_heads * head_dim;
     in.refuse_unless(std::max(q, kv) <= io::largest_size, std::max<std::int64_t>(heads, kv_heads), " heads of ",

@@ -1,7 +1,6 @@
 // Definitions of models/open.hpp.
 #pragma once
 
-#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/models/locate.hpp"
 #include "mor1e/models/open.hpp"
@@ -25,8 +24,7 @@ MOR1E_INLINE texts::tokenizer open_tokenizer(const std::string& model) {
 MOR1E_INLINE std::map<std::string, std::string> tokenizer_files(const std::string& model) {
   if (model == toy_name) return texts::files_of(toy_tokenizer());
   const std::filesystem::path path = locate(model);
-  if (!std::filesystem::is_directory(path))
-    return texts::files_of(texts::tokenizer_of_gguf(io::gguf_file(io::gguf_parts(path).front())));
+  if (!std::filesystem::is_directory(path)) return texts::files_of(texts::tokenizer_of_gguf(path));
   std::map<std::string, std::string> out;
   for (const char* name :
        {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",

@@ -52,6 +52,15 @@ inline void read_module_list(const std::filesystem::path& folder, sentence_modul
   require<value_error>(met.size() >= 2, path.string(), ": has no pooling");
 }
 
+/// Calls f with the fields of the file, if it is there.
+template <class F>
+void if_there(const std::filesystem::path& path, F&& f) {
+  std::error_code unreadable;  // counts as missing
+  if (!std::filesystem::exists(path, unreadable)) return;
+  const nlohmann::json content = io::read_json(path);
+  f(io::json_fields(content, path.string()));
+}
+
 }  // namespace detail
 
 MOR1E_INLINE std::string sentence_modules::label() const {
@@ -61,30 +70,24 @@ MOR1E_INLINE std::string sentence_modules::label() const {
 }
 
 MOR1E_INLINE sentence_modules read_sentence_modules(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
   std::error_code unreadable;  // counts as missing
   sentence_modules out;
-  if (fs::exists(folder / "modules.json", unreadable)) detail::read_module_list(folder, out);
-  if (const fs::path path = folder / "sentence_bert_config.json"; fs::exists(path, unreadable)) {
-    const nlohmann::json content = io::read_json(path);
-    io::json_fields in(content, path.string());
+  if (std::filesystem::exists(folder / "modules.json", unreadable)) detail::read_module_list(folder, out);
+  detail::if_there(folder / "sentence_bert_config.json", [&](io::json_fields in) {
     out.max_length = in.integer_or("max_seq_length", 0, 1);
     out.lower_case = in.flag_or("do_lower_case", false);
-  }
+  });
   // Where nothing else is said, the tokenizer's own limit counts; files without one have a number beyond any text.
-  if (const fs::path path = folder / "tokenizer_config.json"; out.max_length == 0 && fs::exists(path, unreadable)) {
-    const nlohmann::json content = io::read_json(path);
-    io::json_fields in(content, path.string());
-    const double most = in.number_or("model_max_length", 0, 0);
-    if (most < double(io::largest_size)) out.max_length = index_t(most);
-  }
-  if (const fs::path path = folder / "config_sentence_transformers.json"; fs::exists(path, unreadable)) {
-    const nlohmann::json content = io::read_json(path);
-    io::json_fields in(content, path.string());
+  if (out.max_length == 0)
+    detail::if_there(folder / "tokenizer_config.json", [&](io::json_fields in) {
+      const double most = in.number_or("model_max_length", 0, 0);
+      if (most < double(io::largest_size)) out.max_length = index_t(most);
+    });
+  detail::if_there(folder / "config_sentence_transformers.json", [&](io::json_fields in) {
     const std::string prompt = in.string_or("default_prompt_name", "");
     in.refuse_unless(prompt.empty(), "the default prompt '", prompt,
                      "' is not put before texts by itself; delete 'default_prompt_name' and use --prefix");
-  }
+  });
   return out;
 }
 

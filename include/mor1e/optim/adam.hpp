@@ -36,8 +36,7 @@ struct adam_moments {
 ///   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 ///   p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 /// Elements are independent: a caller may split a tensor over threads. Returns whether p and v are finite behind it.
-/// Source: Kingma and Ba, ICLR 2015, algorithm 1;
-/// Loshchilov and Hutter, ICLR 2019, algorithm 2.
+/// Source: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2.
 template <class T>
 bool adam_update(const parameter_span<T>& parameter, T* first, T* second, std::int64_t t, double learning_rate,
                  const adam_options& options) {

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/json_node.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
@@ -102,8 +101,7 @@ inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
 
 MOR1E_INLINE tokenizer load_tokenizer(const std::filesystem::path& path) {
   if (path.extension() == ".gguf")
-    return tokenizer(
-        parts_of(tokenizer_of_gguf(io::gguf_file(io::gguf_parts(path).front())), path.string() + ": tokenizer.ggml"));
+    return tokenizer(parts_of(tokenizer_of_gguf(path), path.string() + ": tokenizer.ggml"));
   auto file = path;
   if (std::filesystem::is_directory(path)) {
     file = path / "tokenizer.json";

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/text/tokenizer_gguf.hpp"
 #include "mor1e/text/utf8.hpp"
 
@@ -82,6 +83,10 @@ MOR1E_INLINE byte_level_tokenizer tokenizer_of_gguf(const io::gguf_file& file) {
     require<io_error>(is_well_formed(out.chat_template), where, ": ", key, " is not UTF-8");
   }
   return out;
+}
+
+MOR1E_INLINE byte_level_tokenizer tokenizer_of_gguf(const std::filesystem::path& path) {
+  return tokenizer_of_gguf(io::gguf_file(io::gguf_parts(path).front()));
 }
 
 }  // namespace mor1e::texts
