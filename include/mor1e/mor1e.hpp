@@ -16,9 +16,9 @@
 #include "mor1e/models/sentence_embedder.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/attach.hpp"
-#include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/methods/lora.hpp"
 #include "mor1e/peft/merge.hpp"
-#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
 
 #ifdef MOR1E_COMPILED
@@ -85,14 +85,9 @@ extern template class bert_embedder<cpu>;
 
 namespace mor1e::peft {
 
-// What src/peft.cpp instantiates.
+// What src/peft.cpp instantiates: the two methods that C++ names most, and all of them by name.
 extern template class low_rank_adapter<cpu, float, lora>;
 extern template class low_rank_adapter<cpu, float, mor1e>;
-extern template class low_rank_adapter<cpu, float, molora>;
-extern template class low_rank_adapter<cpu, float, sira>;
-extern template class low_rank_adapter<cpu, float, loramoe>;
-extern template class low_rank_adapter<cpu, float, hydralora>;
-extern template class low_rank_adapter<cpu, float, adamole>;
 extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&,
                                                const adapter_spec&);
 extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "mor1e/backend/dropout.hpp"
+#include "mor1e/backend/noise.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/transpose.hpp"
@@ -125,6 +126,12 @@ template <class B, class T>
 concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view<const T> x,
                               view<const std::int32_t> of, view<T> y) {
   dropout(b, s, x, of, of, of, beta, y);
+};
+
+template <class B, class T>
+concept HasNoise = requires(B b, const backend::noise_shape& s, T beta, view<const T> x, view<const std::int32_t> of,
+                            view<T> y) {
+  multiply_noise(b, s, x, of, of, of, beta, y);
 };
 
 template <class B, class T>

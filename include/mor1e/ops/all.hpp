@@ -38,6 +38,7 @@
 #include "mor1e/ops/minimum.hpp"
 #include "mor1e/ops/multiply.hpp"
 #include "mor1e/ops/negate.hpp"
+#include "mor1e/ops/noise.hpp"
 #include "mor1e/ops/normalise_rows.hpp"
 #include "mor1e/ops/normalise_sum.hpp"
 #include "mor1e/ops/pow.hpp"
