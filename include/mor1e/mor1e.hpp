@@ -21,6 +21,15 @@
 #include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
 
+namespace mor1e {
+
+/// Makes a method of one's own known by name, for the standard back end and float. One object at namespace scope:
+///   const registered<my_method> known;
+template <class M>
+using registered = peft::registration<M, peft::on<cpu, float>>;
+
+}  // namespace mor1e
+
 #ifdef MOR1E_COMPILED
 #include "mor1e/ops/all.hpp"
 

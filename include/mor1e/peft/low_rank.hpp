@@ -16,9 +16,8 @@
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
-#include "mor1e/ops/multiply.hpp"
+#include "mor1e/ops/product.hpp"
 #include "mor1e/ops/scale.hpp"
-#include "mor1e/ops/spread_columns.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
 #include "mor1e/peft/initial_values.hpp"
@@ -323,8 +322,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       out.push_back(on(t, *up_[p], traits::trains_up));
       if constexpr (traits::scales_up)
         if (up_[p]->size())
-          out.back() =
-              ops::multiply(t, ops::spread_columns(t, t.use(*up_scales_[p]), method_.update_rank(), 1), out.back());
+          out.back() = ops::product(t, out.back(), t.use(*up_scales_[p]));
     }
     return out;
   }
