@@ -1,7 +1,7 @@
 // A mixture whose router learns how much noise it adds to its logits, so that all experts are tried.
-#include "mor1e/ops/noise.hpp"
 #include "mor1e/ops/softplus.hpp"
 #include "mor1e/peft/mixture.hpp"
+#include "mor1e/peft/noisy.hpp"
 #include "round_trip.hpp"
 
 using namespace mor1e;
@@ -35,7 +35,8 @@ struct noisy_top_k {
     return peft::mixture_gates(t, {experts, rank}, x, linears, router_rows(), step, [&](var<T> routed) {
       var<T> logits = ops::columns(t, routed, 0, experts);
       const var<T> deviation = ops::softplus(t, ops::columns(t, routed, experts, experts));
-      if (step.training) logits = ops::add(t, logits, peft::noisy(t, deviation, stream_key(step.site, linear++), step));
+      if (step.training)
+        logits = ops::add(t, logits, peft::noisy(t, deviation, stream_key(step.site, linear++), step, label));
       const var<T> p = ops::softmax(t, logits), chosen = ops::top_k_mask(t, p, step.instances, k);
       peft::add_router_losses(t, losses, logits, p, chosen, peft::token_group::batch, step);
       return ops::normalise_sum(t, ops::multiply(t, p, chosen));

@@ -3,6 +3,9 @@
 // With the target mor1e::compiled, models come from the library and cost no compile time here.
 #pragma once
 
+// First: so a mistake in a method is named in the first lines of the compiler's output.
+#include "mor1e/peft/attach.hpp"
+// All the rest.
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/cpu.hpp"
@@ -15,9 +18,8 @@
 #include "mor1e/models/registry.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
 #include "mor1e/peft/adapter_file.hpp"
-#include "mor1e/peft/attach.hpp"
-#include "mor1e/peft/methods/lora.hpp"
 #include "mor1e/peft/merge.hpp"
+#include "mor1e/peft/methods/lora.hpp"
 #include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
 

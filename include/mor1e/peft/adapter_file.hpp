@@ -123,12 +123,7 @@ void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, c
   require<value_error>(record.spec.method.needs().clusters == 0 || record.intuition.is_object(), folder.string(),
                        ": this mixture reads an intuition, and the record does not say which");
   nlohmann::json config = config_of(record);
-  adapter_record read_back{.spec = record.spec,
-                           .base_model = {},
-                           .base_sha256 = {},
-                           .intuition = record.intuition,
-                           .centroids = {},
-                           .extras = record.extras};
+  adapter_record read_back{.spec = record.spec, .intuition = record.intuition, .extras = record.extras};
   if (record.spec.targets.empty())
     config["target_modules"] = read_back.spec.targets = detail::last_names(set.linears());
   std::vector<io::stored_tensor> tensors;

@@ -42,12 +42,12 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
 
 /// What an adapter folder says besides the values of its parameters.
 struct adapter_record {
-  adapter_spec spec;
-  std::string base_model;    ///< name or path of the base
-  std::string base_sha256;   ///< of its weights (`io::checkpoint::hash`); empty: not known
-  nlohmann::json intuition;  ///< how instances are embedded, clustered and compared; null for methods without
-  tensor<float> centroids;   ///< [clusters, width of the embedding]; empty for an intuition without
-  nlohmann::json extras;     ///< anything a program wants to find again: template, tasks, versions
+  adapter_spec spec = {};
+  std::string base_model = {};    ///< name or path of the base
+  std::string base_sha256 = {};   ///< of its weights (`io::checkpoint::hash`); empty: not known
+  nlohmann::json intuition = {};  ///< how instances are embedded, clustered and compared; null for methods without
+  tensor<float> centroids = {};   ///< [clusters, width of the embedding]; empty for an intuition without
+  nlohmann::json extras = {};     ///< anything a program wants to find again: template, tasks, versions
 };
 
 /// adapter_config.json of a record: in PEFT's own layout and keys for LoRA, which leave no room for hash, seed and

@@ -321,8 +321,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (std::size_t p = 0; p < up_.size(); ++p) {
       out.push_back(on(t, *up_[p], traits::trains_up));
       if constexpr (traits::scales_up)
-        if (up_[p]->size())
-          out.back() = ops::product(t, out.back(), t.use(*up_scales_[p]));
+        if (up_[p]->size()) out.back() = ops::product(t, out.back(), t.use(*up_scales_[p]));
     }
     return out;
   }
