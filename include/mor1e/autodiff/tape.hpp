@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -31,19 +32,43 @@ enum class recording {
 };
 
 template <class B>
+class tape;
+
+/// Where a tape is, for the values that refer to it: null once it is gone.
+template <class B>
+struct tape_anchor {
+  tape<B>* at;
+};
+
+template <class B>
 class tape {
  public:
   explicit tape(B& device, recording how = recording::gradients)
       : device_(&device), how_(how) {}
-  tape(tape&&) = default;
+  tape(tape&& other) noexcept
+      : device_(other.device_),
+        how_(other.how_),
+        in_use_(other.in_use_),
+        peak_(other.peak_),
+        graph_(std::move(other.graph_)),
+        used_(std::move(other.used_)),
+        anchor_(std::move(other.anchor_)),
+        swept_(other.swept_) {
+    if (anchor_) anchor_->at = this;
+  }
   tape(const tape&) = delete;
   ~tape() {
+    if (anchor_) anchor_->at = nullptr;
     for (slot& s : graph_.slots) release(s);
   }
 
   B& device() const { return *device_; }
   recording how() const { return how_; }
   bool runs() const { return how_ != recording::plan; }
+  std::shared_ptr<const tape_anchor<B>> anchor() {
+    if (!anchor_) anchor_ = std::make_shared<tape_anchor<B>>(tape_anchor<B>{this});
+    return anchor_;
+  }
   graph<B>& recorded() { return graph_; }
   const graph<B>& recorded() const { return graph_; }
   /// Largest number of bytes of activations, gradients and workspace held at one time (eager tapes).
@@ -247,6 +272,7 @@ class tape {
   std::size_t in_use_ = 0, peak_ = 0;
   graph<B> graph_;
   std::vector<std::pair<const void*, slot_id>> used_;
+  std::shared_ptr<tape_anchor<B>> anchor_;
   bool swept_ = false;
 };
 

@@ -15,28 +15,31 @@ struct on_values {};
 }  // namespace ops
 
 /// A matrix [rows, cols] of T on a tape of device B: a `var` with its tape, copied freely. Every op of general use takes
-/// it in the place of tape and var. To be used while the tape lives and stays where it is; one that outlives it is
-/// refused by the number of its graph wherever that is still to be seen, as a var is.
+/// it in the place of tape and var. One that outlives its tape is refused.
 template <class B, class T>
 class value : public ops::on_values {
  public:
-  value(tape<B>& t, mor1e::var<T> v) : tape_(&t), var_(v) {}
+  value(mor1e::tape<B>& t, mor1e::var<T> v) : anchor_(t.anchor()), var_(v) {}
 
-  mor1e::tape<B>& tape() const { return *tape_; }
+  /// Throws a value_error if the tape is gone.
+  mor1e::tape<B>& tape() const {
+    require<value_error>(anchor_->at != nullptr, "a value of a tape that is gone");
+    return *anchor_->at;
+  }
   mor1e::var<T> var() const { return var_; }
   operator mor1e::var<T>() const { return var_; }
   index_t rows() const { return var_.rows; }
   index_t cols() const { return var_.cols; }
 
   /// A copy in host memory.
-  tensor<T> read() const { return tape_->read(var_); }
+  tensor<T> read() const { return tape().read(var_); }
   /// The same of a value [1, 1].
-  T read_scalar() const { return tape_->read_scalar(var_); }
+  T read_scalar() const { return tape().read_scalar(var_); }
   /// d loss / d this, of a watched input, after `backward`.
-  tensor<T> gradient() const { return tape_->gradient(var_); }
+  tensor<T> gradient() const { return tape().gradient(var_); }
 
  private:
-  mor1e::tape<B>* tape_;
+  std::shared_ptr<const tape_anchor<B>> anchor_;
   mor1e::var<T> var_;
 };
 
