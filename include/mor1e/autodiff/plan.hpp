@@ -57,8 +57,8 @@ class plan {
       : device_(&recorded.device()), graph_(std::move(recorded.recorded())) {
     require<value_error>(root || !with_backward, "plan: a backward pass needs the value it starts from");
     if (root) detail::slot_of(graph_, root, "plan").kept = true;
-    require<shape_error>(!with_backward || root.rows * root.cols == 1, "plan: a backward pass from a value [", root.rows,
-                         ", ", root.cols, "]; it starts from a single number");
+    require<shape_error>(!with_backward || root.rows * root.cols == 1, "plan: a backward pass from a value [",
+                         root.rows, ", ", root.cols, "]; it starts from a single number");
     schedule_ = make_schedule(graph_, with_backward ? root.id : no_slot, {true, with_backward && recompute_cheap});
     place();
   }
@@ -97,7 +97,7 @@ class plan {
   T read_scalar(var<T> v) const {
     return detail::read_slot_scalar<T>(*device_, kept(v));
   }
-  /// A host copy of d loss / d v of a watched input; zeros if the loss does not depend on it.
+  /// A host copy of d loss / d v of a watched value; zeros if the loss does not depend on it.
   template <class T>
   tensor<T> gradient(var<T> v) const {
     return detail::read_slot_gradient(*device_, graph_, v);
@@ -162,7 +162,8 @@ class plan {
   template <class T>
   const slot& kept(var<T> v) const {
     const slot& s = detail::slot_of(graph_, v, "read");
-    require<error>(s.kept || !s.managed(), "read: other values may lie where this one was; keep() it before the plan is made");
+    require<error>(s.kept || !s.managed(),
+                   "read: other values may lie where this one was; keep() it before the plan is made");
     return s;
   }
 

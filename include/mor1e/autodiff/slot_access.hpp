@@ -13,7 +13,8 @@ namespace mor1e::detail {
 template <class B, class Handle>
 void check_handle(const graph<B>& g, const Handle& v, const char* what) {
   require<value_error>(v.id != no_slot, what, ": an empty value");
-  require<value_error>(v.graph == g.number && std::size_t(v.id) < g.slots.size(), what, ": a value of another tape, or of one that is gone");
+  require<value_error>(v.graph == g.number && std::size_t(v.id) < g.slots.size(), what,
+                       ": a value of another tape, or of one that is gone");
 }
 
 /// The slot of a value. Throws a value_error for a value of another graph or of another element type.
@@ -21,7 +22,8 @@ template <class B, class T>
 const slot& slot_of(const graph<B>& g, var<T> v, const char* what) {
   check_handle(g, v, what);
   const slot& s = g.slots[v.id];
-  require<value_error>(s.type == dtype_of<T>, what, ": a value of ", name_of(s.type), " as one of ", name_of(dtype_of<T>));
+  require<value_error>(s.type == dtype_of<T>, what, ": a value of ", name_of(s.type), " as one of ",
+                       name_of(dtype_of<T>));
   return s;
 }
 template <class B, class T>
@@ -55,11 +57,11 @@ T read_slot_scalar(B& device, const slot& s) {
   device.download(&out, s.data, sizeof(T));
   return out;
 }
-/// A host copy of the gradient of a watched input; zeros if nothing was added to it.
+/// A host copy of the gradient of a watched value; zeros if nothing was added to it.
 template <class T, class B>
 tensor<T> read_slot_gradient(B& device, const graph<B>& g, var<T> v) {
   const slot& s = slot_of(g, v, "gradient");
-  require<value_error>(s.gradient != no_slot, "gradient: the value is no watched input");
+  require<value_error>(s.gradient != no_slot, "gradient: the value is not watched");
   const slot& of = g.slots[s.gradient];
   return of.data ? read_slot<T>(device, of) : tensor<T>(shape{v.rows, v.cols}, T(0));
 }

@@ -43,8 +43,7 @@ struct tape_anchor {
 template <class B>
 class tape {
  public:
-  explicit tape(B& device, recording how = recording::gradients)
-      : device_(&device), how_(how) {}
+  explicit tape(B& device, recording how = recording::gradients) : device_(&device), how_(how) {}
   tape(tape&& other) noexcept
       : device_(other.device_),
         how_(other.how_),
@@ -150,6 +149,17 @@ class tape {
     detail::slot_of(graph_, v, "keep").kept = true;
   }
 
+  /// Keeps d loss / d v readable, of any value that depends on a parameter or a watched input.
+  template <class T>
+  void watch(var<T> v) {
+    slot& s = detail::slot_of(graph_, v, "watch");
+    require<value_error>(s.differentiable, "watch: no gradient reaches the value");
+    if (s.gradient == no_slot) {
+      const slot_id gradient = graph_.add({v.rows, v.cols, dtype_of<T>, slot_kind::gradient, false, true});
+      graph_.slots[v.id].gradient = gradient;
+    }
+  }
+
   /// A host copy of a value.
   template <class T>
   tensor<T> read(var<T> v) const {
@@ -160,7 +170,7 @@ class tape {
   T read_scalar(var<T> v) const {
     return detail::read_slot_scalar<T>(*device_, detail::slot_of(graph_, v, "read_scalar"));
   }
-  /// d loss / d v of a watched input after `backward`; zeros if the loss does not depend on it.
+  /// d loss / d v of a watched value after `backward`; zeros if the loss does not depend on it.
   template <class T>
   tensor<T> gradient(var<T> v) const {
     return detail::read_slot_gradient(*device_, graph_, v);
@@ -168,8 +178,8 @@ class tape {
 
   // --- recording --------------------------------------------------------------------------------------------------
 
-  /// Checks shapes, takes slots, runs the forward (unless planning) and records the node. Returns the first output, from
-  /// which `output` gives further ones. This is the only way a node is made.
+  /// Checks shapes, takes slots, runs the forward (unless planning) and records the node. Returns the first output,
+  /// from which `output` gives further ones. This is the only way a node is made.
   template <class Op, class T>
   var<T> apply(const typename Op::attributes& attributes, operands in);
   template <class Op, class T>
