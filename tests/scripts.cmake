@@ -15,6 +15,13 @@ if(MOR1E_BUILD_PROGRAMS)
   set_tests_properties(script.peft_round_trip PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
+# What docs/tensors.md quotes is compiled and run.
+if(TARGET tour_tensors)
+  add_test(NAME script.tensors_document COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_tour.py
+    ${PROJECT_SOURCE_DIR}/docs/tensors.md $<TARGET_FILE:tour_tensors> ${PROJECT_SOURCE_DIR}/examples/tour/tensors.cpp
+    ${CMAKE_CURRENT_SOURCE_DIR}/interop/dlpack.cpp ${CMAKE_CURRENT_SOURCE_DIR}/interop/xtensor.cpp)
+endif()
+
 # Needs NumPy: 77 means that no Python has it.
 add_executable(npy_copy interop/numpy/npy_copy.cpp)
 target_link_libraries(npy_copy PRIVATE mor1e::compiled mor1e_own)

@@ -143,3 +143,14 @@ TEST_CASE("another device, another element type, too many axes and no memory are
   whole.extents[0] = -2;
   CHECK(error_of([](DLTensor&) {}) == "shape: extent -2 is negative");
 }
+
+TEST_CASE("docs/tensors.md") {
+  tensor<float> x({2, 3}, {1, 2, 3, 4, 5, 6});
+  DLManagedTensor* out = interop::to_dlpack(std::move(x)).release();  // what a PyCapsule "dltensor" holds
+
+  const interop::dlpack_array in(out);                                  // what came in: gives it back at the end
+  const view<float> rows = interop::dlpack_view<float>(in->dl_tensor);  // the same memory, as long as `in` lives
+  const tensor<float> copy = interop::from_dlpack<float>(in->dl_tensor);
+  CHECK(rows(1, 2) == 6);
+  CHECK(copy == tensor<float>{{1, 2, 3}, {4, 5, 6}});
+}

@@ -1,10 +1,9 @@
 #include "mor1e/interop/xtensor.hpp"
 
+#include <doctest/doctest.h>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xmanipulation.hpp>
 #include <xtensor/xmath.hpp>
-
-#include <doctest/doctest.h>
 
 #include "mor1e/core/print.hpp"
 
@@ -42,4 +41,11 @@ TEST_CASE("arrays and expressions of any order become tensors") {
   const xt::xarray<double, xt::layout_type::column_major> columns = a;
   CHECK(to_tensor(columns) == to_tensor(a));
   CHECK_THROWS_AS(to_tensor(xt::xarray<double>(std::vector<std::size_t>{1, 1, 1, 1, 1})), shape_error);
+}
+
+TEST_CASE("docs/tensors.md") {
+  tensor<float> x({2, 3}, {1, 2, 3, 4, 5, 6});
+  interop::as_xtensor(x) += 1;                                                          // no copy
+  const tensor<float> sums = interop::to_tensor(xt::sum(interop::as_xtensor(x), {0}));  // one copy
+  CHECK(sums == tensor<float>({3}, {7, 9, 11}));
 }

@@ -19,7 +19,9 @@ const temporary_folder folder;
 
 /// The error of reading a file of these bytes; "read" if there is none.
 std::string error_of_bytes(const std::string& bytes) {
-  std::ofstream(folder / "a.npy", std::ios::binary) << bytes;  // without the flush to disk: there are thousands
+  // Thousands of files: none is flushed to disk, and none is cut to nothing first, which file systems flush as well.
+  std::filesystem::remove(folder / "a.npy");
+  std::ofstream(folder / "a.npy", std::ios::binary) << bytes;
   try {
     const npy_file file(folder / "a.npy");
     if (file.type() == dtype::f32)

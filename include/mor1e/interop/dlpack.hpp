@@ -7,11 +7,12 @@
 
 #include <array>
 #include <cstdint>
-#include <dlpack/dlpack.h>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
+
+#include <dlpack/dlpack.h>
 
 #include "mor1e/core/tensor.hpp"
 

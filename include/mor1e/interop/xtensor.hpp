@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <utility>
 #include <vector>
+
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xexpression.hpp>
 #include <xtensor/xstrided_view.hpp>
