@@ -88,6 +88,9 @@ TEST_CASE("an array is seen as its matrix, without a copy") {
   CHECK(dlpack_view<float>(column.array())(1, 0) == 4);
   CHECK(dlpack_view<float>(second.array()).stride == 4);
   CHECK(dlpack_view<float>(second.array())(1, 1) == 6);
+  // The stride of an axis of one says nothing: others set what they like.
+  foreign single = six({1, 2, 1, 3}, {-7, 3, 0, 1});
+  CHECK(dlpack_view<float>(single.array())(1, 2) == 6);
   foreign one = six({});
   CHECK(dlpack_view<float>(one.array()).size() == 1);
   foreign none = six({0, 3});

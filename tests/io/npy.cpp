@@ -57,6 +57,9 @@ TEST_CASE("elements of each type") {
   CHECK(read<std::int64_t>(version1(
             header("<i8"), "\x03\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"s)) == three_minus_one);
   CHECK(read<std::uint8_t>(version1(header("|b1"), "\x01\x00"s)) == tensor<std::uint8_t>({2}, {1, 0}));
+  CHECK(read<bool>(version1(header("|b1"), "\x01\x00"s)) == tensor<bool>({2}, {true, false}));
+  CHECK_THROWS_WITH_AS(read<bool>(version1(header("|u1"), "\x01\x02"s)),
+                       doctest::Contains("a.npy: 2 does not fit BOOL"), io_error);
   CHECK(read<std::int32_t>(version1(header("<u2"), "\xff\xff\x01\x00"s)) == tensor<std::int32_t>({2}, {65535, 1}));
   CHECK_THROWS_WITH_AS(read<float>(version1(header("|i1"), "\x03\xff"s)),
                        doctest::Contains("a.npy: stored as I8, cannot be read as F32"), io_error);
