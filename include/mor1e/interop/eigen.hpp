@@ -6,7 +6,14 @@
 
 #include <type_traits>
 
+// GCC 12 sees uninitialised registers in AVX-512 intrinsics that Eigen inlines.
+#pragma GCC diagnostic push
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <Eigen/Core>
+#pragma GCC diagnostic pop
 
 #include "mor1e/core/tensor.hpp"
 
