@@ -8,6 +8,7 @@
 #include "mor1e/io/json.ipp"
 #include "mor1e/io/json_fields.ipp"
 #include "mor1e/io/memory_map.ipp"
+#include "mor1e/io/npy.ipp"
 #include "mor1e/io/safetensors.ipp"
 #include "mor1e/io/safetensors_weights.ipp"
 #include "mor1e/io/sha256.ipp"

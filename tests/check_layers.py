@@ -39,7 +39,7 @@ SEES = {
     # A prompt is the wording of an example: it sees that struct, and nothing else of data.
     "data/example": CORE,
     "text/prompt": CORE | {"text/", "data/example"},
-    "interop/": CONCEPT,
+    "interop/": CORE,
     "testing/cases": AUTODIFF,
     # The reference backend is the oracle of the parity tests.
     "testing/": OPS | {"backend/reference", "io/"},

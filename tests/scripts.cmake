@@ -15,5 +15,25 @@ if(MOR1E_BUILD_PROGRAMS)
   set_tests_properties(script.peft_round_trip PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
+# What docs/tensors.md quotes is compiled and run.
+if(TARGET tour_tensors)
+  add_test(NAME script.tensors_document COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_tour.py
+    ${PROJECT_SOURCE_DIR}/docs/tensors.md $<TARGET_FILE:tour_tensors> ${PROJECT_SOURCE_DIR}/examples/tour/tensors.cpp
+    ${CMAKE_CURRENT_SOURCE_DIR}/interop/dlpack.cpp ${CMAKE_CURRENT_SOURCE_DIR}/interop/xtensor.cpp)
+endif()
+
+# Needs NumPy: 77 means that no Python has it.
+add_executable(npy_copy interop/numpy/npy_copy.cpp)
+target_link_libraries(npy_copy PRIVATE mor1e::compiled mor1e_own)
+set_target_properties(npy_copy PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+if(dlpack_FOUND)
+  add_library(dlpack_arrays MODULE interop/numpy/dlpack_arrays.cpp)
+  target_link_libraries(dlpack_arrays PRIVATE mor1e::mor1e mor1e_own dlpack::dlpack)
+  set_target_properties(dlpack_arrays PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
+add_test(NAME script.numpy_round_trip
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/numpy/run.sh ${PROJECT_BINARY_DIR} $<TARGET_FILE:Python3::Interpreter>)
+set_tests_properties(script.numpy_round_trip PROPERTIES SKIP_RETURN_CODE 77)
+
 # Both use all cores; together, they would only wait for each other.
 set_tests_properties(script.headers script.package PROPERTIES PROCESSORS ${cores})

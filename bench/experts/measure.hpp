@@ -49,8 +49,8 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
   std::uint64_t key = 100;
   for (auto& v : on.set.views())
     if (!v.vector) {
-      const tensor<float> values = random(v.values.rows, v.values.cols, ++key);
-      std::copy(values.begin(), values.end(), v.values.data);
+      const tensor<float> values = random(v.extents.rows(), v.extents.cols(), ++key);
+      v.write(values);
     }
 
   tape<cpu> t(device(), recording::plan);

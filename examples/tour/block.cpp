@@ -19,18 +19,17 @@ using block = nn::pre_norm_block<cpu, float, nn::rms_norm<cpu, float>, nn::atten
 int main() {
   cpu device;
   const index_t hidden = 64, inner = 192, tokens = 10;
-  const auto linear = [](index_t out, index_t in) {
+  const auto linear = [&](index_t out, index_t in) {
     return nn::projection<cpu, float>{
-        "linear", nn::weight<cpu, float>(cpu::frozen<float>(tensor<float>({out, in}, 0.01f))), {}};
+        "linear", nn::weight<cpu, float>(cpu::frozen<float>(device, tensor<float>({out, in}, 0.01f))), {}};
   };
   const auto group = [&](index_t in, auto... outs) {
     std::vector<nn::projection<cpu, float>> parts;
     (parts.push_back(linear(outs, in)), ...);
-    return nn::projection_group<cpu, float>(std::move(parts));
+    return nn::projection_group<cpu, float>(device, std::move(parts));
   };
   const auto norm = [&] {
-    auto w = std::make_unique<param<cpu, float>>("norm", shape{1, hidden});
-    w->value.fill(1);
+    auto w = std::make_unique<param<cpu, float>>(device, "norm", tensor<float>({1, hidden}, 1.0f));
     return nn::rms_norm<cpu, float>{{std::move(w), true}, 1e-5};
   };
   const block layer{norm(),
@@ -43,7 +42,7 @@ int main() {
   nn::step_context<cpu, float> step;
   step.segments = t.input(view<const std::int32_t>(&whole.begin, 1, segment_fields));
   tensor<float> values({tokens, hidden}, 0.5f);
-  const auto x = t.input(std::as_const(values).matrix(), true);
+  const auto x = t.input(values, true);
   const auto y = layer.forward(t, x, {}, step);
   t.backward(y, std::as_const(values).matrix());
   std::printf("y[0] = %.4f, dx[0] = %.4f\n", t.read(y)[0], t.gradient(x)[0]);

@@ -29,18 +29,18 @@ struct network {
   static constexpr int blocks = 4;
   std::deque<param<device_type, T>> params;
 
-  network() {
+  explicit network(device_type& device) {
     for (int b = 0; b < blocks; ++b) {
-      add("norm", {1, width}, 0.5, 1.5);
-      add("up", {2 * inner, width}, -0.5, 0.5);
-      add("down", {width, inner}, -0.5, 0.5);
+      add(device, "norm", {1, width}, 0.5, 1.5);
+      add(device, "up", {2 * inner, width}, -0.5, 0.5);
+      add(device, "down", {width, inner}, -0.5, 0.5);
     }
-    add("head", {classes, width}, -0.5, 0.5);
+    add(device, "head", {classes, width}, -0.5, 0.5);
   }
-  void add(const char* name, shape extents, double low, double high) {
-    params.emplace_back(name, extents);
+  void add(device_type& device, const char* name, shape extents, double low, double high) {
+    params.emplace_back(device, name, extents);
     const tensor<T> values = testing::random<T>(extents, params.size(), low, high);
-    std::copy(values.begin(), values.end(), params.back().value.begin());
+    params.back().write(values);
   }
 
   template <class B>
@@ -80,7 +80,7 @@ outcome<T> collect(network<T>& net, tensor<T> loss, tensor<T> dx) {
   out.push_back(std::move(loss));
   out.push_back(std::move(dx));
   for (auto& p : net.params) {
-    out.push_back(p.gradient.clone());
+    out.push_back(p.read_gradient());
     p.clear_gradient();
   }
   return out;
@@ -125,12 +125,7 @@ struct planned {
     program.fill(scale, constant(data.scale));
     program.fill(targets, constant(data.targets));
     program.run();
-    const auto copy = [](view<T> v) {
-      tensor<T> out(shape{v.rows, v.cols});
-      std::copy(v.data, v.data + v.size(), out.begin());
-      return out;
-    };
-    return collect(net, copy(program.value(loss)), copy(program.gradient(x)));
+    return collect(net, program.read(loss), program.gradient(x));
   }
 };
 
@@ -147,7 +142,7 @@ bool same_bits(const outcome<T>& a, const outcome<T>& b) {
 
 TEST_CASE_TEMPLATE("eager, planned and recomputed gradients have the same bits", T, float, double) {
   device_type device(3);
-  network<T> net;
+  network<T> net(device);
   const batch<T> data;
   const outcome<T> expected = eager(device, net, data, false);
   CHECK(expected[0][0] > 0);
@@ -168,7 +163,7 @@ TEST_CASE_TEMPLATE("eager, planned and recomputed gradients have the same bits",
 
 TEST_CASE("recomputation saves memory") {
   device_type device(1);
-  network<float> net;
+  network<float> net(device);
   const auto bytes = [&](bool stretches, bool cheap) {
     return planned<float>(device, net, stretches, cheap).program.bytes();
   };
@@ -183,7 +178,7 @@ TEST_CASE("recomputation saves memory") {
 
 TEST_CASE("memory of a plan may move") {
   device_type device(1);
-  network<float> net;
+  network<float> net(device);
   const batch<float> data;
   planned<float> p(device, net, false, true);
   const outcome<float> first = p.run(net, data);
@@ -210,7 +205,7 @@ TEST_CASE("an output takes the place of an input that nobody reads any more, and
     const tensor<float> two(shape{64, 64}, 2.0f);
     p.fill(x, two.matrix());
     p.run();
-    return std::pair(p.bytes(), p.value(root)[0]);
+    return std::pair(p.bytes(), p.read_scalar(root));
   };
   const std::size_t matrix = 64 * 64 * sizeof(float);
   CHECK(sum_of_product(false) ==

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/core/rng.hpp"
@@ -74,11 +75,11 @@ struct random_graph {
 };
 
 /// The root, the gradient of x, and those of the parameters, which start again from zero.
-std::vector<double> collect(double root, const double* dx, std::deque<param<reference, double>>& params) {
+std::vector<double> collect(double root, const tensor<double>& dx, std::deque<param<reference, double>>& params) {
   std::vector<double> out{root};
-  for (index_t i = 0; i < rows * cols; ++i) out.push_back(dx ? dx[i] : 0);
+  testing::append(out, dx);
   for (auto& p : params) {
-    out.insert(out.end(), p.gradient.begin(), p.gradient.end());
+    testing::append(out, p.read_gradient());
     p.clear_gradient();
   }
   return out;
@@ -91,9 +92,9 @@ TEST_CASE("random graphs: plans and recomputation agree with the tape") {
   std::deque<param<reference, double>> params;
   for (int k = 0; k < 3; ++k)
     for (const shape& extents : {shape{1, cols}, shape{cols, cols}}) {
-      params.emplace_back("p", extents);
+      params.emplace_back(device, "p", extents);
       const auto drawn = testing::random(extents, 50 + params.size());
-      std::copy(drawn.begin(), drawn.end(), params.back().value.begin());
+      params.back().write(drawn);
     }
   const auto input = testing::random({rows, cols}, 99);
   const auto same = [](const std::vector<double>& a, const std::vector<double>& b) {
@@ -107,7 +108,7 @@ TEST_CASE("random graphs: plans and recomputation agree with the tape") {
       const auto x = t.input<double>(input.matrix(), true);
       const auto root = random_graph{seed, stretches, params}.root(t, x);
       t.backward(root);
-      return collect(t.read(root)[0], t.gradient(x).data(), params);
+      return collect(t.read(root)[0], t.gradient(x), params);
     };
     const auto expected = eager(false);
     REQUIRE(same(eager(true), expected));
@@ -126,7 +127,7 @@ TEST_CASE("random graphs: plans and recomputation agree with the tape") {
         p.fill(x, input.matrix());
         for (int run = 0; run < 2; ++run) {
           p.run();
-          REQUIRE(same(collect(p.value(root)[0], p.gradient(x).data, params), expected));
+          REQUIRE(same(collect(p.read_scalar(root), p.gradient(x), params), expected));
         }
       }
   }

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "host_values.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
@@ -106,11 +107,10 @@ TEST_CASE("the report of permuted experts is the permuted report") {
   for (auto& v : set.views()) {
     const bool columns = v.name.ends_with(".lora_B.weight");
     if (!columns && !v.name.ends_with(".lora_A.weight") && !v.name.ends_with(".router.weight")) continue;
-    tensor<float> old(shape{v.values.rows, v.values.cols});
-    std::copy_n(v.values.data, v.values.size(), old.data());
-    for (index_t i = 0; i < v.values.rows; ++i)
-      for (index_t j = 0; j < v.values.cols; ++j)
-        v.values(i, j) = old[(columns ? i : order[i]) * v.values.cols + (columns ? order[j] : j)];
+    const tensor<float> old = v.read();
+    for (index_t i = 0; i < v.extents.rows(); ++i)
+      for (index_t j = 0; j < v.extents.cols(); ++j)
+        testing::in_place(v)(i, j) = old[(columns ? i : order[i]) * v.extents.cols() + (columns ? order[j] : j)];
   }
   const tensor<float> felt = f.intuition.clone();
   for (index_t i = 0; i < 6; ++i)

@@ -97,8 +97,11 @@ void check_same(const scores& ours, const scores& theirs, double tolerance) {
 /// Trained-like: every parameter of the adapter away from its start.
 void disturb(peft::adapter_set<cpu, float>& set, std::uint64_t seed) {
   rng random(seed);
-  for (auto* p : set.parameters())
-    for (float& v : p->value) v = float(0.1 * random.normal());
+  for (auto* p : set.parameters()) {
+    tensor<float> values(p->extents());
+    for (float& v : values) v = float(0.1 * random.normal());
+    p->write(values);
+  }
 }
 
 }  // namespace

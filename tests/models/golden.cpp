@@ -33,13 +33,6 @@ void compare_outputs(B& device, const std::filesystem::path& folder) {
   compare(golden, "loss", scalar<T>(out.loss.value()), values);
 }
 
-/// Keeps d loss / d v, for a value that is not an input.
-template <class B, class T>
-void watch(tape<B>& t, var<T> v) {
-  auto& g = t.recorded();
-  g.slots[v.id].gradient = g.add({v.rows, v.cols, sizeof(T), slot_kind::gradient, false, true});
-}
-
 template <class B, class T>
 void compare_gradients(B& device, const std::filesystem::path& folder) {
   const auto model = load<B, T>(device, folder.string(), {.trainable = true});
@@ -50,13 +43,13 @@ void compare_gradients(B& device, const std::filesystem::path& folder) {
   std::vector<var<T>> hidden;
   step.hidden = &hidden;
   const var<T> loss = model->loss(t, step).loss;
-  watch(t, hidden.front());
+  t.watch(hidden.front());
   t.backward(loss);
   compare(golden, "loss", t.read(loss), values);
   compare(golden, "grad.hidden.0", unpack(t.gradient(hidden.front()), batch), gradients);
   const auto parameters = model->parameters();
   CHECK(parameters.size() == grads.entries().size());
-  for (const auto* p : parameters) compare(grads, p->name, p->gradient, gradients);
+  for (const auto* p : parameters) compare(grads, p->name, p->read_gradient(), gradients);
 }
 
 template <class B, class T>
@@ -86,7 +79,7 @@ template <class Run>
 step_result gradients_after(language_model<cpu, float>& model, Run run) {
   for (auto* p : model.parameters()) p->clear_gradient();
   step_result out{run(), {}};
-  for (auto* p : model.parameters()) out.gradients.push_back(p->gradient.clone());
+  for (auto* p : model.parameters()) out.gradients.push_back(p->read_gradient());
   return out;
 }
 
@@ -126,7 +119,7 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
         fill_batch(planned, step, batch, 1.0 / double(batch.live_targets));
         check_equal(eager, gradients_after(*model, [&] {
                       planned.run();
-                      return planned.value(loss)[0];
+                      return planned.read_scalar(loss);
                     }));
       }
     }

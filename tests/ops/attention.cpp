@@ -158,15 +158,15 @@ TEST_CASE("attention_cached: token by token equals all at once") {
     const index_t width = index_t(a.heads + 2 * a.kv_heads) * a.head_dim;
     const tensor<float> qkv = uniform_matrix<float>(tokens, width, 1);
     const both_ways<float> whole(device, a, qkv, {0, std::int32_t(tokens), 0, 0, 0});
-    tensor<float> keys(shape{capacity, index_t(a.kv_heads) * a.head_dim}, 99.f), values(keys.extents(), 99.f);
+    const shape extents{capacity, index_t(a.kv_heads) * a.head_dim};
+    array<cpu, float> keys(device, extents, 99.f), values(device, extents, 99.f);
     // A prompt of five, then one at a time, into rows 3, 4, ... of the cache.
     for (std::int32_t begin = 0, end = 5; begin < tokens; begin = end, ++end) {
       tape t(device, recording::forward);
       const fields segments{0, end - begin, 3 + begin, 3, 3 + begin};
       const auto x = t.input<float>(std::as_const(qkv).matrix().row_range(begin, end - begin));
-      const auto constant = [&](const tensor<float>& m) { return t.constant<float>(m.matrix()); };
-      const auto out = t.read(
-          ops::attention_cached(t, x, constant(keys), constant(values), t.input<std::int32_t>(matrix_of(segments)), a));
+      const auto out = t.read(ops::attention_cached(t, x, t.constant(keys), t.constant(values),
+                                                    t.input<std::int32_t>(matrix_of(segments)), a));
       const index_t of_out = out.extents().cols();
       CHECK(testing::violation(out.data(), whole.out.data() + begin * of_out, out.size(), {.mtol = 1e-6}) == "");
     }

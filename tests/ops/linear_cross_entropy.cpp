@@ -23,7 +23,7 @@ result run(Head head) {
   cpu device(2);
   const index_t answers = 300, hidden = 9, classes = 37;
   const tensor<double> x = testing::random({answers, hidden}, 1), scale(shape{1, 1}, 0.25), three(shape{1, 1}, 3.0);
-  const cpu::frozen<double> w(testing::random({classes, hidden}, 2));
+  const cpu::frozen<double> w(device, testing::random({classes, hidden}, 2));
   tensor<std::int32_t> targets(shape{answers, 1});
   for (index_t i = 0; i < answers; ++i) targets[i] = i % 7 == 0 ? -1 : std::int32_t(i * 11 % classes);
   tape<cpu> t(device);
@@ -65,7 +65,7 @@ TEST_CASE("a gradient that comes in through nll is refused, not dropped") {
 TEST_CASE("a target past the last class is refused") {
   reference device;
   const tensor<double> x(shape{1, 2}, 1.0), one(shape{1, 1}, 1.0);
-  const reference::frozen<double> w(tensor<double>(shape{3, 2}, 1.0));
+  const reference::frozen<double> w(device, tensor<double>(shape{3, 2}, 1.0));
   const tensor<std::int32_t> target(shape{1, 1}, 3);
   tape t(device);
   CHECK_THROWS_WITH_AS(ops::linear_cross_entropy(t, t.input<double>(x.matrix()), t.frozen(w),

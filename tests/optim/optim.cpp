@@ -1,8 +1,12 @@
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <vector>
 
 #include "doctest/doctest.h"
+#include "host_values.hpp"
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/reference.hpp"
 #include "mor1e/optim/adam.hpp"
 #include "mor1e/optim/clip.hpp"
 #include "mor1e/optim/schedule.hpp"
@@ -10,85 +14,134 @@
 using namespace mor1e;
 using namespace mor1e::optim;
 
-TEST_CASE("the first adam step moves by the learning rate, against the gradient's sign") {
-  std::vector<double> value{1, 1, 1}, gradient{1e-3, -50, 0};
-  adam<double> optimizer({{value.data(), gradient.data(), 3}}, {.learning_rate = 0.1, .epsilon = 0x1p-60});
+namespace {
+
+/// Parameters of one device, by their numbers.
+template <class B, class T>
+struct parameters {
+  B device;
+  std::deque<param<B, T>> held;
+  std::vector<param<B, T>*> all;
+
+  template <class... Arguments>
+  explicit parameters(Arguments... of_device) : device(of_device...) {}
+
+  param<B, T>& add(std::vector<T> values, std::vector<T> gradient) {
+    const auto row = [](const std::vector<T>& of) { return view<const T>(of.data(), 1, index_t(of.size())); };
+    all.push_back(&held.emplace_back(device, text("p", held.size()), shape{1, index_t(values.size())}));
+    held.back().write(row(values));
+    held.back().gradient.write(row(gradient));
+    return held.back();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the first adam step moves by the learning rate, against the gradient's sign", B, cpu, reference) {
+  parameters<B, double> p;
+  const auto& value = p.add({1, 1, 1}, {1e-3, -50, 0});
+  adam<B, double> optimizer(p.device, p.all, {.learning_rate = 0.1, .epsilon = 0x1p-60});
   optimizer.step();
-  CHECK(value[0] == doctest::Approx(0.9));
-  CHECK(value[1] == doctest::Approx(1.1));
-  CHECK(value[2] == 1);
+  CHECK(value.read()[0] == doctest::Approx(0.9));
+  CHECK(value.read()[1] == doctest::Approx(1.1));
+  CHECK(value.read()[2] == 1);
 }
 
-TEST_CASE("learning rate scale, schedule factor and decay act on each tensor by itself") {
-  std::vector<double> a{1}, b{1}, c{1}, gradient{1}, none{0};
-  adam<double> optimizer(
-      {{a.data(), gradient.data(), 1, 0.25}, {b.data(), none.data(), 1}, {c.data(), none.data(), 1, 1, false}},
-      {.learning_rate = 0.1, .weight_decay = 0.5});
+TEST_CASE_TEMPLATE("learning rate scale, schedule factor and decay act on each tensor by itself", B, cpu, reference) {
+  parameters<B, double> p;
+  auto &a = p.add({1}, {1}), &b = p.add({1}, {0}), &c = p.add({1}, {0});
+  a.learning_rate_scale = 0.25;
+  c.decay = false;
+  adam<B, double> optimizer(p.device, p.all, {.learning_rate = 0.1, .weight_decay = 0.5});
   optimizer.step(0.5);
-  CHECK(a[0] == doctest::Approx((1 - 0.0125 * 0.5) - 0.0125));
-  CHECK(b[0] == doctest::Approx(1 - 0.05 * 0.5));
-  CHECK(c[0] == 1);
+  CHECK(a.read()[0] == doctest::Approx((1 - 0.0125 * 0.5) - 0.0125));
+  CHECK(b.read()[0] == doctest::Approx(1 - 0.05 * 0.5));
+  CHECK(c.read()[0] == 1);
 }
 
 TEST_CASE("a step of factor 0 leaves the values and feeds the moments") {
-  std::vector<float> value{1}, gradient{2};
-  adam<float> optimizer({{value.data(), gradient.data(), 1}}, {.weight_decay = 0.1});
+  parameters<cpu, float> p;
+  const auto& value = p.add({1}, {2});
+  adam<cpu, float> optimizer(p.device, p.all, {.weight_decay = 0.1});
   optimizer.step(0);
-  CHECK(value[0] == 1);
+  CHECK(value.read()[0] == 1);
   CHECK(optimizer.moments()[0].first[0] == doctest::Approx(0.2));
   CHECK(optimizer.steps() == 1);
 }
 
-TEST_CASE("a step says which tensor is not finite any more, or squared not") {
+TEST_CASE_TEMPLATE("a step says which tensor is not finite any more, or squared not", B, cpu, reference) {
   constexpr float huge = std::numeric_limits<float>::max();
-  std::vector<float> a(37, 1), b(37, 1), small(37, 1), large(37, 1);
-  const std::vector<parameter_span<float>> parameters{{a.data(), small.data(), 37}, {b.data(), large.data(), 37}};
-  const auto step = [&](double factor) { return adam<float>(parameters, {}).step(factor); };
-  CHECK(step(1) == -1);
-  CHECK(step(1e300) == 0);  // beyond every float
-  a.assign(37, 1);
+  const auto step = [](float large, std::size_t at, double factor) {
+    parameters<B, float> p;
+    std::vector<float> gradient(37, 1);
+    p.add(std::vector<float>(37, 1), gradient);
+    gradient[at] = large;
+    p.add(std::vector<float>(37, 1), gradient);
+    return adam<B, float>(p.device, p.all, {}).step(factor);
+  };
+  CHECK(step(1, 0, 1) == -1);
+  CHECK(step(1, 0, 1e300) == 0);  // beyond every float
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), huge})
-    for (const std::size_t at : {0u, 17u, 36u}) {
-      b.assign(37, 1);
-      large.assign(37, 1);
-      large[at] = bad;  // its square is what no float holds: the step would be 0 for ever
-      CHECK(step(1) == 1);
+    for (const std::size_t at : {0u, 17u, 36u})
+      CHECK(step(bad, at, 1) == 1);  // its square is what no float holds: the step would be 0 for ever
+}
+
+TEST_CASE("a step on several threads is that of one, bit for bit, wherever tensors begin") {
+  const auto run = [](int threads) {
+    parameters<cpu, float> p(threads);
+    rng random(3);
+    for (const std::size_t size : {std::size_t(3), std::size_t(20000), std::size_t(1), std::size_t(5001)}) {
+      std::vector<float> values(size), gradient(size);
+      for (std::size_t i = 0; i < size; ++i) values[i] = float(random.normal()), gradient[i] = float(random.normal());
+      p.add(values, gradient);
     }
+    adam<cpu, float> optimizer(p.device, p.all, {.weight_decay = 0.1});
+    std::vector<float> out{float(clip_gradients(p.device, p.all, 1))};
+    for (int step = 0; step < 3; ++step) CHECK(optimizer.step() == -1);
+    for (auto* parameter : p.all) testing::append(out, parameter->read());
+    return out;
+  };
+  CHECK(run(1) == run(4));
 }
 
 TEST_CASE("a restored adam continues bit for bit") {
-  const auto gradient_at = [](int step, int i) { return float(std::sin(step * 3 + i)); };
-  std::vector<float> value(9, 0.5f), gradient(9);
-  const auto run = [&](adam<float>& optimizer, int from, int to) {
+  parameters<cpu, float> p;
+  auto& value = p.add(std::vector<float>(9, 0.5f), std::vector<float>(9));
+  const auto run = [&](adam<cpu, float>& optimizer, int from, int to) {
+    tensor<float> gradient({1, 9});
     for (int step = from; step < to; ++step) {
-      for (int i = 0; i < 9; ++i) gradient[std::size_t(i)] = gradient_at(step, i);
+      for (int i = 0; i < 9; ++i) gradient[i] = float(std::sin(step * 3 + i));
+      value.gradient.write(gradient);
       optimizer.step();
     }
   };
-  const std::vector<parameter_span<float>> parameters{{value.data(), gradient.data(), 9}};
-  adam<float> whole(parameters, {});
+  adam<cpu, float> whole(p.device, p.all, {});
   run(whole, 0, 5);
-  const std::vector<float> halfway = value;
-  const std::vector<adam_moments<float>> moments(whole.moments().begin(), whole.moments().end());
+  const tensor<float> halfway = value.read();
+  const std::vector<adam_moments<float>> moments = whole.moments();
   run(whole, 5, 10);
-  const std::vector<float> expected = value;
+  const tensor<float> expected = value.read();
 
-  value = halfway;
-  adam<float> resumed(parameters, {});
+  value.write(halfway);
+  adam<cpu, float> resumed(p.device, p.all, {});
   resumed.restore(5, moments);
   run(resumed, 5, 10);
-  CHECK(value == expected);
+  const tensor<float> found = value.read();
+  CHECK(std::equal(found.begin(), found.end(), expected.begin()));
 }
 
 TEST_CASE("adam refuses options and states that do not fit") {
-  std::vector<float> value(2), gradient(2);
-  const std::vector<parameter_span<float>> parameters{{value.data(), gradient.data(), 2}};
-  CHECK_THROWS_AS(adam<float>(parameters, {.learning_rate = -1}), value_error);
-  CHECK_THROWS_AS(adam<float>(parameters, {.beta2 = 1}), value_error);
-  CHECK_THROWS_AS(adam<float>(parameters, {.learning_rate = std::nan("")}), value_error);
-  adam<float> optimizer(parameters, {});
+  parameters<cpu, float> p;
+  p.add({0, 0}, {0, 0});
+  using tested = adam<cpu, float>;
+  CHECK_THROWS_AS(tested(p.device, p.all, {.learning_rate = -1}), value_error);
+  CHECK_THROWS_AS(tested(p.device, p.all, {.beta2 = 1}), value_error);
+  CHECK_THROWS_AS(tested(p.device, p.all, {.learning_rate = std::nan("")}), value_error);
+  tested optimizer(p.device, p.all, {});
   CHECK_THROWS_WITH_AS(optimizer.restore(1, {}), "adam: moments of 0 tensors for 1", value_error);
-  CHECK_THROWS_WITH_AS(optimizer.restore(1, {{{0, 0}, {0}}}), "adam: tensor 0 has 2 elements, its moments 2 and 1",
+  std::vector<adam_moments<float>> short_ones;
+  short_ones.push_back({tensor<float>({2}), tensor<float>({1})});
+  CHECK_THROWS_WITH_AS(optimizer.restore(1, short_ones), "adam: tensor 0 has 2 elements, its moments 2 and 1",
                        value_error);
 }
 
@@ -101,21 +154,21 @@ TEST_CASE("the schedule holds its ends") {
   CHECK(cosine_with_warmup(11, 5, 30) < cosine_with_warmup(10, 5, 30));
 }
 
-TEST_CASE("the norm is taken over all tensors, and only large ones are scaled") {
-  std::vector<double> a{3, 0}, b{4};
-  const std::vector<parameter_span<double>> parameters{{nullptr, a.data(), 2}, {nullptr, b.data(), 1}};
-  CHECK(clip_gradients<double>(parameters, 10) == 5);
-  CHECK(b[0] == 4);
-  CHECK(clip_gradients<double>(parameters, 1) == 5);
-  CHECK(a[0] == doctest::Approx(0.6).epsilon(1e-6));
-  CHECK(b[0] == doctest::Approx(0.8).epsilon(1e-6));
-  CHECK_THROWS_AS(clip_gradients<double>(parameters, 0), value_error);
+TEST_CASE_TEMPLATE("the norm is taken over all tensors, and only large ones are scaled", B, cpu, reference) {
+  parameters<B, double> p;
+  const auto &a = p.add({0, 0}, {3, 0}), &b = p.add({0}, {4});
+  CHECK(clip_gradients(p.device, p.all, 10) == 5);
+  CHECK(b.read_gradient()[0] == 4);
+  CHECK(clip_gradients(p.device, p.all, 1) == 5);
+  CHECK(a.read_gradient()[0] == doctest::Approx(0.6).epsilon(1e-6));
+  CHECK(b.read_gradient()[0] == doctest::Approx(0.8).epsilon(1e-6));
+  CHECK_THROWS_AS(clip_gradients(p.device, p.all, 0), value_error);
 }
 
 TEST_CASE("a NaN anywhere makes every gradient NaN") {
-  std::vector<float> a{1, std::numeric_limits<float>::quiet_NaN()}, b{2};
-  const std::vector<parameter_span<float>> parameters{{nullptr, a.data(), 2}, {nullptr, b.data(), 1}};
-  CHECK(std::isnan(clip_gradients<float>(parameters, 1)));
-  CHECK(std::isnan(a[0]));
-  CHECK(std::isnan(b[0]));
+  parameters<cpu, float> p;
+  const auto &a = p.add({0, 0}, {1, std::numeric_limits<float>::quiet_NaN()}), &b = p.add({0}, {2});
+  CHECK(std::isnan(clip_gradients(p.device, p.all, 1)));
+  CHECK(std::isnan(a.read_gradient()[0]));
+  CHECK(std::isnan(b.read_gradient()[0]));
 }

@@ -24,7 +24,7 @@ void randomise(peft::adapter_set<cpu, float>& set) {
   std::uint64_t key = 1;
   for (auto* p : set.parameters()) {
     const tensor<float> values = testing::random<float>(p->extents(), ++key);
-    std::copy(values.begin(), values.end(), p->value.begin());
+    p->write(values);
   }
 }
 

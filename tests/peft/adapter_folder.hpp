@@ -29,7 +29,7 @@ inline bool same_values(peft::adapter_set<cpu, float>& a, peft::adapter_set<cpu,
   if (p.size() != q.size()) return false;
   for (std::size_t i = 0; i < p.size(); ++i)
     if (p[i]->extents() != q[i]->extents() ||
-        std::memcmp(p[i]->value.data(), q[i]->value.data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
+        std::memcmp(p[i]->read().data(), q[i]->read().data(), std::size_t(p[i]->size()) * sizeof(float)) != 0)
       return false;
   return true;
 }

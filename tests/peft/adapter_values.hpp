@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/testing/random.hpp"
 
@@ -17,8 +18,8 @@ template <class B, class T>
 void randomise(peft::adapter_set<B, T>& set, double gate = 0.01, double size = 1, std::uint64_t key = 30) {
   for (auto& v : set.views()) {
     const double within = v.name.find(".gate_") != std::string::npos ? gate : size;
-    const tensor<T> values = random<T>(shape{v.values.rows, v.values.cols}, ++key, -within, within);
-    std::copy(values.begin(), values.end(), v.values.data);
+    const tensor<T> values = random<T>(v.extents, ++key, -within, within);
+    v.write(values);
   }
 }
 
@@ -26,7 +27,7 @@ void randomise(peft::adapter_set<B, T>& set, double gate = 0.01, double size = 1
 template <class B, class T>
 view<T> values_of(peft::adapter_set<B, T>& set, const std::string& name) {
   for (auto& v : set.views())
-    if (v.name.ends_with(name)) return v.values;
+    if (v.name.ends_with(name)) return testing::in_place(v);
   FAIL(name);
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -32,9 +33,9 @@ group two_linears() {
   for (std::size_t p = 0; p < 2; ++p) {
     parts[p].name = text("linear", p);
     parts[p].w = nn::weight<reference, double>(
-        backend::host_frozen<double>(testing::random(shape{4 - index_t(p), inputs}, 10 + p)));
+        backend::host_frozen<double>(testing::memory, testing::random(shape{4 - index_t(p), inputs}, 10 + p)));
   }
-  return group(std::move(parts));
+  return group(testing::memory, std::move(parts));
 }
 
 struct observer final : nn::router_observer<reference, double> {

@@ -13,17 +13,17 @@ namespace mor1e::testing {
 
 /// A group of one linear, named "linear": `weight` [out, in] and, where the file has one, `bias` [out].
 template <class B, class T>
-nn::projection_group<B, T> linear_of(const io::safetensors_file& file) {
+nn::projection_group<B, T> linear_of(B& device, const io::safetensors_file& file) {
   std::vector<nn::projection<B, T>> parts(1);
   parts[0].name = "linear";
-  parts[0].w = nn::weight<B, T>(typename B::template frozen<T>(file.read<T>("weight")));
+  parts[0].w = nn::weight<B, T>(typename B::template frozen<T>(device, file.read<T>("weight")));
   if (file.find("bias")) {
     const tensor<T> bias = file.read<T>("bias");
-    auto p = std::make_unique<param<B, T>>("linear.bias", shape{1, bias.size()});
-    std::copy(bias.begin(), bias.end(), p->value.begin());
+    auto p = std::make_unique<param<B, T>>(device, "linear.bias", shape{1, bias.size()});
+    p->write(bias);
     parts[0].b = nn::vector_weight<B, T>(std::move(p), false);
   }
-  return nn::projection_group<B, T>(std::move(parts));
+  return nn::projection_group<B, T>(device, std::move(parts));
 }
 
 }  // namespace mor1e::testing

@@ -99,7 +99,8 @@ void check_gradients(const frozen_method& method) {
   const tensor<double> dx = t.gradient(in);
   close("x", x.data(), dx.data(), x.size());
   for (auto* p : set.parameters())
-    if (method.router || !p->name.ends_with(".bias")) close(p->name, p->value.data(), p->gradient.data(), p->size());
+    if (method.router || !p->name.ends_with(".bias"))
+      close(p->name, p->value.matrix().data, p->gradient.matrix().data, p->size());
 }
 
 std::vector<std::string> names_of(const std::vector<param<reference, double>*>& parameters) {
@@ -142,7 +143,7 @@ TEST_CASE("linears of a size share their frozen parts if the method says so") {
   // Of the two own matrices, that are drawn apart, one is given to both.
   std::vector<view<double>> own;
   for (auto& v : set.views())
-    if (v.name.ends_with(".d.weight")) own.push_back(v.values);
+    if (v.name.ends_with(".d.weight")) own.push_back(testing::in_place(v));
   REQUIRE(own.size() == 2);
   CHECK(own[0][0] != own[1][0]);
   copy(own[0], own[1]);

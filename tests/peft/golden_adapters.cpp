@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/io/safetensors.hpp"
@@ -67,14 +68,14 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     CHECK(testing::violation(ours.data, reference.data(), reference.size(), rule) == "");
   };
 
-  nn::projection_group<B, T> group = testing::linear_of<B, T>(file);
+  nn::projection_group<B, T> group = testing::linear_of<B, T>(device, file);
   auto set = peft::attach(std::vector{&group}, method);
   std::vector<std::string> parameters;
   for (const auto& v : set.views()) {
     parameters.push_back(fixture_name(v.name));
     const tensor<T> values = file.read<T>(parameters.back());
-    REQUIRE(values.size() == v.values.size());
-    std::copy(values.begin(), values.end(), v.values.data);
+    REQUIRE(values.size() == v.extents.size());
+    v.write(values);
   }
   // Every parameter of the fixture has found its place.
   for (const auto& entry : file.entries())
@@ -102,8 +103,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   if (step.intuition) close(t.gradient(step.intuition).matrix(), "grad.intuition");
   for (const auto& v : set.views()) {
     // The gradient lies in its parameter as the values do.
-    const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows,
-                                 v.values.cols);
+    const view<const T> gradient = testing::gradient_in_place(v);
     close(gradient, "grad." + fixture_name(v.name));
   }
 
@@ -128,10 +128,10 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
         if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
       var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
       const std::span<const var<T>> extras(extra);
-      const var<T> projected = method.prepare(
-          again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context);
-      const view<T> values = again.value(projected);
-      for (index_t i = 0; i < values.rows; ++i) std::fill_n(values.row(i), n, T(1));
+      tensor<T> values = again.read(method.prepare(
+          again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context));
+      for (index_t i = 0; i < values.extents().rows(); ++i) std::fill_n(values.matrix().row(i), n, T(1));
+      const var<T> projected = again.input(values);
       tensor<T> weights = again.read(bare.gates(again, projected, 1, std::span<const var<T>>(extra), context));
       if (method.learned_gates) {
         const double b = read("gate_b")[0];

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "host_values.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/io/safetensors.hpp"
@@ -75,13 +76,13 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     CHECK(testing::violation(ours.data, reference.data(), reference.size(), rule) == "");
   };
 
-  nn::projection_group<B, T> group = testing::linear_of<B, T>(file);
+  nn::projection_group<B, T> group = testing::linear_of<B, T>(device, file);
   auto set = peft::attach(std::vector{&group}, method);
   REQUIRE(set.views().size() == 3);
   for (const auto& v : set.views()) {
     const tensor<T> values = read(fixture_name(v.name).c_str());
-    REQUIRE(values.size() == v.values.size());
-    std::copy(values.begin(), values.end(), v.values.data);
+    REQUIRE(values.size() == v.extents.size());
+    v.write(values);
   }
 
   const tensor<T> x = read("x"), dy = read("dy");
@@ -107,8 +108,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   const auto check_gradients = [&](pass& p, const std::string& prefix, bool router_alone) {
     close(p.t.gradient(p.x).matrix(), prefix + "x");
     for (const auto& v : set.views()) {
-      const view<const T> gradient(v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows,
-                                   v.values.cols);
+      const view<const T> gradient = testing::gradient_in_place(v);
       const std::string name = fixture_name(v.name);
       if (!router_alone || name == "router")
         close(gradient, prefix + name);
@@ -138,7 +138,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
 
     pass again = begin(recording::forward);
     const tensor<T> router = read("router");
-    const var<T> logits = ops::linear(again.t, again.x, again.t.template constant<T>(router.matrix()));
+    const var<T> logits = ops::linear(again.t, again.x, again.t.template input<T>(router));
     close(again.t.read(method.weights(again.t, logits, again.step)).matrix(), "gate_weights");
     const var<T> chosen = ops::top_k_mask(again.t, logits, again.step.instances, method.k);
     const var<T> kept =

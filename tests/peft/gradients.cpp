@@ -170,7 +170,7 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
     const tensor<double> di = t.gradient(feels);
     close("intuition", intuition.data(), di.data(), intuition.size());
   }
-  for (auto* p : set.parameters()) close(p->name, p->value.data(), p->gradient.data(), p->size());
+  for (auto* p : set.parameters()) close(p->name, p->value.matrix().data, p->gradient.matrix().data, p->size());
 }
 
 const auto on_groups = [](const std::string& name, const auto& method) {

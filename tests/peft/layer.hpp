@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/nn/auxiliary_loss.hpp"
 #include "mor1e/ops/sum.hpp"
@@ -35,14 +36,15 @@ inline group linears(const std::vector<index_t>& outputs, bool biases = false, s
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", first + p);
     const std::uint64_t key = 100 + std::uint64_t(outputs[p]);
-    parts[p].w = nn::weight<reference, double>(backend::host_frozen<double>(random(shape{outputs[p], inputs}, key)));
+    parts[p].w =
+        nn::weight<reference, double>(backend::host_frozen<double>(memory, random(shape{outputs[p], inputs}, key)));
     if (!biases) continue;
-    auto bias = std::make_unique<param<reference, double>>(parts[p].name + ".bias", shape{1, outputs[p]});
+    auto bias = std::make_unique<param<reference, double>>(memory, parts[p].name + ".bias", shape{1, outputs[p]});
     const tensor<double> values = random(shape{1, outputs[p]}, key + 100);
-    std::copy(values.begin(), values.end(), bias->value.begin());
+    bias->write(values);
     parts[p].b = nn::vector_weight<reference, double>(std::move(bias), false);
   }
-  return group(std::move(parts));
+  return group(memory, std::move(parts));
 }
 
 /// Values that depend on the name of the view alone; of a gate small ones, where its sigmoid is neither 0 nor 1.
@@ -51,19 +53,18 @@ inline void randomise(adapters& set) {
     std::uint64_t key = 200;
     for (const char c : v.name) key = stream_key(key, c);
     const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 1;
-    const tensor<double> values = random(shape{v.values.rows, v.values.cols}, key, -size, size);
-    std::copy(values.begin(), values.end(), v.values.data);
+    const tensor<double> values = random(v.extents, key, -size, size);
+    v.write(values);
   }
 }
 inline view<double> values(adapters& set, const std::string& ending) {
   for (auto& v : set.views())
-    if (v.name.ends_with(ending)) return v.values;
+    if (v.name.ends_with(ending)) return testing::in_place(v);
   throw value_error("no parameter " + ending);
 }
 inline view<double> gradients(adapters& set, const std::string& ending) {
   for (auto& v : set.views())
-    if (v.name.ends_with(ending))
-      return {v.of->gradient.data() + (v.values.data - v.of->value.data()), v.values.rows, v.values.cols};
+    if (v.name.ends_with(ending)) return gradient_in_place(v);
   throw value_error("no parameter " + ending);
 }
 inline void copy(view<double> from, view<double> to) {

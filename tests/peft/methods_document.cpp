@@ -11,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/models/linears.hpp"
@@ -61,8 +62,8 @@ class adapted_linear {
   adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(spec.method.needs().clusters) {
     std::vector<nn::projection<cpu, float>> parts(1);
     parts[0].name = "block.linear";
-    parts[0].w = nn::weight<cpu, float>(cpu::frozen<float>(std::move(weights)));
-    linears_ = nn::projection_group<cpu, float>(std::move(parts));
+    parts[0].w = nn::weight<cpu, float>(cpu::frozen<float>(device_, std::move(weights)));
+    linears_ = nn::projection_group<cpu, float>(device_, std::move(parts));
     spec.targets.clear();
     set_ = peft::attach(std::vector{&linears_}, spec);
   }
@@ -148,9 +149,9 @@ std::string multiplier(const peft::adapter_spec& spec) {
     const bool a = v.name.ends_with(".lora_A.weight"), b = v.name.ends_with(".lora_B.weight"),
                map = v.name.ends_with(".intuition_map.weight");
     if (v.name.ends_with(".lora_magnitude_vector")) continue;
-    for (index_t i = 0; i < v.values.rows; ++i)
-      for (index_t j = 0; j < v.values.cols; ++j)
-        v.values(i, j) = map ? 1 / float(v.values.cols) : (a || b) && i == j ? (a ? 1.f : small) : 0.f;
+    for (index_t i = 0; i < v.extents.rows(); ++i)
+      for (index_t j = 0; j < v.extents.cols(); ++j)
+        testing::in_place(v)(i, j) = map ? 1 / float(v.extents.cols()) : (a || b) && i == j ? (a ? 1.f : small) : 0.f;
   }
   tensor<float> units(shape{downs, downs + 1}, 0.f);
   for (index_t i = 0; i < downs; ++i) units[i * (downs + 1) + i] = 1;
@@ -182,8 +183,8 @@ std::string any_cut(peft::adapter_spec spec) {
   for (auto& v : linear.views()) {
     if (v.name.ends_with(".lora_magnitude_vector")) continue;
     const float size = v.name.find(".gate_") != std::string::npos ? 0.01f : 0.5f;
-    const tensor<float> values = testing::random<float>(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-    std::copy(values.begin(), values.end(), v.values.data);
+    const tensor<float> values = testing::random<float>(v.extents, ++key, -size, size);
+    v.write(values);
   }
   const std::vector<index_t> lengths{9, 14, 6};
   std::vector<std::int32_t> of{-1};

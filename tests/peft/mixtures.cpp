@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/accounting.hpp"
 #include "peft/layer.hpp"
@@ -154,9 +155,9 @@ TEST_CASE("what LoRAMoE's experts miss its router reads") {
     randomise(set);
     // Products of the one input that the router does not read, and weights of those that are not.
     for (auto& v : set.views())
-      for (index_t i = 0; i < v.values.rows; ++i)
-        for (index_t j = 0; j < v.values.cols && v.values.cols == inputs; ++j)
-          if ((j == 2) == v.name.ends_with("router.weight")) v.values(i, j) = 0;
+      for (index_t i = 0; i < v.extents.rows(); ++i)
+        for (index_t j = 0; j < v.extents.cols() && v.extents.cols() == inputs; ++j)
+          if ((j == 2) == v.name.ends_with("router.weight")) testing::in_place(v)(i, j) = 0;
     reference device;
     tape<reference> t(device, recording::forward);
     auto step = context(t, true, rows_of, &draw);

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/io/text_file.hpp"
@@ -32,9 +33,9 @@ group linear(std::vector<index_t> outputs, index_t inputs) {
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", p);
     parts[p].w = nn::weight<reference, double>(
-        backend::host_frozen<double>(testing::random(shape{outputs[p], inputs}, 100 + p)));
+        backend::host_frozen<double>(testing::memory, testing::random(shape{outputs[p], inputs}, 100 + p)));
   }
-  return group(std::move(parts));
+  return group(testing::memory, std::move(parts));
 }
 
 /// y, then the gradients of all parameters.
@@ -54,7 +55,7 @@ std::vector<tensor<double>> run(const group& g, peft::adapter_set<reference, dou
   std::vector<tensor<double>> out;
   out.push_back(t.read(y));
   if (set)
-    for (const auto* p : set->parameters()) out.push_back(p->gradient.clone());
+    for (const auto* p : set->parameters()) out.push_back(p->read_gradient());
   return out;
 }
 
@@ -111,7 +112,7 @@ TEST_CASE("an adapter that was not trained is the base model bit for bit") {
     CHECK(same_bits(logits(), base));
     // Not because it is not there: up projections that are not zero change the answer, and taking it off restores it.
     for (auto& v : set.views())
-      if (v.name.ends_with("lora_B.weight")) std::fill_n(v.values.data, v.values.size(), 0.1f);
+      if (v.name.ends_with("lora_B.weight")) v.write(tensor<float>(v.extents, 0.1f));
     CHECK_FALSE(same_bits(logits(), base));
     set.detach();
     CHECK(same_bits(logits(), base));
@@ -142,15 +143,15 @@ TEST_CASE("permuting the experts permutes the gates and nothing else") {
     randomise(set);
     const auto from = set.views(), to = moved.views();
     for (std::size_t k = 0; k < from.size(); ++k)
-      for (index_t i = 0; i < from[k].values.rows; ++i)
-        for (index_t j = 0; j < from[k].values.cols; ++j) {
+      for (index_t i = 0; i < from[k].extents.rows(); ++i)
+        for (index_t j = 0; j < from[k].extents.cols(); ++j) {
           const std::string& name = from[k].name;
           const bool router = name.ends_with("router.weight");
           const bool rows_move = router || name.ends_with("lora_A.weight") || name.ends_with("intuition_map.weight");
           const bool cols_move =
               name.ends_with("lora_B.weight") || name.ends_with("router.bias") || (router && method.low_rank_router);
-          to[k].values(i, j) =
-              from[k].values(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
+          testing::in_place(to[k])(i, j) =
+              testing::in_place(from[k])(rows_move ? order[std::size_t(i)] : i, cols_move ? order[std::size_t(j)] : j);
         }
     // Of clusters that are mapped the map moves, not the intuition.
     const tensor<double> clusters = testing::random(shape{2, 2}, 4);
@@ -188,7 +189,7 @@ TEST_CASE("one expert with a constant gate is LoRA of rank 1") {
     auto set = peft::attach(std::vector{&g}, method);
     for (auto& v : set.views())
       for (const auto& other : lora.views())
-        if (other.name == v.name) std::copy_n(other.values.data, other.values.size(), v.values.data);
+        if (other.name == v.name) v.write(other.read());
     const auto ours = run(g, &set, x, nothing);
     CHECK(testing::violation(ours[0].data(), expected[0].data(), expected[0].size(), {.atol = 1e-14}) == "");
     // The gradients of A (the first rows of the fused projection), and of both B.
@@ -209,7 +210,7 @@ TEST_CASE("n experts with equal gates are LoRA of rank n; so are n x n pairs of 
   const auto copy = [&](peft::adapter_set<reference, double>& to) {
     for (auto& v : to.views())
       for (const auto& other : lora.views())
-        if (other.name == v.name) std::copy_n(other.values.data, other.values.size(), v.values.data);
+        if (other.name == v.name) v.write(other.read());
   };
   const auto same = [](const tensor<double>& ours, const tensor<double>& theirs, index_t count) {
     return testing::violation(ours.data(), theirs.data(), count, {.atol = 1e-13});
@@ -267,7 +268,7 @@ TEST_CASE("targets: those alone are adapted") {
     CHECK(attached == 2);
     auto& qkv = *model->groups().front();
     REQUIRE(qkv.parts().size() == 3);
-    for (auto& v : set.views()) std::fill_n(v.values.data, v.values.size(), 0.25f);
+    for (auto& v : set.views()) v.write(tensor<float>(v.extents, 0.25f));
     tape<cpu> t(device);
     nn::step_context<cpu, float> step;
     const tensor<float> x = testing::random<float>(shape{3, qkv.inputs()}, 5);
@@ -285,8 +286,8 @@ TEST_CASE("targets: those alone are adapted") {
         CHECK((with[at] == without[at]) == of_k);
       }
     for (auto* p : set.parameters())
-      if (p->name.find("layers.0") != std::string::npos)
-        CHECK_MESSAGE(std::any_of(p->gradient.begin(), p->gradient.end(), [](float v) { return v != 0; }), p->name);
+      if (const tensor<float> gradient = p->read_gradient(); p->name.find("layers.0") != std::string::npos)
+        CHECK_MESSAGE(std::any_of(gradient.begin(), gradient.end(), [](float v) { return v != 0; }), p->name);
   }
   CHECK_THROWS_WITH_AS(peft::attach(*model, peft::lora{}, 1, {"q_proj", "q"}),
                        "targets: no linear of the model is called 'q'", value_error);
@@ -308,7 +309,7 @@ TEST_CASE("initial values depend on the seed alone") {
   const auto initial = [&](std::uint64_t seed) {
     auto set = peft::attach(*model, peft::mor1e{.experts = 4}, seed);
     std::vector<float> out;
-    for (auto* p : set.parameters()) out.insert(out.end(), p->value.begin(), p->value.end());
+    for (auto* p : set.parameters()) testing::append(out, p->read());
     return out;
   };
   const auto a = initial(1), b = initial(1), c = initial(2);
@@ -316,10 +317,11 @@ TEST_CASE("initial values depend on the seed alone") {
   CHECK(a != c);
   auto set = peft::attach(*model, peft::mor1e{.experts = 4}, 1);
   for (const auto& v : set.views()) {
-    const float largest = *std::max_element(v.values.data, v.values.data + v.values.size());
-    const float smallest = *std::min_element(v.values.data, v.values.data + v.values.size());
+    const tensor<float> values = v.read();
+    const float largest = *std::max_element(values.begin(), values.end());
+    const float smallest = *std::min_element(values.begin(), values.end());
     if (v.name.ends_with("lora_A.weight")) {
-      const double bound = 1 / std::sqrt(double(v.values.cols));
+      const double bound = 1 / std::sqrt(double(v.extents.cols()));
       CHECK(largest <= bound);
       CHECK(largest > 0.8 * bound);
       CHECK(smallest >= -bound);
@@ -342,9 +344,10 @@ TEST_CASE("parameter counts of ten published models") {
     for (const auto& l : model.value().at("linears_per_layer")) {
       std::vector<nn::projection<reference, float>> parts(1);
       parts[0].name = l.at("name");
-      parts[0].w = nn::weight<reference, float>(
-          backend::host_frozen<float>({nullptr, l.at("n_out").get<index_t>(), l.at("n_in").get<index_t>()}, nullptr));
-      held.push_back(std::make_unique<nn::projection_group<reference, float>>(std::move(parts)));
+      parts[0].w = nn::weight<reference, float>(backend::host_frozen<float>(
+          testing::memory, view<const float>(nullptr, l.at("n_out").get<index_t>(), l.at("n_in").get<index_t>()),
+          nullptr));
+      held.push_back(std::make_unique<nn::projection_group<reference, float>>(testing::memory, std::move(parts)));
       groups.push_back(held.back().get());
     }
     const index_t layers = model.value().at("layers");

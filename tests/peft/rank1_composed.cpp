@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -71,16 +72,17 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   for (index_t p = 0; p < 2; ++p) {
     parts[p].name = text("linear", p);
     parts[p].w = nn::weight<reference, double>(
-        backend::host_frozen<double>(testing::random(shape{5 - 2 * p, 4}, 10 + std::uint64_t(p))));
+        backend::host_frozen<double>(testing::memory, testing::random(shape{5 - 2 * p, 4}, 10 + std::uint64_t(p))));
   }
-  nn::projection_group<reference, double> group(std::move(parts));
+  nn::projection_group<reference, double> group(testing::memory, std::move(parts));
   auto set = peft::attach(std::vector{&group}, method, 3);
   std::uint64_t key = 20;
   for (auto& v : set.views()) {
     // Gates around 0, where sigmoid(100 a) is neither 0 nor 1.
     const bool gate = v.name.find("gate_") != std::string::npos, router = v.name.find("router") != std::string::npos;
-    const tensor<double> values = testing::random(shape{v.values.rows, v.values.cols}, ++key);
-    for (index_t i = 0; i < values.size(); ++i) v.values[i] = values[i] * (gate ? 0.01 : router ? router_size : 1);
+    tensor<double> values = testing::random(v.extents, ++key);
+    for (double& x : values) x *= gate ? 0.01 : router ? router_size : 1;
+    v.write(values);
   }
   tape<reference> t(device);
   nn::step_context<reference, double> step;
@@ -98,7 +100,7 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   out.push_back(t.read(y));
   out.push_back(t.gradient(x));
   if (method.intuition) out.push_back(t.gradient(step.intuition));
-  for (const auto* p : set.parameters()) out.push_back(p->gradient.clone());
+  for (const auto* p : set.parameters()) out.push_back(p->read_gradient());
   return out;
 }
 

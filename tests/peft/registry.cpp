@@ -13,6 +13,7 @@
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/matching.hpp"
+#include "mor1e/testing/random.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
 #include "peft/adapter_folder.hpp"
 #include "peft/layer.hpp"
@@ -73,7 +74,7 @@ TEST_CASE("a method of one's own is attached, stored, loaded and matched as the 
   const auto model = testing::load_base(), other = testing::load_base();
   auto set = peft::attach(*model, spec);
   std::uint64_t key = 0;
-  for (auto& v : set.views()) v.values[0] = float(++key);
+  for (auto* p : set.parameters()) p->write(testing::random<float>(p->extents(), ++key));
   const testing::temporary_folder scratch;
   peft::save_adapter(scratch / "a", set, {.spec = spec});
   const nlohmann::json config = io::read_json(scratch / "a" / "adapter_config.json");

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -32,22 +33,21 @@ group two_linears() {
   for (std::size_t p = 0; p < 2; ++p) {
     const index_t outputs = 4 - index_t(p);
     parts[p].name = text("linear", p);
-    parts[p].w =
-        nn::weight<reference, double>(backend::host_frozen<double>(testing::random(shape{outputs, inputs}, 10 + p)));
-    auto bias = std::make_unique<param<reference, double>>("bias", shape{1, outputs});
+    parts[p].w = nn::weight<reference, double>(
+        backend::host_frozen<double>(testing::memory, testing::random(shape{outputs, inputs}, 10 + p)));
+    auto bias = std::make_unique<param<reference, double>>(testing::memory, "bias", shape{1, outputs});
     const tensor<double> values = testing::random(shape{1, outputs}, 20 + p);
-    std::copy(values.begin(), values.end(), bias->value.begin());
+    bias->write(values);
     parts[p].b = nn::vector_weight<reference, double>(std::move(bias), false);
   }
-  return group(std::move(parts));
+  return group(testing::memory, std::move(parts));
 }
 
 /// Copies what has the same name and size.
 void copy_shared(adapters& from, adapters& to) {
   for (auto& v : to.views())
     for (auto& other : from.views())
-      if (v.name == other.name && v.values.size() == other.values.size())
-        std::copy_n(other.values.data, v.values.size(), v.values.data);
+      if (v.name == other.name && v.extents.size() == other.extents.size()) v.write(other.read());
 }
 
 tensor<double> output(const group& g, const tensor<double>& intuition) {
@@ -177,8 +177,8 @@ TEST_CASE("DoRA with dropout: what is rescaled reads the dropped input, the base
   one[0].name = "identity";
   tensor<double> w(shape{inputs, inputs}, 0.0);
   for (index_t i = 0; i < inputs; ++i) w[i * inputs + i] = 1;
-  one[0].w = nn::weight<reference, double>(backend::host_frozen<double>(w.clone()));
-  group g(std::move(one));
+  one[0].w = nn::weight<reference, double>(backend::host_frozen<double>(testing::memory, w.clone()));
+  group g(testing::memory, std::move(one));
   auto set = peft::attach(std::vector{&g}, peft::dora{.rank = 2, .dropout = 0.25});
   const view<double> m = values_of(set, "identity.lora_magnitude_vector");
   std::fill_n(m.data, m.size(), 3.0);  // n is 1, B zero: W x + 2 W d(x)

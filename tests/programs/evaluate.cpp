@@ -57,8 +57,11 @@ void save_mixture(const std::string& name, const std::string& embedder_hash, con
   record.spec.method.as<peft::mor1e>().experts = 3;
   auto set = peft::attach(*model, record.spec);
   rng random(1);
-  for (auto* p : set.parameters())
-    for (float& v : p->value) v = float(0.1 * random.normal());
+  for (auto* p : set.parameters()) {
+    tensor<float> values(p->extents());
+    for (float& v : values) v = float(0.1 * random.normal());
+    p->write(values);
+  }
   const std::vector<std::string> texts{"Which is it", "no", "Review: what a day"};
   train::intuition_recipe recipe;
   recipe.source = {

@@ -62,8 +62,11 @@ void save_toy_adapter(const std::string& name, const peft::adapter_spec& spec, c
   cpu device(1);
   const auto model = models::load<cpu, float>(device, "toy");
   auto set = peft::attach(*model, spec);
-  for (auto* p : set.parameters())
-    for (index_t i = 0; i < p->size(); ++i) p->value[i] = 0.05f * float(i % 5 - 2);
+  for (auto* p : set.parameters()) {
+    tensor<float> values(p->extents());
+    for (index_t i = 0; i < p->size(); ++i) values[i] = 0.05f * float(i % 5 - 2);
+    p->write(values);
+  }
   peft::adapter_record record;
   record.spec = spec;
   record.base_model = "toy";

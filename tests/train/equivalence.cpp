@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include "host_values.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/methods/adamole.hpp"
 #include "mor1e/peft/methods/dora.hpp"
@@ -140,7 +141,7 @@ TEST_CASE("the same seed gives the same bits") {
     for (int step = 0; step < 4; ++step)
       trainer.step(std::vector{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})}, felt.matrix(), 1);
     std::vector<float> out;
-    for (const auto* p : set.parameters()) out.insert(out.end(), p->value.begin(), p->value.end());
+    for (const auto* p : set.parameters()) testing::append(out, p->read());
     return out;
   };
   const auto a = trained(1), b = trained(1);
@@ -157,8 +158,8 @@ TEST_CASE("every adapter tensor learns") {
     train::trainer<cpu, float> trainer(device, *fresh.model, fresh.set.parameters(),
                                        {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters_of(method)}});
     const auto moves = [&](const peft::parameter_view<cpu, float>& v) {
-      const float* gradient = v.of->gradient.data() + (v.values.data - v.of->value.data());
-      return std::any_of(gradient, gradient + v.values.size(), [](float g) { return g != 0; });
+      const tensor<float> gradient = v.read_gradient();
+      return std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; });
     };
     // U starts at 0, so nothing that acts through it can be felt: the first step moves U alone.
     trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, felt.matrix(), 1);
@@ -187,7 +188,7 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
   bad[1].tokens[3] = vocabulary;
   const auto values = [](auto& set) {
     std::vector<float> out;
-    for (const auto* p : set.parameters()) out.insert(out.end(), p->value.begin(), p->value.end());
+    for (const auto* p : set.parameters()) testing::append(out, p->read());
     return out;
   };
   adapted<float, peft::mor1e> a(device, mixture), b(device, mixture);
@@ -203,7 +204,9 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
   CHECK(values(a.set) != before);
 
   // Nor does a gradient that is not a number.
-  a.set.parameters().back()->value[0] = std::numeric_limits<float>::quiet_NaN();
+  tensor<float> spoiled = a.set.parameters().back()->read();
+  spoiled[0] = std::numeric_limits<float>::quiet_NaN();
+  a.set.parameters().back()->write(spoiled);
   const auto broken = values(a.set);
   CHECK_THROWS_WITH_AS(first.step(good, felt.matrix(), 1), doctest::Contains("the gradient norm is"), error);
   CHECK(std::memcmp(values(a.set).data(), broken.data(), broken.size() * sizeof(float)) == 0);

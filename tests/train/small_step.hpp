@@ -104,8 +104,8 @@ struct adapted {
     if (randomised)
       for (auto& v : set.views()) {
         const double size = v.name.find(".gate_") != std::string::npos ? 0.01 : 0.3;
-        const tensor<T> values = random<T>(shape{v.values.rows, v.values.cols}, ++key, -size, size);
-        std::copy(values.begin(), values.end(), v.values.data);
+        const tensor<T> values = random<T>(v.extents, ++key, -size, size);
+        v.write(values);
       }
   }
 };
@@ -136,7 +136,7 @@ outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed
   outcome<T> out;
   const tensor<T> felt = intuition<T>();
   out.loss = trainer.step(batches, felt.matrix(), 1).loss;
-  for (const auto* p : with.set.parameters()) out.gradients.push_back(p->gradient.clone());
+  for (const auto* p : with.set.parameters()) out.gradients.push_back(p->read_gradient());
   return out;
 }
 

@@ -6,6 +6,8 @@ packages=(g++ cmake ninja-build pkg-config git unzip python3 python3-pip clang-f
   libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libssl-dev # the library
   libcli11-dev libfmt-dev gnuplot-nox                                      # the programs and their pictures
   doctest-dev libbenchmark-dev)                                            # the tests and the benchmarks
+# What interop/ has an interface for; tested where it is installed.
+optional=(libdlpack-dev libxtensor-dev)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: not a Debian system: these are needed under the names used there: ${packages[*]}"
@@ -40,3 +42,4 @@ if ! apt install -y --no-install-recommends "${missing[@]}"; then
   echo "setup: apt-get could not install: ${missing[*]}" >&2
   exit 1
 fi
+if ! apt install -y --no-install-recommends "${optional[@]}"; then echo "setup: going on without ${optional[*]}"; fi

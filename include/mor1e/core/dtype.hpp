@@ -49,6 +49,26 @@ constexpr std::string_view name_of(dtype type) {
   return "?";
 }
 
+/// The spelling NumPy and PyTorch use: "float32", "bfloat16", ...
+constexpr std::string_view full_name_of(dtype type) {
+  switch (type) {
+    case dtype::f64: return "float64";
+    case dtype::f32: return "float32";
+    case dtype::f16: return "float16";
+    case dtype::bf16: return "bfloat16";
+    case dtype::i64: return "int64";
+    case dtype::i32: return "int32";
+    case dtype::i16: return "int16";
+    case dtype::i8: return "int8";
+    case dtype::u64: return "uint64";
+    case dtype::u32: return "uint32";
+    case dtype::u16: return "uint16";
+    case dtype::u8: return "uint8";
+    case dtype::boolean: return "bool";
+  }
+  return "?";
+}
+
 /// The dtype of a C++ element type.
 template <class T>
 inline constexpr dtype dtype_of = [] {
@@ -64,11 +84,19 @@ inline constexpr dtype dtype_of<std::int64_t> = dtype::i64;
 template <>
 inline constexpr dtype dtype_of<std::int32_t> = dtype::i32;
 template <>
+inline constexpr dtype dtype_of<std::int16_t> = dtype::i16;
+template <>
+inline constexpr dtype dtype_of<std::int8_t> = dtype::i8;
+template <>
 inline constexpr dtype dtype_of<std::uint64_t> = dtype::u64;
 template <>
 inline constexpr dtype dtype_of<std::uint32_t> = dtype::u32;
 template <>
+inline constexpr dtype dtype_of<std::uint16_t> = dtype::u16;
+template <>
 inline constexpr dtype dtype_of<std::uint8_t> = dtype::u8;
+template <>
+inline constexpr dtype dtype_of<bool> = dtype::boolean;
 
 /// bfloat16 bits -> float: the upper half of an IEEE single. Exact.
 constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t(bits) << 16); }

@@ -28,10 +28,18 @@ void decode_each(const std::byte* source, index_t count, T* out, Decode decode) 
   }
 }
 
+template <class T, class Stored>
+constexpr bool fits(Stored value) {
+  if constexpr (std::is_same_v<T, bool>)
+    return value == 0 || value == 1;
+  else
+    return std::in_range<T>(value);
+}
+
 template <class Stored, class T>
 void copy_integers(const std::byte* source, index_t count, T* out, std::string_view where) {
   decode_each<Stored>(source, count, out, [&](Stored value) {
-    if (!std::in_range<T>(value)) throw io_error(text(where, ": ", +value, " does not fit ", name_of(dtype_of<T>)));
+    if (!fits<T>(value)) throw io_error(text(where, ": ", +value, " does not fit ", name_of(dtype_of<T>)));
     return static_cast<T>(value);
   });
 }
@@ -39,7 +47,7 @@ void copy_integers(const std::byte* source, index_t count, T* out, std::string_v
 }  // namespace detail
 
 /// Decodes `count` elements of the stored type. Floats (F64, F32, F16, BF16) go to float or double, integers (BOOL
-/// too) to int32, int64, uint32, uint64 or uint8; narrowing F64 to float rounds to nearest.
+/// too) to any integer type or bool; narrowing F64 to float rounds to nearest.
 /// Throws `io_error` beginning with `where` for a float read as an integer or the reverse, and for an integer that
 /// does not fit.
 template <class T>

@@ -27,7 +27,7 @@ struct add_op {
   requires HasAdd<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (int k = 0; k < 2; ++k)
-      if (const sink<T> dx = c.grad_in(k)) axpby(c.device(), T(1), c.grad_out(), dx.beta(), dx.to);
+      if (const auto dx = c.grad_in(k)) axpby(c.device(), T(1), c.grad_out(), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -30,21 +30,21 @@ struct cross_entropy_op {
   template <class B, class T>
   requires HasCrossEntropy<B, T>
   static void forward(call<B, T> c, const attributes&) {
-    const view<T> loss = c.out(0), nll = c.out(1);
+    const view_of<B, T> loss = c.out(0), nll = c.out(1);
     cross_entropy_forward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), nll, c.saved());
-    sum(c.device(), view<const T>(nll), T(0), loss);
-    multiply(c.device(), view<const T>(loss), c.in(2), T(0), loss);
+    sum(c.device(), view_of<B, const T>(nll), T(0), loss);
+    multiply(c.device(), view_of<B, const T>(loss), c.in(2), T(0), loss);
   }
 
   template <class B, class T>
   requires HasCrossEntropy<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    require<error>(!c.grad_out(1).data, label, ": nll has no gradient, use the loss");
-    const sink<T> dx = c.grad_in(0);
-    const view<T> factor = c.scratch();
+    require<error>(!c.grad_out(1).address(), label, ": nll has no gradient, use the loss");
+    const auto dx = c.grad_in(0);
+    const view_of<B, T> factor = c.scratch();
     multiply(c.device(), c.grad_out(0), c.in(2), T(0), factor);
-    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view<const T>(c.saved()),
-                           view<const T>(factor), dx.beta(), dx.to);
+    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view_of<B, const T>(c.saved()),
+                           view_of<B, const T>(factor), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {
@@ -79,7 +79,7 @@ struct loss_and_nll {
 template <class B, class T>
 loss_and_nll<T> cross_entropy(tape<B>& t, var<T> logits, var<std::int32_t> targets, var<T> scale) {
   const var<T> loss = t.template apply<cross_entropy_op, T>({}, {logits, targets, scale});
-  return {loss, {loss.id + 1, logits.rows, 1}};
+  return {loss, t.output(loss, 1)};
 }
 
 }  // namespace mor1e::ops

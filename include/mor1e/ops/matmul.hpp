@@ -31,14 +31,14 @@ struct matmul_op {
   requires HasGemm<B, T>
   static void backward(call<B, T> c, const attributes& t) {
     using backend::transpose;
-    const view<const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
-    if (const sink<T> da = c.grad_in(0)) {
+    const view_of<B, const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
+    if (const auto da = c.grad_in(0)) {
       if (t.a == transpose::no)
         gemm(c.device(), transpose::no, flipped(t.b), T(1), dy, b, da.beta(), da.to);
       else
         gemm(c.device(), t.b, transpose::yes, T(1), b, dy, da.beta(), da.to);
     }
-    if (const sink<T> db = c.grad_in(1)) {
+    if (const auto db = c.grad_in(1)) {
       if (t.b == transpose::no)
         gemm(c.device(), flipped(t.a), transpose::no, T(1), a, dy, db.beta(), db.to);
       else

@@ -25,7 +25,7 @@ struct multiply_op {
   requires HasMultiply<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (int k = 0; k < 2; ++k)
-      if (const sink<T> dx = c.grad_in(k)) multiply(c.device(), c.grad_out(), c.in(1 - k), dx.beta(), dx.to);
+      if (const auto dx = c.grad_in(k)) multiply(c.device(), c.grad_out(), c.in(1 - k), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

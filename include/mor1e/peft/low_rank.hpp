@@ -26,13 +26,17 @@
 
 namespace mor1e::peft {
 
-/// A named part of a parameter, as adapter files store it: rows [first, first + rows) and columns likewise.
+/// A named part of a parameter, as adapter files store it: its elements from number `begin` on.
 template <class B, class T>
 struct parameter_view {
   std::string name;  ///< "<module path>.lora_A.weight"
   param<B, T>* of;
-  view<T> values;
-  bool vector = false;  ///< stored with one axis
+  index_t begin = 0;
+  shape extents = {};  ///< as stored: a vector has one axis
+
+  tensor<T> read() const { return of->value.read(begin, extents); }
+  tensor<T> read_gradient() const { return of->gradient.read(begin, extents); }
+  void write(view<const T> values) const { of->value.write(begin, values); }
 };
 
 /// A linear of a group with its update folded in.
@@ -82,46 +86,47 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key,
                    std::uint64_t shared_key)
       : method_(std::move(method)), site_(stream_key(key, -1)), magnitudes_(base, targeted) {
+    B& device = base.device();
     const index_t rank = method_.update_rank(), downs = down_rows(method_), in = base.inputs();
     require<value_error>(rank >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ",
                          std::min(rank, downs));
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
-      up_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? rank : 0}));
-      const std::uint64_t of_up =
-          traits::shares_draws ? stream_key(shared_key, -2) : stream_key(stream_key(key, -2), p);
-      fill_start(up_.back()->value.matrix(), traits::up_start(method_), of_up);
+      tensor<T> up(shape{part.w.rows(), targeted[p] ? rank : 0});
+      fill_start(up.matrix(), traits::up_start(method_),
+                 traits::shares_draws ? stream_key(shared_key, -2) : stream_key(stream_key(key, -2), p));
+      up_.push_back(std::make_unique<param<B, T>>(device, part.name + ".lora_B", up));
     }
     const index_t linears = index_t(names_.size()), routers = linears * method_.router_rows();
-    const bool joint = traits::trains_down;
-    down_ = std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * downs + (joint ? routers : 0), in});
-    if (!joint && routers) router_ = std::make_unique<param<B, T>>(names_.front() + ".router", shape{routers, in});
-    const view<T> down = down_->value.matrix();
+    tensor<T> down(shape{linears * downs + routers, in});
     if (traits::shares_draws)
       for (index_t p = 0; p < linears; ++p)
-        fill_start(down.row_range(p * downs, downs), traits::down_start(method_), shared_key);
+        fill_start(down.matrix().row_range(p * downs, downs), traits::down_start(method_), shared_key);
     else
-      fill_start(down.row_range(0, linears * downs), traits::down_start(method_), key);
-    if (routers)
-      fill_start(router_ ? router_->value.matrix() : down.row_range(linears * downs, routers),
-                 traits::router_start(method_), stream_key(key, 0));
+      fill_start(down.matrix().row_range(0, linears * downs), traits::down_start(method_), key);
+    const view<T> router = down.matrix().row_range(linears * downs, routers);
+    fill_start(router, traits::router_start(method_), stream_key(key, 0));
+    const bool joint = traits::trains_down || routers == 0;
+    down_ = std::make_unique<param<B, T>>(device, names_.front() + ".down",
+                                          shape{linears * downs + (joint ? routers : 0), in});
+    down_->write(down.matrix().row_range(0, down_->extents()[0]));
+    if (!joint) {
+      router_ = std::make_unique<param<B, T>>(device, names_.front() + ".router", shape{routers, in});
+      router_->write(router);
+    }
     for (const own_parameter& e : method_.own_parameters()) {
-      const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
-      own_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, extents));
+      tensor<T> values(e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width}, T(e.value));
+      if (e.random) draw(values.data(), values.size(), stream_key(key, own_.size() + 1), e.width);
+      own_.push_back(std::make_unique<param<B, T>>(device, names_.front() + "." + e.name, values));
       own_.back()->learning_rate_scale = e.learning_rate_scale;
-      if (e.random)
-        draw(own_.back()->value.data(), own_.back()->size(), stream_key(key, own_.size()), e.width);
-      else if (e.value != 0)
-        own_.back()->value.fill(T(e.value));
     }
     if constexpr (traits::scales_up)
       for (std::size_t p = 0; p < up_.size(); ++p) {
         const own_parameter b = method_.up_scale();
-        up_scales_.push_back(std::make_unique<param<B, T>>(base.parts()[p].name + "." + b.name,
-                                                           shape{up_[p]->size() ? base.parts()[p].w.rows() : 0, 1}));
+        const tensor<T> values(shape{up_[p]->size() ? base.parts()[p].w.rows() : 0, 1}, T(b.value));
+        up_scales_.push_back(std::make_unique<param<B, T>>(device, base.parts()[p].name + "." + b.name, values));
         up_scales_.back()->learning_rate_scale = b.learning_rate_scale;
-        up_scales_.back()->value.fill(T(b.value));
       }
   }
 
@@ -183,37 +188,32 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::vector<parameter_view<B, T>> views() override {
     std::vector<parameter_view<B, T>> out;
     const index_t downs = down_rows(method_), routers = method_.router_rows(), linears = index_t(names_.size());
-    const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
+    const index_t in = down_->extents()[1];
     std::size_t part = 0;
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
       param<B, T>& up = *up_[part];
       if (traits::trains_down)
-        out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
-      if (traits::trains_up)
-        out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
-      if (traits::scales_up) {
+        out.push_back({names_[p] + ".lora_A.weight", down_.get(), p * downs * in, shape{downs, in}});
+      if (traits::trains_up) out.push_back({names_[p] + ".lora_B.weight", &up, 0, up.extents()});
+      if constexpr (traits::scales_up) {
         param<B, T>& b = *up_scales_[part];
-        out.push_back({b.name, &b, {b.value.data(), 1, b.size()}, true});
+        out.push_back({b.name, &b, 0, shape{b.size()}});
       }
       if constexpr (traits::learns_magnitudes) {
         param<B, T>& m = magnitudes_.of(part);
-        out.push_back({m.name, &m, {m.value.data(), 1, m.size()}, true});
+        out.push_back({m.name, &m, 0, shape{m.size()}});
       }
       ++part;
-      if (routers) {
-        param<B, T>& holds = router_ ? *router_ : *down_;
-        const index_t first = (router_ ? 0 : linears * downs) + p * routers;
-        out.push_back({names_[p] + ".router.weight", &holds, holds.value.matrix().row_range(first, routers)});
-      }
+      if (routers)
+        out.push_back({names_[p] + ".router.weight", router_ ? router_.get() : down_.get(),
+                       ((router_ ? 0 : linears * downs) + p * routers) * in, shape{routers, in}});
       const std::vector<own_parameter> kinds = method_.own_parameters();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
         param<B, T>& e = *own_[k];
         const index_t each = e.size() / linears, width = kinds[k].width;
-        out.push_back({names_[p] + e.name.substr(names_.front().size()),
-                       &e,
-                       {e.value.data() + p * each, each / width, width},
-                       kinds[k].rows == 0});
+        out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, p * each,
+                       kinds[k].rows == 0 ? shape{each} : shape{each / width, width}});
       }
     }
     return out;
@@ -224,20 +224,20 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
                                      const fold_options<T>& options) override {
     const index_t linears = index_t(names_.size()), downs = down_rows(method_), rank = method_.update_rank();
-    const tensor<T> gates = fixed_gates(device, options);
+    const tensor<T> gates = fixed_gates(device, options), down = down_->read();
+    auto& host = device.host();
     std::vector<folded_linear<T>> out;
     index_t p = 0;
     for (std::size_t part = 0; part < up_.size(); ++part) {
       if (!up_[part]->size()) continue;
       const auto& w = base.parts()[part].w.values();
       const tensor<T> up = scaled_up(part);
-      tensor<T> weight(shape{w.rows(), w.cols()}), rows(shape{rank, w.cols()});
-      read_frozen(w, weight.matrix());
+      tensor<T> weight = read_frozen(device, w), rows(shape{rank, w.cols()});
       // W + s U (G^T A)
       const view<const T> g = view<const T>(gates.data(), downs, linears * rank).col_range(p * rank, rank);
-      const view<const T> a = view<const T>(down_->value.data(), linears * downs, w.cols()).row_range(p * downs, downs);
-      gemm(device, transpose::yes, transpose::no, T(1), g, a, T(0), rows.matrix());
-      gemm(device, transpose::no, transpose::no, T(method_.scale()), up.matrix(), std::as_const(rows).matrix(), T(1),
+      const view<const T> a = down.matrix().row_range(p * downs, downs);
+      gemm(host, transpose::yes, transpose::no, T(1), g, a, T(0), rows.matrix());
+      gemm(host, transpose::no, transpose::no, T(method_.scale()), up.matrix(), std::as_const(rows).matrix(), T(1),
            weight.matrix());
       if constexpr (traits::learns_magnitudes) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
@@ -250,12 +250,13 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     std::vector<update_norms> out;
     if constexpr (traits::has_experts) {
       const index_t downs = down_rows(method_);
+      const tensor<T> down = down_->read();
       for (std::size_t part = 0; part < up_.size(); ++part)
         if (const index_t p = index_t(out.size()); up_[part]->size()) {
           const tensor<T> up = scaled_up(part);
-          out.push_back({names_[std::size_t(p)],
-                         term_norms<T>(method_.expert_terms(), up.matrix(),
-                                       down_->value.matrix().row_range(p * downs, downs), method_.scale())});
+          out.push_back(
+              {names_[std::size_t(p)], term_norms<T>(method_.expert_terms(), up.matrix(),
+                                                     down.matrix().row_range(p * downs, downs), method_.scale())});
         }
     }
     return out;
@@ -303,16 +304,18 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   }
   /// U of a linear as the update has it, [out, rank].
   tensor<T> scaled_up(std::size_t part) const {
-    tensor<T> out = up_[part]->value.clone();
-    if constexpr (traits::scales_up)
-      for (index_t i = 0; i < out.size(); ++i) out[i] *= up_scales_[part]->value[i / method_.update_rank()];
+    tensor<T> out = up_[part]->read();
+    if constexpr (traits::scales_up) {
+      const tensor<T> b = up_scales_[part]->read();
+      for (index_t i = 0; i < out.size(); ++i) out[i] *= b[i / method_.update_rank()];
+    }
     return out;
   }
 
   /// A matrix on the tape: a parameter, or a constant if it is not trained.
   var<T> on(tape<B>& t, param<B, T>& p, bool trained) const {
     if (trained) return t.use(p);
-    return t.template constant<T>({p.value.data(), p.extents().rows(), p.extents().cols()});
+    return t.constant(p.value);
   }
   var<T> products_matrix(tape<B>& t) { return on(t, *down_, traits::trains_down); }
   /// U of all linears of the group.

@@ -58,7 +58,7 @@ std::vector<operand> place(tape<B>& t, const op_case<Op>& c, const drawn_case& d
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     const case_input& spec = c.inputs[k];
     if (spec.frozen) {
-      held.push_back(std::make_unique<typename B::template frozen<T>>(narrow<T>(drawn.inputs[k])));
+      held.push_back(std::make_unique<typename B::template frozen<T>>(t.device(), narrow<T>(drawn.inputs[k])));
       in.push_back(t.frozen(*held.back()));
     } else if (!spec.integers.empty()) {
       const tensor<std::int32_t> values = narrow<std::int32_t>(drawn.inputs[k]);
@@ -86,7 +86,7 @@ case_result run_case(B& device, const op_case<Op>& c, const drawn_case& drawn, b
     t.backward(y, std::as_const(cotangent).matrix());
     for (std::size_t k = 0; k < in.size(); ++k) {
       const bool wanted = c.inputs[k].gradient && !c.inputs[k].frozen && c.inputs[k].integers.empty();
-      out.gradients.push_back(wanted ? widen(t.template gradient<T>({in[k].id, in[k].rows, in[k].cols}))
+      out.gradients.push_back(wanted ? widen(t.gradient(var<T>{in[k].id, in[k].rows, in[k].cols, in[k].graph}))
                                      : tensor<double>());
     }
   }
