@@ -28,7 +28,7 @@ namespace mor1e::peft {
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record);
 
-/// An adapter on a model, and what its folder said.
+/// An adapter on a model, and what its folder holds besides.
 template <class B, class T>
 struct loaded_adapter {
   adapter_set<B, T> set;
@@ -39,7 +39,7 @@ struct loaded_adapter {
 /// the largest rank and of scale 1 that computes the same: A and B with rows and columns of zeros, B times its scale.
 /// Throws `io_error` for an option we do not compute, for a folder that is not as its digest says (one without is
 /// taken), and naming the tensor for one that is missing, not expected, of another shape or not finite; the model is
-/// then as before. Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
+/// then as before. Whether base model and `record.base_sha256` agree is for the caller to check: groups know no files.
 template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
                                   const std::filesystem::path& folder);

@@ -10,10 +10,10 @@ namespace mor1e::peft {
 
 /// z = W x + (alpha / rank) sum_e p_e B_e A_e x,  p = softmax(R x).  Dou et al. 2023: 8 experts of rank 4, alpha 32, on
 /// gate, up and down alone, of an input of A with a dropout of 0.05; A and R start uniform in +-1/sqrt(in), B at zero.
-/// Its own loss of balance is `type_balance` times the variation over all pairs of instance and expert of the router's
-/// mass, weighed by whether half of the experts and the type of the instance's task go together (`add_type_balance`);
-/// its steps need `program_options::types`. `losses.variation` is over the experts alone, of their mass in the batch.
-/// Both see a micro-batch as a whole. The script that was released trains without, and so does the default.
+/// Its own loss of balance is `type_balance` times the variation of the router's mass over all pairs of instance and
+/// expert; half of the experts belong to each type of task, and mass on the other half counts less
+/// (`add_type_balance`). Its steps need `program_options::types`. `losses.variation` is over the experts alone, of their mass in the batch.
+/// Both are of a micro-batch as a whole. The script that was released trains without, and so does the default.
 struct loramoe {
   static constexpr const char* label = "loramoe";
 
