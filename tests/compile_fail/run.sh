@@ -29,7 +29,7 @@ trap 'rm -rf "$planted"' EXIT
 printf '// error: deleted\nint main() {}\n' >"$planted/compiles.cpp"
 printf '// error: deleted\n#ifdef MOR1E_WRONG\nint x = y;\n#endif\n' >"$planted/another.cpp"
 printf '// error: deleted\nint x = y;\n' >"$planted/never.cpp"
-printf '// error: late\n// first lines\n#ifdef MOR1E_WRONG\n#warning 1\n#warning 2\n#error late\n#endif\n' >"$planted/late.cpp"
+printf '// error: behind\n// first lines\n#ifdef MOR1E_WRONG\n#warning 1\n#warning 2\n#error behind\n#endif\n' >"$planted/late.cpp"
 for snippet in "$planted"/*.cpp; do
   if [[ -z $(verdict "$snippet") ]]; then
     echo "compile_fail: self-test: ${snippet##*/} was accepted" >&2

@@ -14,7 +14,7 @@ namespace {
 
 const testing::shell here;
 const std::string job =
-    "--model toy --data suite --steps 4 --batch 4 --lr 0.01 --eval-limit 2 --threads 1 --quiet --method half ";
+    "--model toy --data suite --batch 4 --lr 0.01 --eval-limit 2 --threads 1 --quiet --method half ";
 
 }  // namespace
 
@@ -22,17 +22,18 @@ TEST_CASE("a user's method: help, options, resuming, matching and its folder") {
   const std::string help = here.check_success("own_finetune", "--help");
   CHECK(help.find("half, half-wide") != std::string::npos);
   CHECK(help.find("Options of half:") != std::string::npos);
-  CHECK(here.check_success("finetune", "--help").find("half") == std::string::npos);
+  CHECK(here.check_success("finetune", "--help").find("half-wide") == std::string::npos);
 
-  here.check_success("own_finetune", job + "--rank 4 --off 1 --out whole");
+  here.check_success("own_finetune", job + "--rank 4 --off 1 --steps 4 --out whole");
   here.check_success("own_finetune", job + "--rank 4 --off 1 --steps 2 --out run");
-  here.check_refusal("own_finetune", job + "--rank 4 --off 2 --resume run", 2, "method.off 1");
-  here.check_refusal("own_finetune", job + "--rank 4 --off 5 --out no", 2, "half: 5 of 4 ranks are off");
-  here.check_refusal("own_finetune", job + "--experts 4 --out no", 2, "--experts is not an option of half");
+  here.check_success("own_finetune", job + "--rank 4 --off 1 --steps 4 --resume run");
+  here.check_refusal("own_finetune", job + "--rank 4 --off 2 --steps 4 --resume run", 2, "method.off 1");
+  here.check_refusal("own_finetune", job + "--rank 4 --off 5 --steps 2 --out no", 2, "half: 5 of 4 ranks are off");
+  here.check_refusal("own_finetune", job + "--experts 4 --steps 2 --out no", 2, "--experts is not an option of half");
   const nlohmann::json config = io::read_json(here / "whole" / "adapter" / "adapter_config.json");
   CHECK(config.at("peft_type") == "HALF");
   CHECK(config.at("off") == 1);
-  here.check_success("own_finetune", job + "--match-scale --match-params --out matched");
+  here.check_success("own_finetune", job + "--match-scale --match-params --steps 2 --out matched");
   const nlohmann::json matched = io::read_json(here / "matched" / "adapter" / "adapter_config.json");
   CHECK(matched.at("r") == 32);  // as many parameters as LoRA has
   CHECK(matched.at("off") == 16);
@@ -52,5 +53,5 @@ TEST_CASE("a user's method: account and compare") {
   const nlohmann::json methods = io::read_json(here / "compared" / "comparison.json").at("methods");
   CHECK(methods[1].at("method") == "half");
   CHECK(methods[1].at("parameters") == methods[0].at("parameters"));
-  here.check_refusal("finetune", job + "--out no", 2, "method 'half' is not known");
+  here.check_refusal("finetune", job + "--steps 2 --out no", 2, "method 'half' is not known");
 }

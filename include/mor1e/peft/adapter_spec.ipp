@@ -40,13 +40,13 @@ inline void write_method(const any_method& method, nlohmann::json& out) {
   for (const described_field& f : method.fields()) write_field(f, out);
 }
 
-/// Whether an option takes the value, or it is 0, which is off.
+/// Whether a file may hold the value: one that an option takes, 0 where that is off, any that can be computed with.
 inline bool is_valid(accepts takes, double value) {
   switch (takes) {
-    case accepts::anything: return true;
+    case accepts::anything:
+    case accepts::positive: return true;
     case accepts::size: return value >= 1 && value <= most_experts;
     case accepts::count: return value >= 0 && value <= most_experts;
-    case accepts::positive:
     case accepts::not_negative: return value >= 0;
     case accepts::rate: return value >= 0 && value < 1;
     case accepts::fraction: return value >= 0 && value <= 1;

@@ -13,7 +13,7 @@
 
 namespace mor1e::peft {
 
-/// The values that an option takes. A file may also hold 0, which is off, of all but `size`.
+/// The values that an option takes. A file may also hold 0 for off, but of a size.
 enum class accepts : std::uint8_t {
   anything,
   size,          ///< a whole number from 1 on that parameters are made by; together they are limited
