@@ -275,7 +275,7 @@ concept HasRescale = requires(B b, T s, view_of<B, T> y) {
 
 /// The optimiser: one call for all tensors, each of which it reads and writes once
 template <class B, class T>
-concept HasAdam = HasRescale<B, T> &&
+concept HasAdam = HasAxpby<B, T> &&
     requires(B b, std::span<const backend::adam_tensor<view_of<B, T>>> tensors, const backend::adam_step& s,
              view_of<B, std::int32_t> finite, std::span<const view_of<B, T>> gradients, view_of<B, double> y) {
   adam_update(b, tensors, s, finite);
