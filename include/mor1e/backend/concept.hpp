@@ -16,8 +16,6 @@
 
 namespace mor1e {
 
-using backend::transpose;
-
 /// Memory: what tapes, plans and parameters need.
 template <class B>
 concept HasMemory = requires(B b, void* p, std::size_t n) {
@@ -30,14 +28,26 @@ concept HasMemory = requires(B b, void* p, std::size_t n) {
 };
 
 template <class B, class T>
-concept HasGemm = requires(B b, transpose t, T s, view<const T> x, view<T> y) {
+concept HasGemm = requires(B b, backend::transpose t, T s, view<const T> x, view<T> y) {
   gemm(b, t, t, s, x, x, s, y);
+};
+
+/// The same for each of n blocks of rows
+template <class B, class T>
+concept HasBatchedGemm = requires(B b, index_t n, backend::transpose t, T s, view<const T> x, view<T> y) {
+  batched_gemm(b, n, t, t, s, x, x, s, y);
+};
+
+/// y = x^T + beta y
+template <class B, class T>
+concept HasTransposed = requires(B b, T s, view<const T> x, view<T> y) {
+  transposed(b, x, s, y);
 };
 
 /// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class B, class T>
 concept HasFrozenGemm = HasGemm<B, T> &&
-    requires(B b, transpose t, T s, view<const T> x, const typename B::template frozen<T>& w, view<T> y) {
+    requires(B b, backend::transpose t, T s, view<const T> x, const typename B::template frozen<T>& w, view<T> y) {
   frozen_gemm(b, t, x, w, s, y);
 };
 
@@ -51,6 +61,12 @@ template <class B, class T>
 concept HasSoftmax = requires(B b, T s, view<const T> x, view<T> y) {
   softmax_forward(b, x, y);
   softmax_backward(b, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasLogSoftmax = requires(B b, T s, view<const T> x, view<T> y) {
+  log_softmax_forward(b, x, y);
+  log_softmax_backward(b, x, x, s, y);
 };
 
 template <class B, class T>
@@ -73,6 +89,19 @@ concept HasZip = requires(B b, F f, T s, view<const T> x, view<T> y) {
   zip_backward(b, f, x, x, x, s, y);
 };
 
+/// The sum of f(a, b) over all elements, and a gradient of it
+template <class B, class T, class F>
+concept HasZipSum = requires(B b, F f, T s, view<const T> x, view<T> y) {
+  zip_sum(b, f, s, x, x, y);
+  zip_sum_backward(b, f, s, x, x, x, s, y);
+};
+
+/// y = a where mask is not 0, else b. A row, a column or a single number is repeated.
+template <class B, class T>
+concept HasSelect = requires(B b, view<const T> x, view<T> y) {
+  select(b, x, x, x, y);
+};
+
 template <class B, class T, class F>
 concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
   gated_forward(b, f, x, y);
@@ -83,11 +112,6 @@ concept HasGated = requires(B b, F f, T s, view<const T> x, view<T> y) {
 template <class B, class T>
 concept HasAxpby = requires(B b, T s, view<const T> x, view<T> y) {
   axpby(b, s, x, s, y);
-};
-
-template <class B, class T>
-concept HasAdd = HasAxpby<B, T> && requires(B b, view<const T> x, view<T> y) {
-  add(b, x, x, y);
 };
 
 template <class B, class T>
@@ -206,6 +230,7 @@ concept HasSum = requires(B b, T s, view<const T> x, view<T> y) {
 template <class B, class T>
 concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
     requires(B b, T s, view<const T> x, view<const std::int32_t> targets, view<T> y) {
+  target_share(b, targets, y);
   cross_entropy_forward(b, x, targets, y, y);
   cross_entropy_backward(b, x, targets, x, x, s, y);
 };
@@ -246,6 +271,14 @@ concept HasRescale = requires(B b, T s, view<T> y) {
 template <class B, class T>
 concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view<const T> x, view<T> y) {
   row_sums(b, x, y);
+};
+
+/// The largest element (of s x, s being 1 or -1) of all, of each column or of each row, and the way back to it
+template <class B, class T>
+concept HasLargest = requires(B b, T s, view<const T> x, view<std::int64_t> at, view<const std::int64_t> from,
+                              view<T> y) {
+  largest(b, s, x, y, at);
+  scatter_elements(b, x, from, s, y);
 };
 
 template <class B, class T>

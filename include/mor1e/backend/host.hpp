@@ -69,6 +69,18 @@ T blend(T value, T beta, T old) {
   return beta == T(0) ? value : value + beta * old;
 }
 
+/// Block i of the `blocks` that the rows of x are cut into.
+template <class T>
+view<T> block(view<T> x, index_t blocks, index_t i) {
+  return x.row_range(i * (x.rows / blocks), x.rows / blocks);
+}
+
+/// Whether a comes before b as the largest: a NaN before all numbers.
+template <class T>
+bool exceeds(T a, T b) {
+  return (a > b) | ((a != a) & (b == b));
+}
+
 /// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.
 inline void check_index(const char* primitive, view<const std::int32_t> index, index_t rows) {
   for (index_t i = 0; i < index.size(); ++i)

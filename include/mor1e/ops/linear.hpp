@@ -25,7 +25,7 @@ struct linear_op {
   template <class B, class T>
   requires HasGemm<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes&) {
-    gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0), c.in(1), T(0), c.out());
+    gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), c.in(0), c.in(1), T(0), c.out());
     if (c.inputs() == 3) add_bias(c.device(), c.in(2), c.out());
   }
 
@@ -34,9 +34,9 @@ struct linear_op {
   static void backward(call<B, T> c, const attributes&) {
     const view<const T> dy = c.grad_out();
     if (const sink<T> dx = c.grad_in(0))
-      gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
+      gemm(c.device(), backend::transpose::no, backend::transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
     if (const sink<T> dw = c.grad_in(1))
-      gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
+      gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
     if (c.inputs() == 3)
       if (const sink<T> db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }

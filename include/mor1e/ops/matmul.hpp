@@ -75,8 +75,7 @@ struct matmul_op {
   }
 };
 
-/// matmul(t, a, b), or a^T b by matmul(t, a, b, transpose::yes), a b^T by matmul(t, a, b, transpose::no,
-/// transpose::yes)
+/// matmul(t, a, b); with yes = backend::transpose::yes a^T b is matmul(t, a, b, yes), a b^T matmul(t, a, b, no, yes)
 template <class B, class T>
 var<T> matmul(tape<B>& t, var<T> a, var<T> b, backend::transpose of_a = backend::transpose::no,
               backend::transpose of_b = backend::transpose::no) {

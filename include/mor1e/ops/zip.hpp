@@ -16,10 +16,12 @@ inline slot_size repeated_shape(const char* label, const operand& a, const opera
   return {a.rows == 1 ? b.rows : a.rows, a.cols == 1 ? b.cols : a.cols};
 }
 
+inline bool has_size(const operand& x, const slot_size& y) { return x.rows == y.rows && x.cols == y.cols; }
+
 /// The input whose place y may take: the first of y's shape.
 inline int replaced_input(const slot_size& y, operands in) {
-  for (int k = 0; k < 2; ++k)
-    if (in[k].rows == y.rows && in[k].cols == y.cols) return k;
+  for (int k = 0; k < int(in.size()); ++k)
+    if (has_size(in[k], y)) return k;
   return -1;
 }
 
