@@ -96,7 +96,7 @@ concept HasZipSum = requires(B b, F f, T s, view<const T> x, view<T> y) {
   zip_sum_backward(b, f, s, x, x, x, s, y);
 };
 
-/// y = a where mask is not 0, else b. A row, a column or a single number is repeated.
+/// y = a where mask > 0, else b. A row, a column or a single number is repeated.
 template <class B, class T>
 concept HasSelect = requires(B b, view<const T> x, view<T> y) {
   select(b, x, x, x, y);

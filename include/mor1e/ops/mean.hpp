@@ -13,8 +13,7 @@ struct mean_op {
 
   static signature shape(const attributes& a, operands in) {
     const slot_size y = reduced_shape(a.over, in[0]);
-    check((a.over == over::columns || in[0].rows > 0) && (a.over == over::rows || in[0].cols > 0), label,
-          "nothing to average: ", describe("x", in[0]));
+    check_not_empty(label, a.over, in[0]);
     return {.outputs = {y}, .backward_scratch = {y}, .cheap = a.over == over::columns};
   }
 

@@ -92,7 +92,7 @@ void with_repeated_row(view<const T> x, index_t i, index_t cols, const Use& use)
 }
 }  // namespace detail
 
-/// y = a where mask is not 0, else b
+/// y = a where mask > 0, else b
 template <class T>
 void select(cpu& device, view<const T> mask, view<const T> a, view<const T> b, view<T> y) {
   const index_t n = y.cols;
@@ -103,7 +103,7 @@ void select(cpu& device, view<const T> mask, view<const T> a, view<const T> b, v
         with_row(b, i, [&](auto q) {
           write_row(y.row(i), n, T(0), [=](index_t j) {
             const T chosen = p(j), other = q(j);  // both read: a load under a condition does not vectorise
-            return m(j) != T(0) ? chosen : other;
+            return m(j) > T(0) ? chosen : other;
           });
         });
       });

@@ -56,12 +56,12 @@ void zip_sum_backward(reference&, F f, T alpha, view<const T> a, view<const T> b
     for (index_t j = 0; j < a.cols; ++j) dx(i, j) = blend(alpha * dy[0] * f.f(a(i, j), b(i, j)), beta, dx(i, j));
 }
 
-/// y = a where mask is not 0, else b
+/// y = a where mask > 0, else b
 template <class T>
 void select(reference&, view<const T> mask, view<const T> a, view<const T> b, view<T> y) {
   using detail::repeated;
   for (index_t i = 0; i < y.rows; ++i)
-    for (index_t j = 0; j < y.cols; ++j) y(i, j) = repeated(repeated(mask, i, j) != T(0) ? a : b, i, j);
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = repeated(repeated(mask, i, j) > T(0) ? a : b, i, j);
 }
 
 }  // namespace mor1e::backend
