@@ -1,6 +1,7 @@
 // The largest element of a matrix, of each column or of each row.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "mor1e/backend/cpu/elementwise.hpp"
@@ -33,6 +34,7 @@ index_t place_of_largest(T sign, const T* x, index_t n) {
 /// equal elements it is the first, and the first NaN, if there is one, counts as the largest.
 template <class T>
 void largest(cpu& device, T sign, view<const T> x, view<T> y, view<std::int64_t> at) {
+  if (y.size() == 0) return;
   if (y.cols > 1)
     return parallel_for(device.threads(), y.cols, 64, [&](index_t begin, index_t end) {
       T* best = y.data;
