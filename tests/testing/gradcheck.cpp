@@ -16,7 +16,7 @@ struct broken_softmax_op : ops::softmax_op {
   template <class B, class T>
   static void backward(call<B, T> c, const attributes& a) {
     ops::softmax_op::backward(c, a);
-    add_scaled(c.device(), T(1), view<const T>(c.grad_in(0).to), c.grad_in(0).to);
+    axpby(c.device(), T(1), view<const T>(c.grad_in(0).to), T(1), c.grad_in(0).to);
   }
 };
 

@@ -1,11 +1,13 @@
 // What a tape records: slots (values with a size and a lifetime) and nodes (ops applied to slots).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
+#include "mor1e/core/dtype.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e {
@@ -19,14 +21,15 @@ enum class slot_kind : std::uint8_t {
   gradient,    ///< d loss / d activation; the same
   scratch,     ///< workspace of one step
   input,       ///< filled by the caller; lives as long as the tape or plan
-  external     ///< memory of somebody else: parameters, their gradients, frozen weights
+  external,    ///< memory of somebody else: parameters and their gradients, constants
+  object       ///< an object of the back end that is no plain matrix: a frozen weight
 };
 
-/// One value: a matrix [rows, cols] of elements of `element` bytes (0: an opaque object of the backend).
+/// One value: a matrix [rows, cols].
 struct slot {
   index_t rows = 0;
   index_t cols = 0;
-  std::uint32_t element = 0;
+  dtype type = dtype::f32;
   slot_kind kind = slot_kind::activation;
   bool differentiable = false;
   bool kept = false;           ///< stays readable after the last step
@@ -34,8 +37,10 @@ struct slot {
   std::int32_t producer = -1;  ///< the node that makes it
   std::byte* data = nullptr;
 
-  std::size_t bytes() const { return std::size_t(rows * cols) * element; }
-  bool managed() const { return kind != slot_kind::external && kind != slot_kind::input; }
+  std::size_t bytes() const { return std::size_t(rows * cols) * size_of(type); }
+  /// In memory of somebody else.
+  bool foreign() const { return kind == slot_kind::external || kind == slot_kind::object; }
+  bool managed() const { return !foreign() && kind != slot_kind::input; }
 };
 
 /// The work of one node, for reports: floating point operations and bytes moved.
@@ -74,9 +79,16 @@ struct node {
   bool reads_in_backward(int operand) const { return backward_reads >> operand & 1; }
 };
 
+/// A number that no other graph of this process has.
+inline std::uint32_t new_graph_number() {
+  static std::atomic<std::uint32_t> last{0};
+  return ++last;
+}
+
 /// Slots, nodes, their ids and the bytes of their attributes.
 template <class B>
 struct graph {
+  std::uint32_t number = new_graph_number();  ///< what the handles of its values carry
   std::vector<slot> slots;
   std::vector<node<B>> nodes;
   std::vector<slot_id> ids;

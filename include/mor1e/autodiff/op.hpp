@@ -26,11 +26,10 @@ namespace mor1e {
 /// The operands an op is applied to.
 using operands = std::span<const operand>;
 
-/// The size of a value an op asks for. `element` 0 means the op's own element type.
+/// The size of a value an op asks for, of the op's own element type.
 struct slot_size {
   index_t rows = 0;
   index_t cols = 0;
-  std::uint32_t element = 0;
 };
 
 /// Bit of input k in `signature::backward_reads`; output k is bit `inputs + k`.

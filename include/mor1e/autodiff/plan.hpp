@@ -55,7 +55,10 @@ class plan {
   template <class T>
   plan(tape<B>&& recorded, var<T> root, bool with_backward, bool recompute_cheap = true)
       : device_(&recorded.device()), graph_(std::move(recorded.recorded())) {
-    if (root) graph_.slots[root.id].kept = true;
+    require<value_error>(root || !with_backward, "plan: a backward pass needs the value it starts from");
+    if (root) detail::slot_of(graph_, root, "plan").kept = true;
+    require<shape_error>(!with_backward || root.rows * root.cols == 1, "plan: a backward pass from a value [", root.rows,
+                         ", ", root.cols, "]; it starts from a single number");
     schedule_ = make_schedule(graph_, with_backward ? root.id : no_slot, {true, with_backward && recompute_cheap});
     place();
   }
@@ -65,7 +68,8 @@ class plan {
   std::size_t steps() const { return schedule_.steps.size(); }
   const graph<B>& recorded() const { return graph_; }
 
-  /// Puts every slot into `memory`, which must hold `bytes()`.
+  /// Puts every slot into `memory`, which must hold `bytes()` and may be shared by plans that do not run at one time.
+  /// A plan that is bound to none takes memory of its own when it is first filled or run.
   void bind(std::byte* memory) {
     for (std::size_t id = 0; id < graph_.slots.size(); ++id)
       if (offset_[id] >= 0) graph_.slots[id].data = memory + offset_[id];
@@ -73,21 +77,30 @@ class plan {
   }
   bool bound_to(const std::byte* memory) const { return bound_ == memory && memory; }
 
+  /// Copies host values into an input.
   template <class T>
   void fill(var<T> v, view<const T> value) {
-    detail::fill_slot(*device_, graph_.slots[v.id], value);
+    bind_own();
+    detail::fill_slot(*device_, detail::slot_of(graph_, v, "fill"), value);
   }
-  /// The memory of an input or kept value.
   template <class T>
-  view<T> value(var<T> v) {
-    return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols};
+  void fill(var<T> v, const tensor<T>& value) {
+    fill(v, value.matrix());
   }
-
-  /// The memory of d loss / d v of a watched input; empty if the loss does not depend on it.
+  /// A host copy of an input or a kept value.
   template <class T>
-  view<T> gradient(var<T> v) {
-    const slot_id of = graph_.slots[v.id].gradient;
-    return of == no_slot || !graph_.slots[of].data ? view<T>{} : value(var<T>{of, v.rows, v.cols});
+  tensor<T> read(var<T> v) const {
+    return detail::read_slot<T>(*device_, kept(v));
+  }
+  /// The same of a value [1, 1].
+  template <class T>
+  T read_scalar(var<T> v) const {
+    return detail::read_slot_scalar<T>(*device_, kept(v));
+  }
+  /// A host copy of d loss / d v of a watched input; zeros if the loss does not depend on it.
+  template <class T>
+  tensor<T> gradient(var<T> v) const {
+    return detail::read_slot_gradient(*device_, graph_, v);
   }
 
   /// All steps in order: allocates nothing.
@@ -103,6 +116,7 @@ class plan {
     for (const step& s : schedule_.steps) {
       const auto begin = clock::now();
       run_step(*device_, graph_, schedule_, s);
+      device_->finish();
       const double seconds = std::chrono::duration<double>(clock::now() - begin).count();
       const char* name = s.node < 0 ? "add_gradient" : graph_.nodes[s.node].op->name;
       auto at = std::find_if(times.begin(), times.end(),
@@ -138,13 +152,26 @@ class plan {
   }
 
  private:
+  void bind_own() {
+    if (bound_) return;
+    own_ = std::make_unique<slab<B>>(*device_);
+    own_->reserve(std::max<std::size_t>(bytes_, 1));
+    bind(own_->data());
+  }
+  /// The slot of a value that a run leaves readable.
+  template <class T>
+  const slot& kept(var<T> v) const {
+    const slot& s = detail::slot_of(graph_, v, "read");
+    require<error>(s.kept || !s.managed(), "read: other values may lie where this one was; keep() it before the plan is made");
+    return s;
+  }
+
   // The gradient of the root, 1. Before every run: another plan may have used the memory since the last.
   void seed() {
+    bind_own();
     if (schedule_.seed == no_slot) return;
     const slot& seed = graph_.slots[schedule_.seed];
-    const double one = 1;
-    const float one_f = 1;
-    device_->upload(seed.data, seed.element == sizeof(double) ? static_cast<const void*>(&one) : &one_f, seed.element);
+    with_real_type(seed.type, [&](auto one) { device_->upload(seed.data, &one, sizeof one); });
   }
 
   /// Outputs of a forward, gradients of a backward.
@@ -165,7 +192,7 @@ class plan {
       device_->download(values.data(), s.data, s.bytes());
       return std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); });
     };
-    return s.element == sizeof(double) ? all(double()) : all(float());
+    return s.type == dtype::f64 ? all(double()) : s.type == dtype::f32 ? all(float()) : true;
   }
 
   cost work(const step& s) const {
@@ -191,7 +218,7 @@ class plan {
     std::vector<std::int32_t> block_of(graph_.slots.size(), -1);
     for (slot_id id = 0; id < slot_id(graph_.slots.size()); ++id) {
       const slot& s = graph_.slots[id];
-      if (s.kind == slot_kind::external) continue;
+      if (s.foreign()) continue;
       const bool whole = s.kind == slot_kind::input;
       if (!whole && schedule_.first_use[id] < 0) continue;
       block_of[id] = std::int32_t(blocks.size());
@@ -256,6 +283,7 @@ class plan {
   std::vector<std::ptrdiff_t> offset_;
   std::size_t bytes_ = 0;
   const std::byte* bound_ = nullptr;
+  std::unique_ptr<slab<B>> own_;
 };
 
 }  // namespace mor1e

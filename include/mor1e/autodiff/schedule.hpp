@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "mor1e/autodiff/graph.hpp"
+#include "mor1e/backend/concept.hpp"
 #include "mor1e/core/error.hpp"
-#include "mor1e/core/view.hpp"
 
 namespace mor1e {
 
@@ -274,17 +274,24 @@ schedule make_schedule(graph<B>& g, slot_id root, schedule_options options = {})
   return detail::scheduler<B>(g, options).build(root);
 }
 
+/// f(T(1)) for the type T of a value that has gradients.
+template <class F>
+void with_real_type(dtype type, F f) {
+  if (type == dtype::f64) return f(1.0);
+  require<error>(type == dtype::f32, "a gradient of type ", name_of(type));
+  f(1.0f);
+}
+
 /// Makes the call of one step. Memory of every slot it touches must be in place.
 template <class B>
 void run_step(B& device, const graph<B>& g, const schedule& s, const step& at) {
   const slot_id* ids = s.ids.data() + at.ids;
   if (at.what == phase::add_gradient) {
-    const auto add = [&]<class T>(T one) {
-      const slot &to = g.slots[ids[0]], &from = g.slots[ids[1]];
-      add_scaled(device, one, view<const T>(reinterpret_cast<const T*>(from.data), from.rows, from.cols),
-                 view<T>(reinterpret_cast<T*>(to.data), to.rows, to.cols));
-    };
-    g.slots[ids[0]].element == sizeof(double) ? add(1.0) : add(1.0f);
+    const slot &to = g.slots[ids[0]], &from = g.slots[ids[1]];
+    with_real_type(to.type, [&]<class T>(T one) {
+      axpby(device, one, view_of<B, const T>(reinterpret_cast<const T*>(from.data), from.rows, from.cols), one,
+            view_of<B, T>(reinterpret_cast<T*>(to.data), to.rows, to.cols));
+    });
     return;
   }
   const node<B>& n = g.nodes[at.node];

@@ -8,17 +8,19 @@
 // with one slab of memory, to be run once per batch.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "mor1e/autodiff/op.hpp"
 #include "mor1e/autodiff/param.hpp"
-#include "mor1e/autodiff/pool.hpp"
 #include "mor1e/autodiff/schedule.hpp"
+#include "mor1e/autodiff/slot_access.hpp"
 #include "mor1e/core/tensor.hpp"
 
 namespace mor1e {
@@ -29,49 +31,63 @@ enum class recording {
   plan        ///< run nothing, write everything down
 };
 
-namespace detail {
+template <class B>
+class tape;
 
-/// Copies host values into the memory of an input of the same shape.
-template <class B, class T>
-void fill_slot(B& device, const slot& to, view<const T> value) {
-  require<shape_error>(value.rows == to.rows && value.cols == to.cols, "fill: value [", value.rows, ", ", value.cols,
-                       "] for an input [", to.rows, ", ", to.cols, "]");
-  for (index_t i = 0; i < value.rows; ++i)
-    device.upload(to.data + std::size_t(i * value.cols) * sizeof(T), value.row(i), std::size_t(value.cols) * sizeof(T));
-}
-
-}  // namespace detail
+/// Where a tape is, for the values that refer to it: null once it is gone.
+template <class B>
+struct tape_anchor {
+  tape<B>* at;
+};
 
 template <class B>
 class tape {
  public:
   explicit tape(B& device, recording how = recording::gradients)
-      : device_(&device), how_(how), memory_(std::make_unique<pool<B>>(device)) {}
-  tape(tape&&) = default;
+      : device_(&device), how_(how) {}
+  tape(tape&& other) noexcept
+      : device_(other.device_),
+        how_(other.how_),
+        in_use_(other.in_use_),
+        peak_(other.peak_),
+        graph_(std::move(other.graph_)),
+        used_(std::move(other.used_)),
+        anchor_(std::move(other.anchor_)),
+        swept_(other.swept_) {
+    if (anchor_) anchor_->at = this;
+  }
   tape(const tape&) = delete;
   ~tape() {
-    if (!memory_) return;
+    if (anchor_) anchor_->at = nullptr;
     for (slot& s : graph_.slots) release(s);
   }
 
   B& device() const { return *device_; }
   recording how() const { return how_; }
   bool runs() const { return how_ != recording::plan; }
+  std::shared_ptr<const tape_anchor<B>> anchor() {
+    if (!anchor_) anchor_ = std::make_shared<tape_anchor<B>>(tape_anchor<B>{this});
+    return anchor_;
+  }
   graph<B>& recorded() { return graph_; }
   const graph<B>& recorded() const { return graph_; }
   /// Largest number of bytes of activations, gradients and workspace held at one time (eager tapes).
-  std::size_t peak_bytes() const { return memory_->peak(); }
+  std::size_t peak_bytes() const { return peak_; }
 
   // --- values -----------------------------------------------------------------------------------------------------
 
   /// A value the caller fills: by `fill` on the tape or, for a plan, before each run. Watched: its gradient is kept.
   template <class T>
   var<T> input(index_t rows, index_t cols, bool watched = false) {
-    slot s{rows, cols, sizeof(T), slot_kind::input, watched};
-    if (watched) s.gradient = graph_.add({rows, cols, sizeof(T), slot_kind::gradient, false, true});
-    const slot_id id = graph_.add(s);
-    if (runs()) take(graph_.slots[id]);
-    return {id, rows, cols};
+    slot s{rows, cols, dtype_of<T>, slot_kind::input, watched};
+    if (watched) s.gradient = graph_.add({rows, cols, dtype_of<T>, slot_kind::gradient, false, true});
+    const var<T> v = handle<T>(graph_.add(s));
+    if (runs()) take(graph_.slots[v.id]);
+    return v;
+  }
+  template <class T>
+  var<T> input(const tensor<T>& value, bool watched = false) {
+    return input<T>(value.matrix(), watched);
   }
   template <class T>
   var<T> input(view<const T> value, bool watched = false) {
@@ -83,77 +99,89 @@ class tape {
   template <class T>
   void fill(var<T> v, view<const T> value) {
     require<error>(runs(), "fill: a tape that plans holds no values; fill the plan");
-    detail::fill_slot(*device_, graph_.slots[v.id], value);
+    detail::fill_slot(*device_, detail::slot_of(graph_, v, "fill"), value);
+  }
+  template <class T>
+  void fill(var<T> v, const tensor<T>& value) {
+    fill(v, value.matrix());
   }
 
   /// A parameter: its gradient is added to `p.gradient` by `backward`. The tape refers to it, it does not copy.
   template <class T>
   var<T> use(param<B, T>& p) {
     const index_t rows = p.extents().rows(), cols = p.extents().cols();
-    if (how_ == recording::forward) return constant<T>({p.value.data(), rows, cols});
+    if (how_ == recording::forward) return constant(p.value);
     for (auto [of, id] : used_)
-      if (of == &p) return {id, rows, cols};
-    const auto bytes = [](auto* data) { return reinterpret_cast<std::byte*>(data); };
-    slot s{rows, cols, sizeof(T), slot_kind::external, true};
-    s.gradient =
-        graph_.add({rows, cols, sizeof(T), slot_kind::external, false, false, no_slot, -1, bytes(p.gradient.data())});
-    s.data = bytes(p.value.data());
+      if (of == &p) return handle<T>(id);
+    const auto external = [&](view_of<B, T> at) {
+      slot s{rows, cols, dtype_of<T>, slot_kind::external};
+      s.data = reinterpret_cast<std::byte*>(at.address());
+      return s;
+    };
+    slot s = external(p.value.matrix());
+    s.differentiable = true;
+    s.gradient = graph_.add(external(p.gradient.matrix()));
     used_.emplace_back(&p, graph_.add(s));
-    return {used_.back().second, rows, cols};
+    return handle<T>(used_.back().second);
   }
-  /// Values of somebody else that get no gradient and stay where they are.
+  /// Values of somebody else, in the memory of the device, that get no gradient and stay where they are.
   template <class T>
-  var<T> constant(view<const T> values) {
-    require<shape_error>(values.contiguous(), "constant: rows must be adjacent");
-    slot s{values.rows, values.cols, sizeof(T), slot_kind::external};
-    s.data = reinterpret_cast<std::byte*>(const_cast<T*>(values.data));
-    return {graph_.add(s), values.rows, values.cols};
+  var<T> constant(const array<B, T>& values) {
+    slot s{values.extents().rows(), values.extents().cols(), dtype_of<T>, slot_kind::external};
+    s.data = reinterpret_cast<std::byte*>(const_cast<T*>(values.matrix().address()));
+    return handle<T>(graph_.add(s));
   }
-  /// A frozen weight of the backend.
+  /// Stands where an op reads no operand: it has no memory.
+  template <class T>
+  var<T> nothing() {
+    return handle<T>(graph_.add({1, 1, dtype_of<T>, slot_kind::external}));
+  }
+  /// A frozen weight of the backend. It must outlive the tape, and the plan made of it.
   template <class Frozen>
   frozen_var frozen(const Frozen& weight) {
-    slot s{weight.rows(), weight.cols(), 0, slot_kind::external};
+    slot s{weight.rows(), weight.cols(), dtype::u8, slot_kind::object};
     s.data = reinterpret_cast<std::byte*>(const_cast<Frozen*>(&weight));
-    return {graph_.add(s), weight.rows(), weight.cols()};
+    return {graph_.add(s), weight.rows(), weight.cols(), graph_.number};
   }
 
   /// Keeps a value readable after the sweep or the run.
   template <class T>
   void keep(var<T> v) {
-    graph_.slots[v.id].kept = true;
+    detail::slot_of(graph_, v, "keep").kept = true;
   }
 
-  /// The memory of a value (eager tapes; plans have their own).
-  template <class T>
-  view<T> value(var<T> v) {
-    return {reinterpret_cast<T*>(graph_.slots[v.id].data), v.rows, v.cols};
-  }
   /// A host copy of a value.
   template <class T>
   tensor<T> read(var<T> v) const {
-    tensor<T> out(shape{v.rows, v.cols});
-    require<error>(graph_.slots[v.id].data != nullptr, "read: the value was released; keep() it");
-    device_->download(out.data(), graph_.slots[v.id].data, std::size_t(out.size()) * sizeof(T));
-    return out;
+    return detail::read_slot<T>(*device_, detail::slot_of(graph_, v, "read"));
+  }
+  /// The same of a value [1, 1].
+  template <class T>
+  T read_scalar(var<T> v) const {
+    return detail::read_slot_scalar<T>(*device_, detail::slot_of(graph_, v, "read_scalar"));
   }
   /// d loss / d v of a watched input after `backward`; zeros if the loss does not depend on it.
   template <class T>
   tensor<T> gradient(var<T> v) const {
-    const slot& s = graph_.slots[graph_.slots[v.id].gradient];
-    tensor<T> out(shape{v.rows, v.cols}, T(0));
-    if (s.data) device_->download(out.data(), s.data, std::size_t(out.size()) * sizeof(T));
-    return out;
+    return detail::read_slot_gradient(*device_, graph_, v);
   }
 
   // --- recording --------------------------------------------------------------------------------------------------
 
-  /// Checks shapes, takes slots, runs the forward (unless planning) and records the node. Returns the first output;
-  /// further ones follow it in id order. This is the only way a node is made.
+  /// Checks shapes, takes slots, runs the forward (unless planning) and records the node. Returns the first output, from
+  /// which `output` gives further ones. This is the only way a node is made.
   template <class Op, class T>
   var<T> apply(const typename Op::attributes& attributes, operands in);
   template <class Op, class T>
   var<T> apply(const typename Op::attributes& attributes, std::initializer_list<operand> in) {
     return apply<Op, T>(attributes, operands(in.begin(), in.size()));
+  }
+
+  /// Output k of the op whose first output is `first`.
+  template <class T>
+  var<T> output(var<T> first, int k) const {
+    detail::slot_of(graph_, first, "output");
+    return handle<T>(first.id + k);
   }
 
   /// Runs `make` (which returns a var) as a stretch: of the values made inside, only the result outlives it. When
@@ -177,18 +205,21 @@ class tape {
   /// Reverse sweep from a scalar (or from any value with a given cotangent). Values and gradients are released as
   /// soon as nothing reads them; the tape cannot be swept twice.
   template <class T>
-  void backward(var<T> root, view<const T> cotangent = {}) {
+  void backward(var<T> root, std::type_identity_t<view<const T>> cotangent = {}) {
     require<error>(how_ == recording::gradients, "backward: this tape does not record gradients");
     require<error>(!swept_, "backward: the tape was swept already");
     require<shape_error>(cotangent.data || root.rows * root.cols == 1, "backward: a root [", root.rows, ", ", root.cols,
                          "] needs a cotangent");
-    swept_ = true;
     keep(root);
+    swept_ = true;
     const schedule s = make_schedule(graph_, root.id, {.forward = false});
     slot& seed = graph_.slots[s.seed];
     take(seed);
     const T one(1);
-    device_->upload(seed.data, cotangent.data ? cotangent.data : &one, seed.bytes());
+    if (cotangent.data)
+      detail::fill_slot(*device_, seed, cotangent);
+    else
+      device_->upload(seed.data, &one, sizeof one);
     std::vector<std::vector<slot_id>> last(s.steps.size());
     for (slot_id id = 0; id < slot_id(graph_.slots.size()); ++id) {
       slot& held = graph_.slots[id];
@@ -220,18 +251,28 @@ class tape {
       for (int k = 0; k < n.operands(); ++k)
         if (s.ids[at.gradients + k] != no_slot) f(s.ids[at.gradients + k]);
   }
-  void take(slot& s) { s.data = memory_->take(s.bytes()); }
+  template <class T>
+  var<T> handle(slot_id id) const {
+    return {id, graph_.slots[id].rows, graph_.slots[id].cols, graph_.number};
+  }
+  void take(slot& s) {
+    s.data = static_cast<std::byte*>(device_->take(s.bytes()));
+    in_use_ += s.bytes();
+    peak_ = std::max(peak_, in_use_);
+  }
   void release(slot& s) {
-    if (s.kind == slot_kind::external || !s.data) return;
-    memory_->give_back(s.data, s.bytes());
+    if (s.foreign() || !s.data) return;
+    device_->give_back(s.data, s.bytes());
+    in_use_ -= s.bytes();
     s.data = nullptr;
   }
 
   B* device_;
   recording how_;
-  std::unique_ptr<pool<B>> memory_;
+  std::size_t in_use_ = 0, peak_ = 0;
   graph<B> graph_;
   std::vector<std::pair<const void*, slot_id>> used_;
+  std::shared_ptr<tape_anchor<B>> anchor_;
   bool swept_ = false;
 };
 
@@ -268,6 +309,7 @@ template <class B>
 template <class Op, class T>
 var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
   static_assert(Operation<Op>, "this type is not an op: see autodiff/op.hpp");
+  for (const operand& o : in) detail::check_handle(graph_, o, Op::label);
   const signature shape = Op::shape(attributes, in);
   const bool gradients = how_ != recording::forward;
   node<B> n;
@@ -284,14 +326,13 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
 
   bool differentiable = false;
   for (const operand& o : in) {
-    require<error>(o.id != no_slot, Op::label, ": an operand is empty");
     graph_.ids.push_back(o.id);
     differentiable |= graph_.slots[o.id].differentiable;
   }
   differentiable &= gradients && !WithoutGradient<Op>;
   const auto add = [&](const std::vector<slot_size>& sizes, slot_kind kind, bool with_gradient) {
     for (const slot_size& size : sizes) {
-      slot s{size.rows, size.cols, size.element ? size.element : std::uint32_t(sizeof(T)), kind, with_gradient};
+      slot s{size.rows, size.cols, dtype_of<T>, kind, with_gradient};
       if (kind == slot_kind::activation) s.producer = std::int32_t(graph_.nodes.size());
       graph_.ids.push_back(graph_.add(s));
     }
@@ -316,7 +357,7 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
     graph_.ids.resize(n.ids);
     graph_.payload.resize(n.attributes);
   }
-  return {result, graph_.slots[result].rows, graph_.slots[result].cols};
+  return handle<T>(result);
 }
 
 }  // namespace mor1e

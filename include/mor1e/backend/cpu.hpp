@@ -1,6 +1,7 @@
 // The CPU back end with all its primitives.
 #pragma once
 
+#include "mor1e/backend/cpu/adam.hpp"
 #include "mor1e/backend/cpu/attention.hpp"
 #include "mor1e/backend/cpu/dropout.hpp"
 #include "mor1e/backend/cpu/elementwise.hpp"

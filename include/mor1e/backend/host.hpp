@@ -1,11 +1,13 @@
 // What the two host back ends share: memory, arrays, frozen weights.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
 
+#include "mor1e/backend/pool.hpp"
 #include "mor1e/core/tensor.hpp"
 
 namespace mor1e::backend {
@@ -15,9 +17,11 @@ template <class T>
 class host_frozen {
  public:
   host_frozen() = default;
-  explicit host_frozen(tensor<T> values) : owned_(std::move(values)), values_(std::as_const(owned_).matrix()) {}
-  /// `keep` owns the memory behind `values`.
-  host_frozen(view<const T> values, std::shared_ptr<const void> keep) : values_(values), keep_(std::move(keep)) {}
+  template <class Device>
+  host_frozen(Device&, tensor<T> values) : owned_(std::move(values)), values_(std::as_const(owned_).matrix()) {}
+  /// Leaves the values where they are: `keep` owns that memory.
+  template <class Device>
+  host_frozen(Device&, view<const T> values, std::shared_ptr<const void> keep) : values_(values), keep_(std::move(keep)) {}
   host_frozen(host_frozen&&) = default;
   host_frozen& operator=(host_frozen&&) = default;
 
@@ -33,35 +37,48 @@ class host_frozen {
   std::shared_ptr<const void> keep_;
 };
 
-/// Copies a frozen weight to `to` [outputs, inputs] in host memory.
+/// Memory of a back end whose device is the host. Addresses of arrays and tapes point to it: it stays where it is.
+class host_memory {
+ public:
+  template <class T>
+  using view = mor1e::view<T>;
+  template <class T>
+  using frozen = host_frozen<T>;
+
+  host_memory() = default;
+  host_memory(const host_memory&) = delete;
+  host_memory& operator=(const host_memory&) = delete;
+
+  void* allocate(std::size_t bytes) { return mor1e::detail::aligned_bytes(bytes); }
+  void deallocate(void* p) { std::free(p); }
+  void* take(std::size_t bytes) { return blocks_.take(bytes); }
+  void give_back(void* p, std::size_t bytes) { blocks_.give_back(p, bytes); }
+  void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void finish() {}
+
+ private:
+  pool<host_memory> blocks_{*this};
+};
+
+/// A copy of a frozen weight [outputs, inputs].
 template <class T>
-void read_frozen(const host_frozen<T>& w, view<T> to) {
-  for (index_t i = 0; i < w.rows(); ++i) std::memcpy(to.row(i), w.values().row(i), std::size_t(w.cols()) * sizeof(T));
+tensor<T> read_frozen(host_memory&, const host_frozen<T>& w) {
+  tensor<T> out(shape{w.rows(), w.cols()});
+  for (index_t i = 0; i < w.rows(); ++i) std::copy_n(w.values().row(i), w.cols(), out.matrix().row(i));
+  return out;
 }
 
-/// The sum of the squares of each row of a frozen weight, added in double.
+/// y_i = sum_j w_ij^2, added in double                                                  w [outputs, inputs] -> y [1, outputs]
 template <class T>
-void row_squares(const host_frozen<T>& w, view<T> to) {
+void row_squares(host_memory&, const host_frozen<T>& w, view<T> y) {
   for (index_t i = 0; i < w.rows(); ++i) {
     const T* row = w.values().row(i);
     double sum = 0;
     for (index_t j = 0; j < w.cols(); ++j) sum += double(row[j]) * double(row[j]);
-    to[i] = T(sum);
+    y[i] = T(sum);
   }
 }
-
-/// Memory of a back end whose device is the host.
-struct host_memory {
-  template <class T>
-  using array = tensor<T>;
-  template <class T>
-  using frozen = host_frozen<T>;
-
-  void* allocate(std::size_t bytes) { return mor1e::detail::aligned_bytes(bytes); }
-  void deallocate(void* p) { std::free(p); }
-  void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-  void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-};
 
 /// value + beta old. With beta 0, `old` may be anything, NaN included.
 template <class T>
@@ -79,6 +96,12 @@ view<T> block(view<T> x, index_t blocks, index_t i) {
 template <class T>
 bool exceeds(T a, T b) {
   return (a > b) | ((a != a) & (b == b));
+}
+
+/// Whether a and b are equal or both NaN.
+template <class T>
+bool same(T a, T b) {
+  return (a == b) | ((a != a) & (b != b));
 }
 
 /// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.

@@ -1,6 +1,7 @@
 // The reference back end with all its primitives.
 #pragma once
 
+#include "mor1e/backend/reference/adam.hpp"
 #include "mor1e/backend/reference/attention.hpp"
 #include "mor1e/backend/reference/dropout.hpp"
 #include "mor1e/backend/reference/elementwise.hpp"

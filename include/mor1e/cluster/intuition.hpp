@@ -42,7 +42,7 @@ tensor<T> unit_rows(view<const T> x) {
 /// Similarity of embeddings [n, d] to centroids [k, d], both in host memory -> [n, k]: x.c / (|x| |c|), 0 where either
 /// is a zero vector, or x.c. Cosines may be negative; nothing is clamped. Throws `shape_error` when the widths differ.
 template <class T, class B>
-requires HasGemm<B, T> tensor<T> intuition(B& device, view<const T> embeddings, view<const T> centroids,
+requires HasHost<B> tensor<T> intuition(B& device, view<const T> embeddings, view<const T> centroids,
                                            similarity kind = similarity::cosine) {
   require<shape_error>(embeddings.cols == centroids.cols, "intuition: widths differ: embeddings [", embeddings.rows,
                        ", ", embeddings.cols, "], centroids [", centroids.rows, ", ", centroids.cols, "]");
@@ -52,7 +52,7 @@ requires HasGemm<B, T> tensor<T> intuition(B& device, view<const T> embeddings, 
     embeddings = std::as_const(unit_embeddings), centroids = std::as_const(unit_centroids);
   }
   tensor<T> out({embeddings.rows, centroids.rows});
-  gemm(device, backend::transpose::no, backend::transpose::yes, T(1), embeddings, centroids, T(0), out.matrix());
+  gemm(device.host(), backend::transpose::no, backend::transpose::yes, T(1), embeddings, centroids, T(0), out.matrix());
   return out;
 }
 

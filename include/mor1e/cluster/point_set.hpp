@@ -14,10 +14,6 @@
 
 namespace mor1e::cluster {
 
-/// A back end that multiplies matrices in host memory.
-template <class B, class T>
-concept HasHostGemm = HasGemm<B, T> && std::same_as<typename B::template array<T>, tensor<T>>;
-
 /// |a - b|^2 over `d` values, in double. Eight partial sums in a fixed order: equal arguments give equal bits.
 template <class T>
 double squared_distance(const T* a, const T* b, index_t d) {
@@ -50,7 +46,7 @@ double squared_length(const T* a, index_t d) {
 /// Every pass cuts the points into pieces that depend on n alone and adds up what the pieces give in their order, so
 /// that no result depends on the number of threads.
 template <class T, class B>
-requires HasHostGemm<B, T>
+requires HostDevice<B> && HasGemm<B, T>
 class point_set {
  public:
   /// Borrows device and points. Throws `shape_error` for points without columns, `value_error` naming the first row

@@ -1,4 +1,4 @@
-// Non-owning row-major matrices: what every primitive works on.
+// Non-owning row-major matrices in host memory.
 #pragma once
 
 #include <type_traits>
@@ -22,6 +22,7 @@ struct view {
   /// A mutable view is also a read-only one.
   operator view<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, stride}; }
 
+  T* address() const { return data; }
   T* row(index_t i) const { return data + i * stride; }
   T& operator()(index_t i, index_t j) const { return data[i * stride + j]; }
   T& operator[](index_t i) const { return data[i]; }

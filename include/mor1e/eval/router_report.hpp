@@ -164,7 +164,7 @@ router_report report_routers(B& device, models::language_model<B, T>& model, pef
   });
   std::vector<std::pair<std::string, double>> scalars;  // of parameters with one value
   for (const auto& v : adapters.views())
-    if (v.values.size() == 1) scalars.emplace_back(v.name, double(v.values[0]));
+    if (v.extents.size() == 1) scalars.emplace_back(v.name, double(v.read()[0]));
   detail::complete(out, norms, scalars);
   return out;
 }

@@ -45,7 +45,7 @@ class bert {
     tensor<T> positions = from.host(embeddings + "position_embeddings.weight", c.context, h);
     const tensor<T> types = from.host(embeddings + "token_type_embeddings.weight", c.types, h);
     for (index_t i = 0; i < positions.size(); ++i) positions[i] += types[i % h];
-    positions_.table = nn::weight<B, T>(typename B::template frozen<T>(std::move(positions)));
+    positions_.table = from.frozen_matrix(std::move(positions));
     norm_ = norm(embeddings + "LayerNorm");
     for (int i = 0; i < c.layers; ++i) {
       const std::string at = prefix + "encoder.layer." + std::to_string(i) + ".";

@@ -27,7 +27,7 @@ using llama_block =
 template <class B, class T>
 class llama final : public language_model<B, T> {
  public:
-  llama(loader<B, T> from, llama_config config) : config_(std::move(config)) {
+  llama(loader<B, T> from, llama_config config) : config_(std::move(config)), device_(&from.device()) {
     const auto& c = config_;
     const index_t h = c.hidden_size, inner = c.intermediate_size;
     const index_t q = index_t(c.heads) * c.head_dim, kv = index_t(c.kv_heads) * c.head_dim;
@@ -113,7 +113,7 @@ class llama final : public language_model<B, T> {
     nn::kv_cache<B, T> cache;
     const shape extents{capacity, index_t(config_.kv_heads) * config_.head_dim};
     for (int i = 0; i < config_.layers; ++i)
-      cache.layers.push_back({typename B::template array<T>(extents), typename B::template array<T>(extents)});
+      cache.layers.push_back({array<B, T>(*device_, extents), array<B, T>(*device_, extents)});
     return cache;
   }
 
@@ -127,6 +127,7 @@ class llama final : public language_model<B, T> {
   const nn::weight<B, T>& head() const { return config_.tied ? embed_tokens_.table : lm_head_; }
 
   llama_config config_;
+  B* device_;
   nn::embedding<B, T> embed_tokens_;
   std::vector<std::unique_ptr<llama_block<B, T>>> blocks_;
   nn::rms_norm<B, T> norm_;

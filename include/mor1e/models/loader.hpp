@@ -1,7 +1,6 @@
 // Takes the weights of a model out of a checkpoint, and accounts for every tensor.
 #pragma once
 
-#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <set>
@@ -29,8 +28,10 @@ struct output {
 template <class B, class T>
 class loader {
  public:
-  loader(std::shared_ptr<io::checkpoint> from, load_options options) : from_(std::move(from)), options_(options) {}
+  loader(B& device, std::shared_ptr<io::checkpoint> from, load_options options)
+      : device_(&device), from_(std::move(from)), options_(options) {}
 
+  B& device() const { return *device_; }
   const io::checkpoint& source() const { return *from_; }
   bool has(const std::string& name) const { return from_->weights->contains(name); }
 
@@ -39,8 +40,14 @@ class loader {
     if (options_.trainable) return nn::weight<B, T>(parameter(name, shape{rows, cols}));
     if constexpr (std::is_same_v<T, float>)
       if (const float* mapped = from_->weights->mapped_f32(name))
-        return nn::weight<B, T>(frozen({mapped, rows, cols}, std::shared_ptr<const void>(from_)));
-    return nn::weight<B, T>(frozen(host(name, rows, cols)));
+        return nn::weight<B, T>(
+            frozen(*device_, view<const T>(mapped, rows, cols), std::shared_ptr<const void>(from_)));
+    return frozen_matrix(host(name, rows, cols));
+  }
+
+  /// A frozen weight of values that the model made of tensors.
+  nn::weight<B, T> frozen_matrix(tensor<T> values) const {
+    return nn::weight<B, T>(frozen(*device_, std::move(values)));
   }
 
   nn::vector_weight<B, T> vector(const std::string& name, index_t n) {
@@ -58,7 +65,7 @@ class loader {
     for (const output& o : outputs)
       parts.push_back({at + o.name, matrix(at + o.name + ".weight", o.size, inputs),
                        vector_if(bias, at + o.name + ".bias", o.size)});
-    return nn::projection_group<B, T>(std::move(parts));
+    return nn::projection_group<B, T>(*device_, std::move(parts));
   }
 
   /// A matrix as host values, for models that combine tensors.
@@ -103,14 +110,14 @@ class loader {
     from_->weights->drop(name);
   }
   std::unique_ptr<param<B, T>> parameter(const std::string& name, shape extents) {
-    auto p = std::make_unique<param<B, T>>(name, extents.rank() == 1 ? shape{1, extents[0]} : extents);
+    tensor<T> values(extents.rank() == 1 ? shape{1, extents[0]} : extents);
+    read(name, values);
+    auto p = std::make_unique<param<B, T>>(*device_, name, values);
     if (!options_.trainable) p->gradient = {};
-    tensor<T> host(extents);
-    read(name, host);
-    std::copy(host.begin(), host.end(), p->value.begin());
     return p;
   }
 
+  B* device_;
   std::shared_ptr<io::checkpoint> from_;
   load_options options_;
   std::set<std::string> seen_;

@@ -43,7 +43,7 @@ decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padd
   if (packed.live_targets > 0) {
     const var<T> loss =
         ops::cross_entropy(t, ops::gather_rows(t, logits, step.answer_rows), step.targets, step.loss_scale).loss;
-    out.loss = double(t.read(loss)[0]);
+    out.loss = double(t.read_scalar(loss));
   }
   return out;
 }

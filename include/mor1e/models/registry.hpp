@@ -14,11 +14,11 @@ namespace mor1e::models {
 /// A decoder from an opened checkpoint. Throws `io_error` if it is malformed, `value_error` for an architecture that is
 /// not supported.
 template <class B, class T>
-std::unique_ptr<language_model<B, T>> load(B&, std::shared_ptr<io::checkpoint> from, load_options options = {}) {
+std::unique_ptr<language_model<B, T>> load(B& device, std::shared_ptr<io::checkpoint> from, load_options options = {}) {
   const std::string type = architecture_of(*from);
   if (type == "llama" || type == "mistral") {
     llama_config config = read_llama_config(from->config, from->path.string());
-    return std::make_unique<llama<B, T>>(loader<B, T>(std::move(from), options), std::move(config));
+    return std::make_unique<llama<B, T>>(loader<B, T>(device, std::move(from), options), std::move(config));
   }
   throw value_error(text(from->path.string(), ": model_type '", type, "' is not supported (llama and mistral are)"));
 }
@@ -31,13 +31,13 @@ std::unique_ptr<language_model<B, T>> load(B& device, const std::string& model, 
 
 /// An encoder from an opened checkpoint: BERT (all-MiniLM-L6-v2). Throws as `load`.
 template <class B, class T>
-std::unique_ptr<bert<B, T>> load_encoder(B&, std::shared_ptr<io::checkpoint> from) {
+std::unique_ptr<bert<B, T>> load_encoder(B& device, std::shared_ptr<io::checkpoint> from) {
   const std::string type = architecture_of(*from);
   require<value_error>(type == "bert", from->path.string(), ": model_type '", type,
                        "' is not supported as an encoder (bert is)");
   const bert_config config = read_bert_config(from->config, from->path.string());
   const sentence_modules modules = read_sentence_modules(from->path);
-  return std::make_unique<bert<B, T>>(loader<B, T>(std::move(from), {}), config, modules);
+  return std::make_unique<bert<B, T>>(loader<B, T>(device, std::move(from), {}), config, modules);
 }
 
 /// An encoder by name.

@@ -25,11 +25,8 @@ struct attention {
     const ops::attention_attributes a{heads, kv_heads, head_dim, scale, window, causal};
     if (!step.cache) return o.forward(t, ops::attention(t, fused, step.segments, a), step);
     auto& held = step.cache->layers[layer];
-    const auto matrix = [&](auto& m) {
-      return t.template constant<T>({m.data(), m.extents().rows(), m.extents().cols()});
-    };
-    return o.forward(t, ops::attention_cached(t, fused, matrix(held.keys), matrix(held.values), step.segments, a),
-                     step);
+    return o.forward(
+        t, ops::attention_cached(t, fused, t.constant(held.keys), t.constant(held.values), step.segments, a), step);
   }
 };
 

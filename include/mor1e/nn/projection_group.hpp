@@ -43,8 +43,10 @@ template <class B, class T>
 class projection_group {
  public:
   projection_group() = default;
-  explicit projection_group(std::vector<projection<B, T>> parts) : parts_(std::move(parts)) {}
+  projection_group(B& device, std::vector<projection<B, T>> parts) : device_(&device), parts_(std::move(parts)) {}
 
+  /// Where the weights are, and what is put on them goes.
+  B& device() const { return *device_; }
   const std::vector<projection<B, T>>& parts() const { return parts_; }
   index_t inputs() const { return parts_.front().w.cols(); }
   index_t outputs() const {
@@ -108,6 +110,7 @@ class projection_group {
     return out;
   }
 
+  B* device_ = nullptr;
   std::vector<projection<B, T>> parts_;
   adapter<B, T>* adapter_ = nullptr;
 };

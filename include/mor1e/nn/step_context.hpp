@@ -15,9 +15,8 @@ namespace mor1e::nn {
 /// layer.
 template <class B, class T>
 struct kv_cache {
-  using array = typename B::template array<T>;
   struct layer {
-    array keys, values;
+    array<B, T> keys, values;
   };
   std::vector<layer> layers;
 };

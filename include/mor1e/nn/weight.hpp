@@ -42,7 +42,7 @@ class vector_weight {
   param<B, T>* parameter() const { return trainable_ ? values_.get() : nullptr; }
   var<T> on(tape<B>& t) const {
     if (trainable_) return t.use(*values_);
-    return t.template constant<T>({values_->value.data(), values_->extents().rows(), values_->extents().cols()});
+    return t.constant(values_->value);
   }
 
  private:

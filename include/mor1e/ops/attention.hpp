@@ -25,16 +25,16 @@ struct attention_attributes {
   }
 
   /// The columns of a fused matrix in which q, k and v begin.
-  template <class T>
-  view<T> q(view<T> fused) const {
+  template <class View>
+  View q(View fused) const {
     return fused;
   }
-  template <class T>
-  view<T> k(view<T> fused) const {
+  template <class View>
+  View k(View fused) const {
     return columns(fused, interleaved ? 1 : heads);
   }
-  template <class T>
-  view<T> v(view<T> fused) const {
+  template <class View>
+  View v(View fused) const {
     return columns(fused, interleaved ? 2 : heads + kv_heads);
   }
 
@@ -51,8 +51,8 @@ struct attention_attributes {
   }
 
  private:
-  template <class T>
-  view<T> columns(view<T> fused, int head) const {
+  template <class View>
+  View columns(View fused, int head) const {
     return fused.col_range(index_t(head) * head_dim, fused.cols - index_t(head) * head_dim);
   }
 };
@@ -77,7 +77,7 @@ struct attention_op {
   template <class B, class T>
   requires HasAttention<B, T>
   static void forward(call<B, T> c, const attributes& a) {
-    const view<const T> qkv = c.in(0);
+    const view_of<B, const T> qkv = c.in(0);
     attention_forward(c.device(), a.shape(), a.q(qkv), a.k(qkv), a.v(qkv), c.template in_as<std::int32_t>(1), c.out(),
                       c.saved());
   }
@@ -85,8 +85,8 @@ struct attention_op {
   template <class B, class T>
   requires HasAttention<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const view<const T> qkv = c.in(0), out = c.out(), lse = c.saved();
-    const sink<T> d = c.grad_in(0);
+    const view_of<B, const T> qkv = c.in(0), out = c.out(), lse = c.saved();
+    const auto d = c.grad_in(0);
     attention_backward(c.device(), a.shape(), a.q(qkv), a.k(qkv), a.v(qkv), c.template in_as<std::int32_t>(1), out, lse,
                        c.grad_out(), d.beta(), a.q(d.to), a.k(d.to), a.v(d.to), c.scratch());
   }

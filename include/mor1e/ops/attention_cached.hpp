@@ -27,13 +27,13 @@ struct attention_cached_op {
   template <class B, class T>
   requires HasKeyCache<B, T>
   static void forward(call<B, T> c, const attributes& a) {
-    const view<const T> qkv = c.in(0), keys = c.in(1), values = c.in(2);
-    const view<const std::int32_t> segments = c.template in_as<std::int32_t>(3);
+    const view_of<B, const T> qkv = c.in(0), keys = c.in(1), values = c.in(2);
+    const view_of<B, const std::int32_t> segments = c.template in_as<std::int32_t>(3);
     attention_shape shape = a.shape();
-    cache_keys(c.device(), shape, a.k(qkv), segments, writable(keys));
-    cache_keys(c.device(), shape, a.v(qkv), segments, writable(values));
+    cache_keys(c.device(), shape, a.k(qkv), segments, writable<B, T>(keys));
+    cache_keys(c.device(), shape, a.v(qkv), segments, writable<B, T>(values));
     shape.key_head_stride = a.head_dim;
-    attention_forward(c.device(), shape, a.q(qkv), keys, values, segments, c.out(), view<T>());
+    attention_forward(c.device(), shape, a.q(qkv), keys, values, segments, c.out(), view_of<B, T>());
   }
 
   static cost work(const attributes& a, operands in, bool) {
@@ -69,9 +69,9 @@ struct attention_cached_op {
 
  private:
   /// Inputs are read-only to ops, but this one exists to extend what the caller gave it for that.
-  template <class T>
-  static view<T> writable(view<const T> held) {
-    return {const_cast<T*>(held.data), held.rows, held.cols, held.stride};
+  template <class B, class T>
+  static view_of<B, T> writable(view_of<B, const T> held) {
+    return {const_cast<T*>(held.address()), held.rows, held.cols, held.stride};
   }
 };
 

@@ -34,9 +34,10 @@ struct batched_matmul_op {
   template <class B, class T>
   requires HasBatchedGemm<B, T>
   static void backward(call<B, T> c, const attributes& t) {
-    matmul_gradients<B, T>(c, t.a, t.b, [&](auto of_x, auto of_y, view<const T> x, view<const T> y, sink<T> to) {
-      batched_gemm(c.device(), t.batches, of_x, of_y, T(1), x, y, to.beta(), to.to);
-    });
+    matmul_gradients<B, T>(c, t.a, t.b,
+                           [&](auto of_x, auto of_y, view_of<B, const T> x, view_of<B, const T> y, sink<B, T> to) {
+                             batched_gemm(c.device(), t.batches, of_x, of_y, T(1), x, y, to.beta(), to.to);
+                           });
   }
 
   static cost work(const attributes& t, operands in, bool backward) {

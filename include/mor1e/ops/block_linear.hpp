@@ -40,11 +40,11 @@ struct block_linear_op {
   requires HasGemm<B, T>
   static void backward(call<B, T> c, const attributes&) {
     each(c, [&](index_t x, index_t n, index_t w, index_t m) {
-      const view<const T> dy = c.grad_out().col_range(w, m);
-      if (const sink<T> dx = c.grad_in(0))
+      const view_of<B, const T> dy = c.grad_out().col_range(w, m);
+      if (const auto dx = c.grad_in(0))
         gemm(c.device(), backend::transpose::no, backend::transpose::no, T(1), dy, c.in(1).row_range(w, m), dx.beta(),
              dx.to.col_range(x, n));
-      if (const sink<T> dw = c.grad_in(1))
+      if (const auto dw = c.grad_in(1))
         gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(1), dy, c.in(0).col_range(x, n), dw.beta(),
              dw.to.row_range(w, m));
     });

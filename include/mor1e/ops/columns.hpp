@@ -29,7 +29,7 @@ struct columns_op {
   template <class B, class T>
   requires HasAxpby<B, T> && HasRescale<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     const index_t end = a.begin + a.count;
     if (!dx.accumulate) {
       rescale(c.device(), T(0), dx.to.col_range(0, a.begin));

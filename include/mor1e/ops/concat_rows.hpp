@@ -32,7 +32,7 @@ struct concat_rows_op {
   requires HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes&) {
     for (index_t k = 0, begin = 0; k < c.inputs(); begin += c.in(k++).rows)
-      if (const sink<T> dx = c.grad_in(k))
+      if (const auto dx = c.grad_in(k))
         axpby(c.device(), T(1), c.grad_out().row_range(begin, dx.to.rows), dx.beta(), dx.to);
   }
 

@@ -21,8 +21,7 @@ struct cross_entropy_op {
     check(in[1].rows == in[0].rows && in[1].cols == 1, label,
           "one target a row: ", describe("logits", in[0], "answers", "classes"), ", ",
           describe("targets", in[1], "answers"));
-    const bool scaled = in.size() > 2;
-    if (scaled) check(in[2].rows == 1 && in[2].cols == 1, label, "one number: ", describe("scale", in[2]));
+    if (in.size() > 2) check(in[2].rows == 1 && in[2].cols == 1, label, "one number: ", describe("scale", in[2]));
     return {.outputs = {{1, 1}, {in[0].rows, 1}},
             .saved = {{in[0].rows, 1}, {1, 1}},
             .backward_scratch = {{1, 1}},
@@ -32,26 +31,26 @@ struct cross_entropy_op {
   template <class B, class T>
   requires HasCrossEntropy<B, T> && HasAxpby<B, T>
   static void forward(call<B, T> c, const attributes&) {
-    const view<T> loss = c.out(0), nll = c.out(1), scale = c.saved(1);
-    const view<const std::int32_t> targets = c.template in_as<std::int32_t>(1);
+    const view_of<B, T> loss = c.out(0), nll = c.out(1), scale = c.saved(1);
+    const view_of<B, const std::int32_t> targets = c.template in_as<std::int32_t>(1);
     if (c.inputs() > 2)
       axpby(c.device(), T(1), c.in(2), T(0), scale);
     else
       target_share(c.device(), targets, scale);
     cross_entropy_forward(c.device(), c.in(0), targets, nll, c.saved(0));
-    sum(c.device(), view<const T>(nll), T(0), loss);
-    multiply(c.device(), view<const T>(loss), view<const T>(scale), T(0), loss);
+    sum(c.device(), view_of<B, const T>(nll), T(0), loss);
+    multiply(c.device(), view_of<B, const T>(loss), view_of<B, const T>(scale), T(0), loss);
   }
 
   template <class B, class T>
   requires HasCrossEntropy<B, T> && HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    require<error>(!c.grad_out(1).data, label, ": nll has no gradient, use the loss");
-    const sink<T> dx = c.grad_in(0);
-    const view<T> factor = c.scratch();
-    multiply(c.device(), c.grad_out(0), view<const T>(c.saved(1)), T(0), factor);
-    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view<const T>(c.saved(0)),
-                           view<const T>(factor), dx.beta(), dx.to);
+    require<error>(!c.grad_out(1).address(), label, ": nll has no gradient, use the loss");
+    const auto dx = c.grad_in(0);
+    const view_of<B, T> factor = c.scratch();
+    multiply(c.device(), c.grad_out(0), view_of<B, const T>(c.saved(1)), T(0), factor);
+    cross_entropy_backward(c.device(), c.in(0), c.template in_as<std::int32_t>(1), view_of<B, const T>(c.saved(0)),
+                           view_of<B, const T>(factor), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {
@@ -89,7 +88,7 @@ struct loss_and_nll {
 template <class B, class T>
 loss_and_nll<T> cross_entropy(tape<B>& t, var<T> logits, var<std::int32_t> targets, var<T> scale) {
   const var<T> loss = t.template apply<cross_entropy_op, T>({}, {logits, targets, scale});
-  return {loss, {loss.id + 1, logits.rows, 1}};
+  return {loss, t.output(loss, 1)};
 }
 
 /// The mean over the rows whose target is not -1.

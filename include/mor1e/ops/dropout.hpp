@@ -27,7 +27,7 @@ struct dropout_op {
 
   template <class B, class T>
   requires HasDropout<B, T>
-  static void apply(call<B, T> c, const attributes& s, view<const T> from, T beta, view<T> to) {
+  static void apply(call<B, T> c, const attributes& s, view_of<B, const T> from, T beta, view_of<B, T> to) {
     dropout(c.device(), s, from, c.template in_as<std::int32_t>(1), c.template in_as<std::int32_t>(2),
             c.template in_as<std::int32_t>(3), beta, to);
   }
@@ -37,7 +37,7 @@ struct dropout_op {
   }
   template <class B, class T>
   static void backward(call<B, T> c, const attributes& s) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     apply(c, s, c.grad_out(), dx.beta(), dx.to);
   }
 

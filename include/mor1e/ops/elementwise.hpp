@@ -46,7 +46,7 @@ struct elementwise {
   template <class B, class T>
   requires HasMap<B, T, function>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     map_backward(c.device(), with(a), c.in(0), c.grad_out(), dx.beta(), dx.to);
   }
 

@@ -25,8 +25,8 @@ struct excess_op {
   template <class B, class T>
   requires HasExcess<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0), ds = c.grad_in(1);
-    excess_backward(c.device(), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to, ds.beta(), ds.to);
+    const auto dx = c.grad_in(0), ds = c.grad_in(1);
+    excess_backward(c.device(), view_of<B, const T>(c.out()), c.grad_out(), dx.beta(), dx.to, ds.beta(), ds.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -32,7 +32,7 @@ struct expert_slots_op {
   template <class B, class T>
   requires HasExpertSlots<B, T>
   static void backward(call<B, T> c, const attributes& s) {
-    const sink<T> dw = c.grad_in(0), dh = c.grad_in(1);
+    const auto dw = c.grad_in(0), dh = c.grad_in(1);
     expert_slots_backward(c.device(), s, c.in(0), c.in(1), c.grad_out(), dw.beta(), dw.to, dh.beta(), dh.to);
   }
 

@@ -8,8 +8,8 @@
 namespace mor1e::ops {
 
 /// y = the largest of sign x, times sign, over all elements, over the rows or over the columns; dx is dy at the first
-/// such element and 0 elsewhere. NaN if one is NaN. Saves its place.        x [T, n] -> y [1, 1], [1, n] or [T, 1]
-/// The op gives
+/// such element and 0 elsewhere. NaN if one is NaN. The backward reads x and y.       x [T, n] -> y [1, 1], [1, n] or
+/// [T, 1] The op gives
 ///   static constexpr const char* label;
 ///   static constexpr int sign;    // 1 or -1
 template <class Op>
@@ -21,26 +21,23 @@ struct extreme {
   static signature shape(const attributes& a, operands in) {
     const slot_size y = reduced_shape(a.over, in[0]);
     check_not_empty(Op::label, a.over, in[0]);
-    return {.outputs = {y}, .saved = {{y.rows, y.cols, sizeof(std::int64_t)}}, .cheap = a.over == over::columns};
+    return {.outputs = {y}, .backward_reads = reads(0) | reads(1), .cheap = a.over == over::columns};
   }
 
   template <class B, class T>
   requires HasLargest<B, T>
-  static void forward(call<B, T> c, const attributes&) {
-    largest(c.device(), T(Op::sign), c.in(0), c.out(), c.template saved_as<std::int64_t>(0));
-  }
+  static void forward(call<B, T> c, const attributes&) { largest(c.device(), T(Op::sign), c.in(0), c.out()); }
 
   template <class B, class T>
   requires HasLargest<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
-    const view<const std::int64_t> at = c.template saved_as<std::int64_t>(0);
-    scatter_elements(c.device(), c.grad_out(), at, dx.beta(), dx.to);
+    const auto dx = c.grad_in(0);
+    largest_backward(c.device(), c.in(0), view_of<B, const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {
     const double n = double(in[0].rows * in[0].cols);
-    return {(backward ? 0 : 2) * n, n * 4};
+    return {2 * n, (backward ? 3 : 1) * n * 4};
   }
 
   static std::vector<op_case<Op>> cases() {

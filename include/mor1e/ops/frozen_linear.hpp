@@ -74,11 +74,11 @@ struct frozen_linear_op {
   requires HasFrozenGemm<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
-      const view<T> y = c.out().col_range(out, w.rows());
+      const view_of<B, T> y = c.out().col_range(out, w.rows());
       frozen_gemm(c.device(), backend::transpose::yes, c.in(0), w, T(0), y);
       if (a.bias) add_bias(c.device(), c.in(first_bias(a) + p), y);
       if (!a.update) return;
-      const view<const T> u = c.in(first_up(a) + p);
+      const view_of<B, const T> u = c.in(first_up(a) + p);
       gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(a.scale),
            c.in(gates(a)).col_range(rank, u.cols), u, T(1), y);
     });
@@ -88,16 +88,16 @@ struct frozen_linear_op {
   requires HasFrozenGemm<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
-      const view<const T> dy = c.grad_out().col_range(out, w.rows());
-      if (const sink<T> dx = c.grad_in(0))
+      const view_of<B, const T> dy = c.grad_out().col_range(out, w.rows());
+      if (const auto dx = c.grad_in(0))
         frozen_gemm(c.device(), backend::transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
       if (!a.update) return;
       const int up = first_up(a) + p;
-      const view<const T> u = c.in(up), g = c.in(gates(a)).col_range(rank, u.cols);
-      if (const sink<T> dg = c.grad_in(gates(a)))
+      const view_of<B, const T> u = c.in(up), g = c.in(gates(a)).col_range(rank, u.cols);
+      if (const auto dg = c.grad_in(gates(a)))
         gemm(c.device(), backend::transpose::no, backend::transpose::no, T(a.scale), dy, u, dg.beta(),
              dg.to.col_range(rank, u.cols));
-      if (const sink<T> du = c.grad_in(up))
+      if (const auto du = c.grad_in(up))
         gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(a.scale), dy, g, du.beta(), du.to);
     });
   }

@@ -25,7 +25,7 @@ struct gated_op {
   template <class B, class T>
   requires HasGated<B, T, F>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     gated_backward(c.device(), F{}, c.in(0), c.grad_out(), dx.beta(), dx.to);
   }
 

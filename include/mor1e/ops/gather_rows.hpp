@@ -29,7 +29,7 @@ struct gather_rows_op {
   template <class B, class T>
   requires HasGather<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     scatter_rows(c.device(), T(a.scale), c.grad_out(), c.template in_as<std::int32_t>(1), dx.beta(), dx.to);
   }
 

@@ -35,7 +35,7 @@ struct group_mean_op {
   template <class B, class T>
   requires HasGroupMean<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     group_mean(c.device(), a.group, c.grad_out(), c.template in_as<std::int32_t>(1), dx.beta(), dx.to, c.scratch());
   }
 

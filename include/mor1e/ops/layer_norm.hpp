@@ -35,12 +35,11 @@ struct layer_norm_op {
   template <class B, class T>
   requires HasLayerNorm<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const view<const T> mean = c.saved(0), rstd = c.saved(1), dy = c.grad_out();
-    if (const sink<T> dx = c.grad_in(0))
+    const view_of<B, const T> mean = c.saved(0), rstd = c.saved(1), dy = c.grad_out();
+    if (const auto dx = c.grad_in(0))
       layer_norm_backward(c.device(), c.in(0), c.in(1), mean, rstd, dy, dx.beta(), dx.to);
-    if (const sink<T> dw = c.grad_in(1))
-      layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
-    if (const sink<T> db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
+    if (const auto dw = c.grad_in(1)) layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
+    if (const auto db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -32,13 +32,13 @@ struct linear_op {
   template <class B, class T>
   requires HasGemm<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const view<const T> dy = c.grad_out();
-    if (const sink<T> dx = c.grad_in(0))
+    const view_of<B, const T> dy = c.grad_out();
+    if (const auto dx = c.grad_in(0))
       gemm(c.device(), backend::transpose::no, backend::transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
-    if (const sink<T> dw = c.grad_in(1))
+    if (const auto dw = c.grad_in(1))
       gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
     if (c.inputs() == 3)
-      if (const sink<T> db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
+      if (const auto db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

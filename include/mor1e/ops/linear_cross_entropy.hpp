@@ -38,31 +38,31 @@ struct linear_cross_entropy_op {
   requires HasLinearCrossEntropy<B, T>
   static void forward(call<B, T> c, const attributes& a) {
     const auto& w = c.template object<typename B::template frozen<T>>(1);
-    const view<const T> x = c.in(0);
-    const view<T> loss = c.out(0), nll = c.out(1);
+    const view_of<B, const T> x = c.in(0);
+    const view_of<B, T> loss = c.out(0), nll = c.out(1);
     for (index_t begin = 0; begin < x.rows; begin += a.chunk) {
       const index_t count = std::min(a.chunk, x.rows - begin);
-      const view<T> logits = c.scratch().row_range(0, count);
+      const view_of<B, T> logits = c.scratch().row_range(0, count);
       frozen_gemm(c.device(), backend::transpose::yes, x.row_range(begin, count), w, T(0), logits);
       cross_entropy_in_place(c.device(), c.template in_as<std::int32_t>(2).row_range(begin, count), logits,
                              nll.row_range(begin, count));
       if (a.gradient)
-        frozen_gemm(c.device(), backend::transpose::no, view<const T>(logits), w, T(0),
+        frozen_gemm(c.device(), backend::transpose::no, view_of<B, const T>(logits), w, T(0),
                     c.saved().row_range(begin, count));
     }
-    sum(c.device(), view<const T>(nll), T(0), loss);
-    multiply(c.device(), view<const T>(loss), c.in(3), T(0), loss);
+    sum(c.device(), view_of<B, const T>(nll), T(0), loss);
+    multiply(c.device(), view_of<B, const T>(loss), c.in(3), T(0), loss);
   }
 
   template <class B, class T>
   requires HasLinearCrossEntropy<B, T>
   static void backward(call<B, T> c, const attributes& a) {
     require<error>(a.gradient, label, ": was recorded without a gradient");
-    require<error>(!c.grad_out(1).data, label, ": nll has no gradient, use the loss");
-    const sink<T> dx = c.grad_in(0);
-    const view<T> factor = c.scratch();
+    require<error>(!c.grad_out(1).address(), label, ": nll has no gradient, use the loss");
+    const auto dx = c.grad_in(0);
+    const view_of<B, T> factor = c.scratch();
     multiply(c.device(), c.grad_out(0), c.in(3), T(0), factor);
-    scale_by(c.device(), view<const T>(factor), view<const T>(c.saved()), dx.beta(), dx.to);
+    scale_by(c.device(), view_of<B, const T>(factor), view_of<B, const T>(c.saved()), dx.beta(), dx.to);
   }
 
   static cost work(const attributes& a, operands in, bool backward) {
@@ -97,7 +97,7 @@ loss_and_nll<T> linear_cross_entropy(tape<B>& t, var<T> x, frozen_var head, var<
                                      bool gradient = true) {
   const var<T> loss = t.template apply<linear_cross_entropy_op, T>(
       {.gradient = gradient && t.how() != recording::forward}, {x, head, targets, scale});
-  return {loss, {loss.id + 1, x.rows, 1}};
+  return {loss, t.output(loss, 1)};
 }
 
 }  // namespace mor1e::ops

@@ -24,8 +24,8 @@ struct log_softmax_op {
   template <class B, class T>
   requires HasLogSoftmax<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
-    log_softmax_backward(c.device(), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
+    const auto dx = c.grad_in(0);
+    log_softmax_backward(c.device(), view_of<B, const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

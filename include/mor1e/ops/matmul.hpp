@@ -11,10 +11,10 @@ template <class B, class T, class F>
 void matmul_gradients(call<B, T> c, backend::transpose op_a, backend::transpose op_b, const F& product) {
   using backend::transpose;
   const auto flipped = [](transpose t) { return t == transpose::no ? transpose::yes : transpose::no; };
-  const view<const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
-  if (const sink<T> da = c.grad_in(0))
+  const view_of<B, const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
+  if (const auto da = c.grad_in(0))
     op_a == transpose::no ? product(transpose::no, flipped(op_b), dy, b, da) : product(op_b, transpose::yes, b, dy, da);
-  if (const sink<T> db = c.grad_in(1))
+  if (const auto db = c.grad_in(1))
     op_b == transpose::no ? product(flipped(op_a), transpose::no, a, dy, db) : product(transpose::yes, op_a, dy, a, db);
 }
 
@@ -42,9 +42,10 @@ struct matmul_op {
   template <class B, class T>
   requires HasGemm<B, T>
   static void backward(call<B, T> c, const attributes& t) {
-    matmul_gradients<B, T>(c, t.a, t.b, [&](auto of_x, auto of_y, view<const T> x, view<const T> y, sink<T> to) {
-      gemm(c.device(), of_x, of_y, T(1), x, y, to.beta(), to.to);
-    });
+    matmul_gradients<B, T>(c, t.a, t.b,
+                           [&](auto of_x, auto of_y, view_of<B, const T> x, view_of<B, const T> y, sink<B, T> to) {
+                             gemm(c.device(), of_x, of_y, T(1), x, y, to.beta(), to.to);
+                           });
   }
 
   static cost work(const attributes& t, operands in, bool backward) {

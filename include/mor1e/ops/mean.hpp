@@ -27,9 +27,9 @@ struct mean_op {
   template <class B, class T>
   requires HasSums<B, T> && HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     axpby(c.device(), share(c), c.grad_out(), T(0), c.scratch());
-    broadcast(c.device(), view<const T>(c.scratch()), dx.beta(), dx.to);
+    broadcast(c.device(), view_of<B, const T>(c.scratch()), dx.beta(), dx.to);
   }
 
   static cost work(const attributes& a, operands in, bool backward) { return sum_op::work(a, in, backward); }

@@ -44,7 +44,7 @@ struct mean_loss {
   template <class B, class T>
   requires HasZipSum<B, T, loss_derivative<Op, 0>>
   static void backward(call<B, T> c, const attributes&) {
-    const auto to = [&](auto derivative, sink<T> d) {
+    const auto to = [&](auto derivative, sink<B, T> d) {
       if (d) zip_sum_backward(c.device(), derivative, share(c), c.in(0), c.in(1), c.grad_out(), d.beta(), d.to);
     };
     to(loss_derivative<Op, 0>{}, c.grad_in(0));

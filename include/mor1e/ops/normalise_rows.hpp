@@ -31,8 +31,8 @@ struct normalise_rows_op {
   template <class B, class T>
   requires HasNormaliseRows<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
-    const view<const T> y = c.out(), r = c.saved();
+    const auto dx = c.grad_in(0);
+    const view_of<B, const T> y = c.out(), r = c.saved();
     normalise_rows_backward(c.device(), y, r, T(a.eps), c.grad_out(), dx.beta(), dx.to);
   }
 

@@ -23,8 +23,8 @@ struct normalise_sum_op {
   template <class B, class T>
   requires HasNormaliseSum<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
-    normalise_sum_backward(c.device(), c.in(0), view<const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
+    const auto dx = c.grad_in(0);
+    normalise_sum_backward(c.device(), c.in(0), view_of<B, const T>(c.out()), c.grad_out(), dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -43,10 +43,10 @@ struct rank1_gates_op {
   template <class B, class T>
   requires HasRank1Gates<B, T> && HasFill<B, T>
   static void backward(call<B, T> c, const attributes& s) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     // The kernel adds to these three.
     for (int k : {1, 3, 4})
-      if (const sink<T> sum = c.grad_in(k); sum && !sum.accumulate) fill(c.device(), T(0), sum.to);
+      if (const auto sum = c.grad_in(k); sum && !sum.accumulate) fill(c.device(), T(0), sum.to);
     rank1_gates_backward(c.device(), s, c.in(0), c.in(1), c.template in_as<std::int32_t>(2), c.in(3), c.in(4),
                          c.grad_out(), dx.beta(), dx.to, c.grad_in(1).to, c.grad_in(3).to, c.grad_in(4).to);
   }

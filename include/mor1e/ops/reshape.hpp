@@ -25,15 +25,15 @@ struct reshape_op {
   template <class B, class T>
   requires HasAxpby<B, T>
   static void forward(call<B, T> c, const attributes& a) {
-    const view<const T> x(c.in(0).data, a.rows, a.cols);
-    if (x.data != c.out().data) axpby(c.device(), T(1), x, T(0), c.out());
+    const view_of<B, const T> x(c.in(0).address(), a.rows, a.cols);
+    if (x.address() != c.out().address()) axpby(c.device(), T(1), x, T(0), c.out());
   }
 
   template <class B, class T>
   requires HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
-    axpby(c.device(), T(1), c.grad_out(), dx.beta(), view<T>(dx.to.data, a.rows, a.cols));
+    const auto dx = c.grad_in(0);
+    axpby(c.device(), T(1), c.grad_out(), dx.beta(), view_of<B, T>(dx.to.address(), a.rows, a.cols));
   }
 
   static cost work(const attributes&, operands in, bool) { return {0, 2 * double(in[0].rows * in[0].cols) * 4}; }

@@ -34,10 +34,10 @@ struct rms_norm_op {
   template <class B, class T>
   requires HasRmsNorm<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const view<const T> rstd = c.saved();
-    if (const sink<T> dx = c.grad_in(0))
+    const view_of<B, const T> rstd = c.saved();
+    if (const auto dx = c.grad_in(0))
       rms_norm_backward(c.device(), c.in(0), c.in(1), T(a.offset), rstd, c.grad_out(), dx.beta(), dx.to);
-    if (const sink<T> dw = c.grad_in(1))
+    if (const auto dw = c.grad_in(1))
       rms_norm_weight_gradient(c.device(), c.in(0), rstd, c.grad_out(), dw.beta(), dw.to);
   }
 

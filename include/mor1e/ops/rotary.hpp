@@ -37,7 +37,7 @@ struct rotary_op {
   template <class B, class T>
   requires HasRotary<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    if (const sink<T> dx = c.grad_in(0))
+    if (const auto dx = c.grad_in(0))
       rotary_turn(c.device(), a.heads, a.head_dim, T(-1), c.grad_out(), c.in(1), dx.beta(), dx.to);
   }
 

@@ -24,7 +24,7 @@ struct scale_op {
   template <class B, class T>
   requires HasAxpby<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     axpby(c.device(), T(a.alpha), c.grad_out(), dx.beta(), dx.to);
   }
 

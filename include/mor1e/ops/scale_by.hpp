@@ -23,8 +23,8 @@ struct scale_by_op {
   template <class B, class T>
   requires HasScaleBy<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    if (const sink<T> dx = c.grad_in(0)) scale_by(c.device(), c.in(1), c.grad_out(), dx.beta(), dx.to);
-    if (const sink<T> ds = c.grad_in(1)) dot(c.device(), c.in(0), c.grad_out(), ds.beta(), ds.to);
+    if (const auto dx = c.grad_in(0)) scale_by(c.device(), c.in(1), c.grad_out(), dx.beta(), dx.to);
+    if (const auto ds = c.grad_in(1)) dot(c.device(), c.in(0), c.grad_out(), ds.beta(), ds.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -31,11 +31,11 @@ struct scale_columns_op {
   template <class B, class T>
   requires HasScaleColumns<B, T> && HasBias<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    if (const sink<T> dx = c.grad_in(0)) scale_columns(c.device(), c.in(1), c.in(2), c.grad_out(), dx.beta(), dx.to);
-    if (const sink<T> dm = c.grad_in(1))
+    if (const auto dx = c.grad_in(0)) scale_columns(c.device(), c.in(1), c.in(2), c.grad_out(), dx.beta(), dx.to);
+    if (const auto dm = c.grad_in(1))
       scale_columns_gradient(c.device(), c.in(2), c.in(0), c.grad_out(), dm.beta(), dm.to);
     if (c.inputs() == 4)
-      if (const sink<T> db = c.grad_in(3)) column_sums(c.device(), c.grad_out(), db.beta(), db.to);
+      if (const auto db = c.grad_in(3)) column_sums(c.device(), c.grad_out(), db.beta(), db.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -28,7 +28,7 @@ struct segment_mean_op {
   template <class B, class T>
   requires HasSegmentMean<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     segment_mean_backward(c.device(), c.template in_as<std::int32_t>(1), c.grad_out(), dx.beta(), dx.to);
   }
 

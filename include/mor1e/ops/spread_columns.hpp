@@ -31,7 +31,7 @@ struct spread_columns_op {
   template <class B, class T>
   requires HasFold<B, T>
   static void backward(call<B, T> c, const attributes& a) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     fold_columns(c.device(), a.copies, a.inner, c.grad_out(), dx.beta(), dx.to);
   }
 

@@ -32,7 +32,7 @@ struct sum_op {
   template <class B, class T>
   requires HasSums<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     broadcast(c.device(), c.grad_out(), dx.beta(), dx.to);
   }
 

@@ -23,7 +23,7 @@ struct transpose_op {
   template <class B, class T>
   requires HasTransposed<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const sink<T> dx = c.grad_in(0);
+    const auto dx = c.grad_in(0);
     transposed(c.device(), c.grad_out(), dx.beta(), dx.to);
   }
 

@@ -46,16 +46,17 @@ struct updated_row_norms_op {
     const T s = T(a.scale);
     for (int p = 0, out = 0, rank = 0; p < a.parts; ++p) {
       const auto& w = c.template object<typename B::template frozen<T>>(p);
-      const view<const T> u = c.in(a.parts + 2 + p), down = c.in(a.parts + 1).row_range(rank, u.cols);
-      const view<T> d = c.scratch(0).row_range(0, u.cols).col_range(0, w.rows()),
-                    gram = c.scratch(1).row_range(0, u.cols).col_range(0, u.cols);
+      const view_of<B, const T> u = c.in(a.parts + 2 + p), down = c.in(a.parts + 1).row_range(rank, u.cols);
+      const view_of<B, T> d = c.scratch(0).row_range(0, u.cols).col_range(0, w.rows()),
+                          gram = c.scratch(1).row_range(0, u.cols).col_range(0, u.cols);
       if (u.cols > 0) {
         // d = 2 s A W^T + s^2 A A^T U^T
         frozen_gemm(c.device(), backend::transpose::yes, down, w, T(0), d);
         gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), down, down, T(0), gram);
-        gemm(c.device(), backend::transpose::no, backend::transpose::yes, s * s, view<const T>(gram), u, 2 * s, d);
+        gemm(c.device(), backend::transpose::no, backend::transpose::yes, s * s, view_of<B, const T>(gram), u, 2 * s,
+             d);
       }
-      updated_row_norms(c.device(), c.in(a.parts).col_range(out, w.rows()), u, view<const T>(d),
+      updated_row_norms(c.device(), c.in(a.parts).col_range(out, w.rows()), u, view_of<B, const T>(d),
                         c.out().col_range(out, w.rows()));
       out += int(w.rows()), rank += int(u.cols);
     }

@@ -24,7 +24,7 @@ struct where_op {
 
   static signature shape(const attributes&, operands in) {
     const slot_size ab = repeated_shape(label, in[1], in[2]);
-    const slot_size y = repeated_shape(label, in[0], var<float>{no_slot, ab.rows, ab.cols}, "mask", "a or b");
+    const slot_size y = repeated_shape(label, in[0], var<float>{no_slot, ab.rows, ab.cols, 0}, "mask", "a or b");
     return {.outputs = {y}, .backward_reads = reads(0), .cheap = true, .in_place = replaced_input(y, in)};
   }
 
@@ -35,10 +35,10 @@ struct where_op {
   template <class B, class T>
   requires HasZip<B, T, share<true>> && HasRescale<B, T>
   static void backward(call<B, T> c, const attributes&) {
-    const view<const T> mask = c.in(0), dy = c.grad_out();
-    if (const sink<T> dm = c.grad_in(0)) rescale(c.device(), dm.beta(), dm.to);
-    if (const sink<T> da = c.grad_in(1)) zip_backward(c.device(), share<true>{}, mask, dy, dy, da.beta(), da.to);
-    if (const sink<T> db = c.grad_in(2)) zip_backward(c.device(), share<false>{}, mask, dy, dy, db.beta(), db.to);
+    const view_of<B, const T> mask = c.in(0), dy = c.grad_out();
+    if (const auto dm = c.grad_in(0)) rescale(c.device(), dm.beta(), dm.to);
+    if (const auto da = c.grad_in(1)) zip_backward(c.device(), share<true>{}, mask, dy, dy, da.beta(), da.to);
+    if (const auto db = c.grad_in(2)) zip_backward(c.device(), share<false>{}, mask, dy, dy, db.beta(), db.to);
   }
 
   static cost work(const attributes& a, operands in, bool backward) {

@@ -65,9 +65,9 @@ struct zip {
   requires HasZip<B, T, Op>
   static void backward(call<B, T> c, const attributes&) {
     constexpr bool values = Op::backward_reads != 0;  // otherwise dy stands in for memory that may be gone
-    const view<const T> dy = c.grad_out(), a = values ? c.in(0) : dy, b = values ? c.in(1) : dy;
-    if (const sink<T> da = c.grad_in(0)) zip_backward(c.device(), zip_derivative<Op, 0>{}, a, b, dy, da.beta(), da.to);
-    if (const sink<T> db = c.grad_in(1)) zip_backward(c.device(), zip_derivative<Op, 1>{}, a, b, dy, db.beta(), db.to);
+    const view_of<B, const T> dy = c.grad_out(), a = values ? c.in(0) : dy, b = values ? c.in(1) : dy;
+    if (const auto da = c.grad_in(0)) zip_backward(c.device(), zip_derivative<Op, 0>{}, a, b, dy, da.beta(), da.to);
+    if (const auto db = c.grad_in(1)) zip_backward(c.device(), zip_derivative<Op, 1>{}, a, b, dy, db.beta(), db.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

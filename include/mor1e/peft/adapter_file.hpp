@@ -79,11 +79,6 @@ inline std::vector<std::string> last_names(const std::vector<std::string>& paths
   return out;
 }
 
-template <class B, class T>
-shape extents_of(const parameter_view<B, T>& v) {
-  return v.vector ? shape{v.values.size()} : shape{v.values.rows, v.values.cols};
-}
-
 /// "base_model.model." + path + ".lora_A.weight" -> path
 inline std::string_view linear_of(std::string_view name) {
   name.remove_suffix(std::min(name.size(), std::string_view(".lora_A.weight").size()));
@@ -139,9 +134,12 @@ void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, c
   adapter_record read_back{record.spec, {}, {}, record.intuition, {}, record.extras};
   if (record.spec.targets.empty())
     config["target_modules"] = read_back.spec.targets = detail::last_names(set.linears());
+  std::vector<tensor<T>> values;
   std::vector<io::stored_tensor> tensors;
-  for (const auto& v : set.views())
-    tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, detail::extents_of(v), v.values.data});
+  for (const auto& v : set.views()) {
+    values.push_back(v.read());
+    tensors.push_back({detail::name_prefix + v.name, dtype_of<T>, v.extents, values.back().data()});
+  }
   if (!record.centroids.empty()) tensors.push_back(io::stored(detail::centroids_name, record.centroids));
   io::require_finite(tensors, folder.string());
   io::atomic_folder out(folder);
@@ -194,15 +192,16 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   }
 
   std::vector<std::string> known;
-  for (const auto& v : out.set.views()) {
+  for (auto& v : out.set.views()) {
     const std::string name = detail::name_prefix + v.name;
     require<io_error>(limits.excluded_expression.empty() || file.find(name), config_path.string(),
                       ": 'exclude_modules' is the regular expression ", io::brief(limits.excluded_expression),
                       "; only a list of names, or one that excludes nothing, is supported");
     const io::safetensors_entry& entry = file.at(name);
-    shape wanted = detail::extents_of(v);
+    shape wanted = v.extents;
     double factor = 1;
-    if (common && !v.vector) {
+    const bool matrix = wanted.rank() == 2;
+    if (common && matrix) {
       const lora own = patterns.of(detail::linear_of(name), *common);
       const bool up = name.ends_with(".lora_B.weight");
       wanted = up ? shape{wanted[0], own.rank} : shape{own.rank, wanted[1]};
@@ -210,10 +209,12 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
     }
     require<io_error>(entry.extents == wanted, where, ": tensor '", name, "' has shape ", entry.extents,
                       ", the configuration asks for ", wanted);
-    if (common && !v.vector)
-      detail::place(file.read<T>(name), factor, v.values);
+    tensor<T> values(v.extents);
+    if (common && matrix)
+      detail::place(file.read<T>(name), factor, values.matrix());
     else
-      file.read(entry, v.values.data);
+      file.read(entry, values.data());
+    v.write(values);
     known.push_back(name);
   }
   if (config.contains("intuition_centroids")) {

@@ -25,13 +25,17 @@
 
 namespace mor1e::peft {
 
-/// A named part of a parameter, as adapter files store it: rows [first, first + rows) and columns likewise.
+/// A named part of a parameter, as adapter files store it: its elements from number `begin` on.
 template <class B, class T>
 struct parameter_view {
   std::string name;  ///< "<module path>.lora_A.weight"
   param<B, T>* of;
-  view<T> values;
-  bool vector = false;  ///< stored with one axis
+  index_t begin = 0;
+  shape extents = {};  ///< as stored: a vector has one axis
+
+  tensor<T> read() const { return of->value.read(begin, extents); }
+  tensor<T> read_gradient() const { return of->gradient.read(begin, extents); }
+  void write(view<const T> values) { of->value.write(begin, values); }
 };
 
 /// A linear of a group with its update folded in.
@@ -75,6 +79,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   /// otherwise, the extra parameters are zero.
   low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key)
       : method_(std::move(method)), site_(stream_key(key, -1)), magnitudes_(base, targeted) {
+    B& device = base.device();
     const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
     require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ",
                          std::min(slots, downs));
@@ -82,22 +87,23 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
       up_.push_back(
-          std::make_unique<param<B, T>>(part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
+          std::make_unique<param<B, T>>(device, part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
     }
     const index_t linears = index_t(names_.size());
-    down_ =
-        std::make_unique<param<B, T>>(names_.front() + ".down", shape{linears * (downs + method_.router_rows()), in});
     start of_products = start::uniform, of_router = start::zero;
     if constexpr (requires { method_.products_start(); }) of_products = method_.products_start();
     if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
-    const view<T> down = down_->value.matrix();
-    fill_start(down.row_range(0, linears * downs), of_products, key);
-    fill_start(down.row_range(linears * downs, linears * method_.router_rows()), of_router, stream_key(key, 0));
+    tensor<T> down(shape{linears * (downs + method_.router_rows()), in});
+    fill_start(down.matrix().row_range(0, linears * downs), of_products, key);
+    fill_start(down.matrix().row_range(linears * downs, linears * method_.router_rows()), of_router,
+               stream_key(key, 0));
+    down_ = std::make_unique<param<B, T>>(device, names_.front() + ".down", down);
     for (const extra_parameter& e : method_.extra()) {
       const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
-      extra_.push_back(std::make_unique<param<B, T>>(names_.front() + "." + e.name, extents));
+      tensor<T> values(extents, T(0));
+      if (e.random) draw(values.data(), values.size(), stream_key(key, extra_.size() + 1), e.width);
+      extra_.push_back(std::make_unique<param<B, T>>(device, names_.front() + "." + e.name, values));
       extra_.back()->learning_rate_scale = e.learning_rate_scale;
-      if (e.random) draw(extra_.back()->value.data(), extra_.back()->size(), stream_key(key, extra_.size()), e.width);
     }
   }
 
@@ -152,29 +158,27 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::vector<parameter_view<B, T>> views() override {
     std::vector<parameter_view<B, T>> out;
     const index_t downs = down_rows(method_), routers = method_.router_rows(), linears = index_t(names_.size());
-    const view<T> down{down_->value.data(), down_->extents()[0], down_->extents()[1]};
+    const index_t in = down_->extents()[1];
     std::size_t part = 0;
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
       param<B, T>& up = *up_[part];
-      out.push_back({names_[p] + ".lora_A.weight", down_.get(), down.row_range(p * downs, downs)});
-      out.push_back({names_[p] + ".lora_B.weight", &up, {up.value.data(), up.extents()[0], up.extents()[1]}});
+      out.push_back({names_[p] + ".lora_A.weight", down_.get(), p * downs * in, shape{downs, in}});
+      out.push_back({names_[p] + ".lora_B.weight", &up, 0, up.extents()});
       if constexpr (LearnsMagnitudes<M>) {
         param<B, T>& m = magnitudes_.of(part);
-        out.push_back({m.name, &m, {m.value.data(), 1, m.size()}, true});
+        out.push_back({m.name, &m, 0, shape{m.size()}});
       }
       ++part;
       if (routers)
-        out.push_back(
-            {names_[p] + ".router.weight", down_.get(), down.row_range(linears * downs + p * routers, routers)});
+        out.push_back({names_[p] + ".router.weight", down_.get(), (linears * downs + p * routers) * in,
+                       shape{routers, in}});
       const std::vector<extra_parameter> kinds = method_.extra();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
         param<B, T>& e = *extra_[k];
         const index_t each = e.size() / linears, width = kinds[k].width;
-        out.push_back({names_[p] + e.name.substr(names_.front().size()),
-                       &e,
-                       {e.value.data() + p * each, each / width, width},
-                       kinds[k].rows == 0});
+        out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, p * each,
+                       kinds[k].rows == 0 ? shape{each} : shape{each / width, width}});
       }
     }
     return out;
@@ -183,21 +187,20 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
                                      const fold_options<T>& options) override {
     const index_t linears = index_t(names_.size()), downs = down_rows(method_), slots = method_.slots();
-    const tensor<T> gates = fixed_gates(device, options);
+    const tensor<T> gates = fixed_gates(device, options), down = down_->read();
+    auto& host = device.host();
     std::vector<folded_linear<T>> out;
     index_t p = 0;
     for (std::size_t part = 0; part < up_.size(); ++part) {
       if (!up_[part]->size()) continue;
       const auto& w = base.parts()[part].w.values();
-      const param<B, T>& up = *up_[part];
-      tensor<T> weight(shape{w.rows(), w.cols()}), rows(shape{slots, w.cols()});
-      read_frozen(w, weight.matrix());
+      const tensor<T> up = up_[part]->read();
+      tensor<T> weight = read_frozen(device, w), rows(shape{slots, w.cols()});
       // W + s U (G^T A)
       const view<const T> g = view<const T>(gates.data(), downs, linears * slots).col_range(p * slots, slots);
-      const view<const T> a = view<const T>(down_->value.data(), linears * downs, w.cols()).row_range(p * downs, downs);
-      gemm(device, backend::transpose::yes, backend::transpose::no, T(1), g, a, T(0), rows.matrix());
-      gemm(device, backend::transpose::no, backend::transpose::no, T(method_.scale()),
-           view<const T>(up.value.data(), w.rows(), slots), std::as_const(rows).matrix(), T(1), weight.matrix());
+      const view<const T> a = down.matrix().row_range(p * downs, downs);
+      gemm(host, backend::transpose::yes, backend::transpose::no, T(1), g, a, T(0), rows.matrix());
+      gemm(host, backend::transpose::no, backend::transpose::no, T(method_.scale()), up.matrix(), std::as_const(rows).matrix(), T(1), weight.matrix());
       if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;
@@ -209,11 +212,14 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     std::vector<update_norms> out;
     if constexpr (requires { method_.terms(); }) {
       const index_t downs = down_rows(method_);
-      for (const auto& up : up_)
-        if (const index_t p = index_t(out.size()); up->size())
+      const tensor<T> down = down_->read();
+      for (const auto& of : up_)
+        if (const index_t p = index_t(out.size()); of->size()) {
+          const tensor<T> up = of->read();
           out.push_back({names_[std::size_t(p)],
-                         term_norms<T>(method_.terms(), up->value.matrix(),
-                                       down_->value.matrix().row_range(p * downs, downs), method_.scale())});
+                         term_norms<T>(method_.terms(), up.matrix(), down.matrix().row_range(p * downs, downs),
+                                       method_.scale())});
+        }
     }
     return out;
   }

@@ -26,11 +26,12 @@ template <class B, class T>
 class merged_adapters {
  public:
   /// Throws `value_error`, and leaves all as it was, for an update that no fixed weight holds.
-  merged_adapters(B& device, adapter_set<B, T>& set, const fold_options<T>& options = {}) : set_(&set) {
+  merged_adapters(B& device, adapter_set<B, T>& set, const fold_options<T>& options = {})
+      : device_(&device), set_(&set) {
     set.each([&](auto& group, auto& adapter) {
       for (folded_linear<T>& linear : adapter.fold(device, group, options))
         held_.push_back(
-            {&group, linear.part, nn::weight<B, T>(typename B::template frozen<T>(std::move(linear.weight)))});
+            {&group, linear.part, nn::weight<B, T>(typename B::template frozen<T>(device, std::move(linear.weight)))});
     });
     swap();
     set.detach();
@@ -39,6 +40,7 @@ class merged_adapters {
   merged_adapters& operator=(const merged_adapters&) = delete;
   ~merged_adapters() { unmerge(); }
 
+  B& device() const { return *device_; }
   /// The weights that were there before, and the adapters on them.
   void unmerge() {
     if (!set_) return;
@@ -67,6 +69,7 @@ class merged_adapters {
     for (held& h : held_) h.other = h.group->exchange(h.part, std::move(h.other));
   }
 
+  B* device_;
   adapter_set<B, T>* set_;
   std::vector<held> held_;
 };
@@ -85,8 +88,7 @@ void save_merged(const std::filesystem::path& folder, const io::checkpoint& base
     const shape extents = base.weights->extents(name);
     const float* at = base.weights->mapped_f32(name);
     if (const auto of = weights.find(name); of != weights.end() && ++met) {
-      loaded.emplace_back(extents);
-      read_frozen(of->second->values(), loaded.back().matrix());
+      loaded.push_back(read_frozen(merged.device(), of->second->values()));
       at = loaded.back().data();
     } else if (!at) {
       loaded.push_back(base.weights->load<float>(name));

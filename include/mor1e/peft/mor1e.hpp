@@ -120,7 +120,7 @@ struct basic_mor1e {
     if constexpr (std::is_same_v<Router, softmax_router>)
       if (k == 0) {
         // An operand that is not read still has to be a value. One without a gradient: the op would be asked for it.
-        const var<T> none = t.template constant<T>({nullptr, 1, 1});
+        const var<T> none = t.template nothing<T>();
         const var<T> read = after ? felt : none, a = learned_gates ? extra[0] : none,
                      b = learned_gates ? extra[1] : none;
         for (int part = 0; step.weights && part < linears; ++part)

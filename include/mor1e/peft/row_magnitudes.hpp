@@ -18,15 +18,15 @@ template <class B, class T>
 class row_magnitudes {
  public:
   row_magnitudes(const nn::projection_group<B, T>& base, const std::vector<bool>& targeted)
-      : squares_(shape{1, base.outputs()}) {
+      : squares_(base.device(), shape{1, base.outputs()}) {
     index_t first = 0;
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       const index_t rows = part.w.rows();
-      T* squares = squares_.data() + first;
-      row_squares(part.w.values(), view<T>{squares, 1, rows});
-      values_.push_back(std::make_unique<param<B, T>>(part.name + ".lora_magnitude_vector", shape{1, rows}));
-      for (index_t i = 0; i < rows; ++i) values_.back()->value[i] = std::sqrt(squares[i]);
+      row_squares(base.device(), part.w.values(), squares_.matrix().col_range(first, rows));
+      tensor<T> lengths = squares_.read(first, shape{1, rows});
+      for (T& length : lengths) length = std::sqrt(length);
+      values_.push_back(std::make_unique<param<B, T>>(base.device(), part.name + ".lora_magnitude_vector", lengths));
       trained_.push_back(targeted[p]);
       first += rows;
     }
@@ -36,21 +36,19 @@ class row_magnitudes {
   var<T> apply(tape<B>& t, var<T> z, const nn::projection_group<B, T>& base, var<T> down, std::span<const var<T>> ups,
                double scale) {
     std::vector<var<T>> m;
-    for (std::size_t p = 0; p < values_.size(); ++p) {
-      const auto& v = values_[p]->value;
-      m.push_back(trained_[p] ? t.use(*values_[p]) : t.template constant<T>({v.data(), 1, v.size()}));
-    }
-    const var<T> n = ops::updated_row_norms<B, T>(
-        t, base.frozen(t), t.template constant<T>({squares_.data(), 1, squares_.size()}), down, ups, scale);
+    for (std::size_t p = 0; p < values_.size(); ++p)
+      m.push_back(trained_[p] ? t.use(*values_[p]) : t.constant(values_[p]->value));
+    const var<T> n = ops::updated_row_norms<B, T>(t, base.frozen(t), t.constant(squares_), down, ups, scale);
     return ops::scale_columns(t, z, m.size() == 1 ? m.front() : ops::concat_columns<B, T>(t, m), n, base.bias(t));
   }
 
   /// W -> rows of the learned lengths, for linear p of the group.
   void rescale(std::size_t p, view<T> w) const {
+    const tensor<T> lengths = values_[p]->read();
     for (index_t i = 0; i < w.rows; ++i) {
       double sum = 0;
       for (index_t j = 0; j < w.cols; ++j) sum += double(w(i, j)) * double(w(i, j));
-      const double factor = sum > 0 ? double(values_[p]->value[i]) / std::sqrt(sum) : 1;
+      const double factor = sum > 0 ? double(lengths[i]) / std::sqrt(sum) : 1;
       for (index_t j = 0; j < w.cols; ++j) w(i, j) = T(double(w(i, j)) * factor);
     }
   }
@@ -59,7 +57,7 @@ class row_magnitudes {
   param<B, T>& of(std::size_t p) { return *values_[p]; }
 
  private:
-  typename B::template array<T> squares_;  ///< |w|^2 of the rows of all linears
+  array<B, T> squares_;  ///< |w|^2 of the rows of all linears
   std::vector<std::unique_ptr<param<B, T>>> values_;
   std::vector<bool> trained_;
 };

@@ -58,12 +58,17 @@ void write_checkpoint(const std::filesystem::path& folder, const run_state& stat
 template <class B, class T>
 void save_checkpoint(const std::filesystem::path& folder, trainer<B, T>& run, run_state& state) {
   std::vector<io::stored_tensor> tensors;
-  const auto moments = run.optimizer().moments();
+  std::vector<tensor<T>> values;
+  const auto add = [&](const std::string& name, tensor<T> of) {
+    values.push_back(std::move(of));
+    tensors.push_back({name, dtype_of<T>, values.back().extents(), values.back().data()});
+  };
+  std::vector<optim::adam_moments<T>> moments = run.optimizer().moments();
   for (std::size_t i = 0; i < run.parameters().size(); ++i) {
     const param<B, T>& p = *run.parameters()[i];
-    tensors.push_back({"value." + p.name, dtype_of<T>, p.extents(), p.value.data()});
-    tensors.push_back({"first." + p.name, dtype_of<T>, p.extents(), moments[i].first.data()});
-    tensors.push_back({"second." + p.name, dtype_of<T>, p.extents(), moments[i].second.data()});
+    add("value." + p.name, p.read());
+    add("first." + p.name, std::move(moments[i].first));
+    add("second." + p.name, std::move(moments[i].second));
   }
   require<error>(run.optimizer().steps() == state.step, "checkpoint: the state is of step ", state.step,
                  ", the optimiser has done ", run.optimizer().steps());
@@ -78,17 +83,17 @@ run_state load_checkpoint(const std::filesystem::path& folder, trainer<B, T>& ru
   const io::safetensors_file file(state.read_from / "state.safetensors");
   std::vector<optim::adam_moments<T>> moments;
   for (param<B, T>* p : run.parameters()) {
-    const auto read = [&](const std::string& name, T* to) {
+    const auto read = [&](const std::string& name) {
       const io::safetensors_entry& entry = file.at(name);
       require<io_error>(entry.extents == p->extents() && entry.type == dtype_of<T>, file.path().string(), ": tensor '",
                         name, "' is ", name_of(entry.type), " ", entry.extents, ", the run has ", name_of(dtype_of<T>),
                         " ", p->extents());
-      file.read(entry, to);
+      tensor<T> values(p->extents());
+      file.read(entry, values.data());
+      return values;
     };
-    moments.push_back({std::vector<T>(std::size_t(p->size())), std::vector<T>(std::size_t(p->size()))});
-    read("value." + p->name, p->value.data());
-    read("first." + p->name, moments.back().first.data());
-    read("second." + p->name, moments.back().second.data());
+    p->write(read("value." + p->name));
+    moments.push_back({read("first." + p->name), read("second." + p->name)});
   }
   run.optimizer().restore(state.step, std::move(moments));
   return state;

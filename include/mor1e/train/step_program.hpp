@@ -144,20 +144,20 @@ class step_program {
     return loss();
   }
   /// The part of the adapters' auxiliary losses in the loss of the last run.
-  double auxiliary_loss() { return auxiliary_ ? double(plan_->value(auxiliary_)[0]) : 0; }
+  double auxiliary_loss() { return auxiliary_ ? double(plan_->read_scalar(auxiliary_)) : 0; }
   /// f(first linear of the group, auxiliary loss) of the last run, with statistics.
   template <class F>
   void each_auxiliary_loss(F f) {
     for (std::size_t i = 0; i < step_.auxiliary_groups.size(); ++i)
-      f(step_.auxiliary_groups[i], double(plan_->value(step_.auxiliary_losses[i])[0]));
+      f(step_.auxiliary_groups[i], double(plan_->read_scalar(step_.auxiliary_losses[i])));
   }
   /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
-  view<T> token_losses() { return plan_->value(token_losses_); }
+  tensor<T> token_losses() const { return plan_->read(token_losses_); }
   /// f(linear, [1, 1 + experts]) for each linear with experts, if statistics are collected: what `router_statistics`
   /// says of its weights in the last run.
   template <class F>
   void each_router(F f) {
-    for (const auto& [linear, values] : routers_.seen) f(linear, plan_->value(values));
+    for (const auto& [linear, values] : routers_.seen) f(linear, plan_->read(values));
   }
 
  private:
@@ -173,7 +173,7 @@ class step_program {
     }
   };
 
-  double loss() { return double(plan_->value(loss_)[0]); }
+  double loss() { return double(plan_->read_scalar(loss_)); }
 
   batch_size size_;
   nn::step_context<B, T> step_;

@@ -33,7 +33,7 @@ std::vector<double> gate_values(const std::vector<param<B, T>*>& parameters, std
   std::vector<double> out;
   for (const auto* p : parameters)
     if (p->name.ends_with(ending))
-      for (const T v : p->value) out.push_back(1 / (1 + std::exp(-backend::gate_sharpness * double(v))));
+      for (const T v : p->read()) out.push_back(1 / (1 + std::exp(-backend::gate_sharpness * double(v))));
   return out;
 }
 

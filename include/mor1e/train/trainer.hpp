@@ -51,7 +51,8 @@ class trainer {
       : parameters_(std::move(parameters)),
         options_(options),
         programs_(device, model, options.program),
-        adam_(spans(), options.adam) {
+        device_(&device),
+        adam_(device, parameters_, options.adam) {
     require<value_error>(!parameters_.empty(), "trainer: there is nothing to train");
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
   }
@@ -74,8 +75,8 @@ class trainer {
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
     if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
-    const auto all = std::span<const optim::parameter_span<T>>(adam_.parameters());
-    report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(all, options_.clip) : optim::gradient_norm(all);
+    report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(*device_, parameters_, options_.clip)
+                                             : optim::gradient_norm(*device_, parameters_);
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
       throw error(text("trainer: step ", adam_.steps() + 1, ": the loss is ", report.loss, ", the gradient norm is ",
                        report.gradient_norm, "; first in ", first_not_finite(micro_batches, intuition, report)));
@@ -86,19 +87,12 @@ class trainer {
   }
 
   const std::vector<param<B, T>*>& parameters() const { return parameters_; }
-  optim::adam<T>& optimizer() { return adam_; }
+  optim::adam<B, T>& optimizer() { return adam_; }
   program_cache<B, T>& programs() { return programs_; }
   /// Adds the time of each kind of node to `times` from here on (null: off).
   void profile(std::vector<node_time>* times) { times_ = times; }
 
  private:
-  std::vector<optim::parameter_span<T>> spans() const {
-    std::vector<optim::parameter_span<T>> out;
-    for (auto* p : parameters_)
-      out.push_back({p->value.data(), p->gradient.data(), p->size(), p->learning_rate_scale, p->decay});
-    return out;
-  }
-
   /// The step again, op by op.
   std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
                                const step_report& report) {
@@ -121,12 +115,12 @@ class trainer {
   }
   static void add_statistics(step_program<B, T>& program, double share, step_report& report) {
     std::size_t at = 0;
-    program.each_router([&](const std::string& linear, view<const T> values) {
+    program.each_router([&](const std::string& linear, const tensor<T>& values) {
       if (at == report.routers.size())
-        report.routers.push_back({linear, 0, std::vector<double>(std::size_t(values.cols - 1))});
+        report.routers.push_back({linear, 0, std::vector<double>(std::size_t(values.size() - 1))});
       linear_load& r = report.routers[at++];
       r.entropy += share * double(values[0]);
-      for (index_t j = 1; j < values.cols; ++j) r.load[std::size_t(j - 1)] += share * double(values[j]);
+      for (index_t j = 1; j < values.size(); ++j) r.load[std::size_t(j - 1)] += share * double(values[j]);
     });
   }
 
@@ -134,14 +128,16 @@ class trainer {
   std::vector<double> gradients(std::string_view ending) const {
     std::vector<double> out;
     for (const auto* p : parameters_)
-      if (p->name.ends_with(ending)) out.insert(out.end(), p->gradient.begin(), p->gradient.end());
+      if (p->name.ends_with(ending))
+        for (const T g : p->read_gradient()) out.push_back(double(g));
     return out;
   }
 
   std::vector<param<B, T>*> parameters_;
   trainer_options options_;
   program_cache<B, T> programs_;
-  optim::adam<T> adam_;
+  B* device_;
+  optim::adam<B, T> adam_;
   std::vector<node_time>* times_ = nullptr;
 };
 

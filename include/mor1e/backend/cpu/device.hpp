@@ -14,6 +14,7 @@ class cpu : public host_memory {
   explicit cpu(int threads = 0) : pool_(std::make_unique<thread_pool>(threads)) {}
 
   thread_pool& threads() const { return *pool_; }
+  cpu& host() { return *this; }
 
  private:
   std::unique_ptr<thread_pool> pool_;

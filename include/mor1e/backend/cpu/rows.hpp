@@ -21,12 +21,6 @@ void column_sums(cpu& device, view<const T> x, T beta, view<T> s) {
   accumulate_rows(device, x.rows, beta, s, [&](index_t i) { return [from = x.row(i)](index_t j) { return from[j]; }; });
 }
 
-/// y += alpha x
-template <class T>
-void add_scaled(cpu& device, T alpha, view<const T> x, view<T> y) {
-  axpby(device, alpha, x, T(1), y);
-}
-
 /// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
 template <class T>
 void gather_rows(cpu& device, T alpha, view<const T> x, view<const std::int32_t> index, view<T> y) {

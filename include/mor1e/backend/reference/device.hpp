@@ -5,7 +5,10 @@
 
 namespace mor1e::backend {
 
-class reference : public host_memory {};
+class reference : public host_memory {
+ public:
+  reference& host() { return *this; }
+};
 
 }  // namespace mor1e::backend
 

@@ -1,0 +1,76 @@
+// The optimiser's sweeps over all tensors, divided among the threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "mor1e/backend/adam_step.hpp"
+#include "mor1e/backend/cpu/device.hpp"
+
+namespace mor1e::backend {
+
+namespace detail {
+
+/// Elements [begin, end) of one tensor; returns whether values and second moments are finite behind it.
+template <class T>
+bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, index_t begin, index_t end) {
+  T *value = x.value.data, *first = x.first.data, *second = x.second.data, *gradient = x.gradient.data;
+  T zeros = 0;  // a sum of 0 x: 0, or NaN if any x is not finite
+#pragma omp simd reduction(+ : zeros)
+  for (index_t i = begin; i < end; ++i) {
+    const T g = gradient[i] + c.pull * value[i];
+    const T m = c.beta1 * first[i] + c.keep1 * g;
+    const T v = c.beta2 * second[i] + c.keep2 * g * g;
+    first[i] = m;
+    second[i] = v;
+    value[i] = value[i] * c.shrink - c.step * m / (std::sqrt(v) * c.correct2 + c.epsilon);
+    zeros += T(0) * value[i] + T(0) * v;
+  }
+  return zeros == 0;
+}
+
+}  // namespace detail
+
+/// One update of every tensor; finite_i: whether tensor i and its second moment are finite behind it, 1 or 0.
+/// Source: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2.
+template <class T>
+void adam_update(cpu& device, std::span<const adam_tensor<view<T>>> tensors, const adam_step& s,
+                 view<std::int32_t> finite) {
+  // The tensors end to end: elements are independent, so that a thread may begin inside one.
+  std::vector<index_t> begin_of(tensors.size() + 1, 0);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    begin_of[i + 1] = begin_of[i] + tensors[i].value.size();
+    finite[index_t(i)] = 1;
+  }
+  parallel_for(device.threads(), begin_of.back(), 4096, [&](index_t begin, index_t end) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const index_t from = std::max(begin, begin_of[i]) - begin_of[i], to = std::min(end, begin_of[i + 1]) - begin_of[i];
+      if (from >= to) continue;
+      const adam_constants<T> c(s, tensors[i].learning_rate_scale, tensors[i].decay);
+      if (!detail::adam_range(tensors[i], c, from, to))
+        std::atomic_ref<std::int32_t>(finite[index_t(i)]).store(0, std::memory_order_relaxed);
+    }
+  });
+}
+
+/// y_i = sum of the squares of tensor i, added in double
+template <class T>
+void square_sums(cpu& device, std::span<const view<T>> tensors, view<double> y) {
+  // A whole tensor a thread: the sum must not depend on how many there are.
+  parallel_for(device.threads(), index_t(tensors.size()), 1, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      const T* x = tensors[std::size_t(i)].data;
+      const index_t n = tensors[std::size_t(i)].size();
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (index_t k = 0; k < n; ++k) sum += double(x[k]) * double(x[k]);
+      y[i] = sum;
+    }
+  });
+}
+
+}  // namespace mor1e::backend

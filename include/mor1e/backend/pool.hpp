@@ -1,0 +1,60 @@
+// Memory of eager tapes: blocks are handed back and found again by size.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <map>
+#include <vector>
+
+namespace mor1e::backend {
+
+/// Blocks of device memory that outlive the tapes that use them: a second step of the same shapes takes nothing new
+/// from the device. Sizes are rounded up to four to the power of two, so that lengths that vary find each other's
+/// blocks. Unused blocks together never exceed the most that was in use at one time.
+template <class Memory>
+class pool {
+ public:
+  explicit pool(Memory& memory) : memory_(&memory) {}
+  pool(const pool&) = delete;
+  pool& operator=(const pool&) = delete;
+  ~pool() { trim(); }
+
+  void* take(std::size_t bytes) {
+    const std::size_t size = rounded(bytes);
+    in_use_ += size;
+    peak_ = std::max(peak_, in_use_);
+    std::vector<void*>& blocks = free_[size];
+    if (blocks.empty()) return memory_->allocate(size);
+    void* block = blocks.back();
+    blocks.pop_back();
+    unused_ -= size;
+    return block;
+  }
+  void give_back(void* block, std::size_t bytes) {
+    const std::size_t size = rounded(bytes);
+    in_use_ -= size;
+    if (unused_ + size > peak_) return memory_->deallocate(block);
+    free_[size].push_back(block);
+    unused_ += size;
+  }
+  /// Returns all unused blocks to the device.
+  void trim() {
+    for (auto& [size, blocks] : free_)
+      for (void* block : blocks) memory_->deallocate(block);
+    free_.clear();
+    unused_ = 0;
+  }
+
+ private:
+  static std::size_t rounded(std::size_t bytes) {
+    const std::size_t quarter = std::max<std::size_t>(64, std::bit_floor(bytes | 1) / 4);
+    return std::max<std::size_t>(quarter, (bytes + quarter - 1) / quarter * quarter);
+  }
+
+  Memory* memory_;
+  std::map<std::size_t, std::vector<void*>> free_;
+  std::size_t in_use_ = 0, peak_ = 0, unused_ = 0;
+};
+
+}  // namespace mor1e::backend
