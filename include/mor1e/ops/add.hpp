@@ -1,6 +1,7 @@
 // Sum of two matrices.
 #pragma once
 
+#include "mor1e/ops/affine.hpp"
 #include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
@@ -36,6 +37,23 @@ struct add_op : zip<add_op> {
 template <class B, class T>
 var<T> add(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<add_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto add(const X& a, const Y& b) {
+  return applied<add_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator+(const X& a, const Y& b) {
+  return add(a, b);
+}
+template <class B, class T>
+value<B, T> operator+(value<B, T> a, double b) {
+  return affine(a, 1, b);
+}
+template <class B, class T>
+value<B, T> operator+(double a, value<B, T> b) {
+  return affine(b, 1, a);
 }
 
 }  // namespace mor1e::ops

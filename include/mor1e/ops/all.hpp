@@ -3,6 +3,7 @@
 
 #include "mor1e/ops/abs.hpp"
 #include "mor1e/ops/add.hpp"
+#include "mor1e/ops/affine.hpp"
 #include "mor1e/ops/attention.hpp"
 #include "mor1e/ops/attention_cached.hpp"
 #include "mor1e/ops/batched_matmul.hpp"
@@ -24,6 +25,7 @@
 #include "mor1e/ops/fold_columns.hpp"
 #include "mor1e/ops/frozen_embedding.hpp"
 #include "mor1e/ops/frozen_linear.hpp"
+#include "mor1e/ops/full.hpp"
 #include "mor1e/ops/gated_gelu_tanh.hpp"
 #include "mor1e/ops/gated_silu.hpp"
 #include "mor1e/ops/gather_rows.hpp"

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/matmul.hpp"
 
 namespace mor1e::ops {
@@ -78,6 +79,13 @@ template <class B, class T>
 var<T> batched_matmul(tape<B>& t, var<T> a, var<T> b, index_t batches, backend::transpose of_a = backend::transpose::no,
                       backend::transpose of_b = backend::transpose::no) {
   return t.template apply<batched_matmul_op, T>({batches, of_a, of_b}, {a, b});
+}
+
+template <class B, class T>
+value<B, T> batched_matmul(value<B, T> x, value<B, T> y, index_t batches,
+                           backend::transpose of_x = backend::transpose::no,
+                           backend::transpose of_y = backend::transpose::no) {
+  return on(tape_of(x, y), batched_matmul(x.tape(), x.var(), y.var(), batches, of_x, of_y));
 }
 
 }  // namespace mor1e::ops

@@ -36,4 +36,10 @@ var<T> binary_cross_entropy_with_logits(tape<B>& t, var<T> logits, var<T> target
   return t.template apply<binary_cross_entropy_with_logits_op, T>({}, {logits, targets});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto binary_cross_entropy_with_logits(const X& logits, const Y& targets) {
+  return applied<binary_cross_entropy_with_logits_op>(logits, targets);
+}
+
 }  // namespace mor1e::ops

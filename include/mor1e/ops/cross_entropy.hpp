@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -95,6 +96,11 @@ loss_and_nll<T> cross_entropy(tape<B>& t, var<T> logits, var<std::int32_t> targe
 template <class B, class T>
 var<T> cross_entropy(tape<B>& t, var<T> logits, var<std::int32_t> targets) {
   return t.template apply<cross_entropy_op, T>({}, {logits, targets});
+}
+
+template <class B, class T>
+value<B, T> cross_entropy(value<B, T> logits, value<B, std::int32_t> targets) {
+  return on(logits.tape(), cross_entropy(logits.tape(), logits.var(), targets.var()));
 }
 
 }  // namespace mor1e::ops

@@ -28,4 +28,8 @@ var<T> equal(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<equal_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto equal(const X& a, const Y& b) { return applied<equal_op>(a, b); }
+
 }  // namespace mor1e::ops

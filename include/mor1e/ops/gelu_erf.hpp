@@ -35,4 +35,9 @@ var<T> gelu(tape<B>& t, var<T> x) {
   return gelu_erf(t, x);
 }
 
+template <class B, class T>
+value<B, T> gelu(value<B, T> x) {
+  return on(x.tape(), gelu(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

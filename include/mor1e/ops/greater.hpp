@@ -22,4 +22,12 @@ var<T> greater(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<greater_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto greater(const X& a, const Y& b) { return applied<greater_op>(a, b); }
+
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto operator>(const X& a, const Y& b) { return greater(a, b); }
+
 }  // namespace mor1e::ops

@@ -28,4 +28,8 @@ var<T> l1_loss(tape<B>& t, var<T> x, var<T> target) {
   return t.template apply<l1_loss_op, T>({}, {x, target});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto l1_loss(const X& x, const Y& target) { return applied<l1_loss_op>(x, target); }
+
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -61,6 +62,11 @@ struct layer_norm_op {
 template <class B, class T>
 var<T> layer_norm(tape<B>& t, var<T> x, var<T> w, var<T> b, double eps) {
   return t.template apply<layer_norm_op, T>({eps}, {x, w, b});
+}
+
+template <class B, class T>
+value<B, T> layer_norm(value<B, T> x, value<B, T> w, value<B, T> b, double eps = 1e-5) {
+  return on(x.tape(), layer_norm(x.tape(), x.var(), w.var(), b.var(), eps));
 }
 
 }  // namespace mor1e::ops

@@ -22,4 +22,12 @@ var<T> less(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<less_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto less(const X& a, const Y& b) { return applied<less_op>(a, b); }
+
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto operator<(const X& a, const Y& b) { return less(a, b); }
+
 }  // namespace mor1e::ops

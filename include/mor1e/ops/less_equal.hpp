@@ -22,4 +22,12 @@ var<T> less_equal(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<less_equal_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto less_equal(const X& a, const Y& b) { return applied<less_equal_op>(a, b); }
+
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto operator<=(const X& a, const Y& b) { return less_equal(a, b); }
+
 }  // namespace mor1e::ops

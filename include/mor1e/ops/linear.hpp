@@ -4,6 +4,7 @@
 #include <array>
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -60,6 +61,15 @@ struct linear_op {
 template <class B, class T>
 var<T> linear(tape<B>& t, var<T> x, var<T> w, var<T> b = {}) {
   return b ? t.template apply<linear_op, T>({}, {x, w, b}) : t.template apply<linear_op, T>({}, {x, w});
+}
+
+template <class B, class T>
+value<B, T> linear(value<B, T> x, value<B, T> w) {
+  return on(x.tape(), linear(x.tape(), x.var(), w.var()));
+}
+template <class B, class T>
+value<B, T> linear(value<B, T> x, value<B, T> w, value<B, T> b) {
+  return on(x.tape(), linear(x.tape(), x.var(), w.var(), b.var()));
 }
 
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -79,6 +80,12 @@ template <class B, class T>
 var<T> matmul(tape<B>& t, var<T> a, var<T> b, backend::transpose of_a = backend::transpose::no,
               backend::transpose of_b = backend::transpose::no) {
   return t.template apply<matmul_op, T>({of_a, of_b}, {a, b});
+}
+
+template <class B, class T>
+value<B, T> matmul(value<B, T> x, value<B, T> y, backend::transpose of_x = backend::transpose::no,
+                   backend::transpose of_y = backend::transpose::no) {
+  return on(tape_of(x, y), matmul(x.tape(), x.var(), y.var(), of_x, of_y));
 }
 
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // The largest element of all, of each column or of each row.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/extreme.hpp"
 
 namespace mor1e::ops {
@@ -17,6 +18,11 @@ struct max_op : extreme<max_op> {
 template <class B, class T>
 var<T> max(tape<B>& t, var<T> x, over what = over::all) {
   return t.template apply<max_op, T>({what}, {x});
+}
+
+template <class B, class T>
+value<B, T> max(value<B, T> x, over what = over::all) {
+  return on(x.tape(), max(x.tape(), x.var(), what));
 }
 
 }  // namespace mor1e::ops

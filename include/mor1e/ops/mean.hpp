@@ -1,6 +1,7 @@
 // Mean of all elements, of each column or of each row.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/sum.hpp"
 
 namespace mor1e::ops {
@@ -55,6 +56,11 @@ struct mean_op {
 template <class B, class T>
 var<T> mean(tape<B>& t, var<T> x, over what = over::all) {
   return t.template apply<mean_op, T>({what}, {x});
+}
+
+template <class B, class T>
+value<B, T> mean(value<B, T> x, over what = over::all) {
+  return on(x.tape(), mean(x.tape(), x.var(), what));
 }
 
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // The smallest element of all, of each column or of each row.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/extreme.hpp"
 
 namespace mor1e::ops {
@@ -17,6 +18,11 @@ struct min_op : extreme<min_op> {
 template <class B, class T>
 var<T> min(tape<B>& t, var<T> x, over what = over::all) {
   return t.template apply<min_op, T>({what}, {x});
+}
+
+template <class B, class T>
+value<B, T> min(value<B, T> x, over what = over::all) {
+  return on(x.tape(), min(x.tape(), x.var(), what));
 }
 
 }  // namespace mor1e::ops

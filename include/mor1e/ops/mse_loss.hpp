@@ -28,4 +28,8 @@ var<T> mse_loss(tape<B>& t, var<T> x, var<T> target) {
   return t.template apply<mse_loss_op, T>({}, {x, target});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto mse_loss(const X& x, const Y& target) { return applied<mse_loss_op>(x, target); }
+
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // Product of two matrices, element by element.
 #pragma once
 
+#include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
@@ -27,6 +28,23 @@ struct multiply_op : zip<multiply_op> {
 template <class B, class T>
 var<T> multiply(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<multiply_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto multiply(const X& a, const Y& b) {
+  return applied<multiply_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator*(const X& a, const Y& b) {
+  return multiply(a, b);
+}
+template <class B, class T>
+value<B, T> operator*(value<B, T> a, double b) {
+  return scale(a, b);
+}
+template <class B, class T>
+value<B, T> operator*(double a, value<B, T> b) {
+  return scale(b, a);
 }
 
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -53,6 +54,11 @@ struct reshape_op {
 template <class B, class T>
 var<T> reshape(tape<B>& t, var<T> x, index_t rows, index_t cols) {
   return t.template apply<reshape_op, T>({rows, cols}, {x});
+}
+
+template <class B, class T>
+value<B, T> reshape(value<B, T> x, index_t rows, index_t cols) {
+  return on(x.tape(), reshape(x.tape(), x.var(), rows, cols));
 }
 
 }  // namespace mor1e::ops

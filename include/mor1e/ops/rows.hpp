@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -56,6 +57,11 @@ struct rows_op {
 template <class B, class T>
 var<T> rows(tape<B>& t, var<T> x, index_t begin, index_t count) {
   return t.template apply<rows_op, T>({begin, count}, {x});
+}
+
+template <class B, class T>
+value<B, T> rows(value<B, T> x, index_t begin, index_t count) {
+  return on(x.tape(), rows(x.tape(), x.var(), begin, count));
 }
 
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -43,6 +44,11 @@ struct transpose_op {
 template <class B, class T>
 var<T> transpose(tape<B>& t, var<T> x) {
   return t.template apply<transpose_op, T>({}, {x});
+}
+
+template <class B, class T>
+value<B, T> transpose(value<B, T> x) {
+  return on(x.tape(), transpose(x.tape(), x.var()));
 }
 
 }  // namespace mor1e::ops

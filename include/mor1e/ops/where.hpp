@@ -1,6 +1,7 @@
 // A choice between two matrices, element by element.
 #pragma once
 
+#include "mor1e/ops/value_operands.hpp"
 #include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
@@ -72,6 +73,12 @@ struct where_op {
 template <class B, class T>
 var<T> where(tape<B>& t, var<T> mask, var<T> a, var<T> b) {
   return t.template apply<where_op, T>({}, {mask, a, b});
+}
+
+/// a and b may be numbers.
+template <class B, class T, class X, class Y>
+requires(Value<X> || Number<X>) && (Value<Y> || Number<Y>)value<B, T> where(value<B, T> mask, const X& a, const Y& b) {
+  return on(mask.tape(), where(mask.tape(), mask.var(), beside(mask, a).var(), beside(mask, b).var()));
 }
 
 }  // namespace mor1e::ops

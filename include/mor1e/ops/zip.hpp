@@ -4,6 +4,7 @@
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/concept.hpp"
 #include "mor1e/core/math.hpp"
+#include "mor1e/ops/value_operands.hpp"
 
 namespace mor1e::ops {
 
