@@ -138,6 +138,7 @@ TEST_CASE("formulas: functions of one element") {
   checked([](const operands_of& o) { return sum(exp(-o.x) + log(o.y) * sqrt(o.x) + tanh(o.x) / reciprocal(o.y)); });
   checked([](const operands_of& o) { return sum(sigmoid(o.x) * silu(o.y) + gelu(o.x) - gelu_tanh(o.y) + relu(o.x)); });
   checked([](const operands_of& o) { return sum(softplus(o.x, 2) + leaky_relu(-o.y, 0.1) + abs(o.x) + pow(o.y, 3)); });
+  checked([](const operands_of& o) { return sum(sin(o.x) * cos(o.y)); });
   checked([](const operands_of& o) { return sum(clamp(o.x, 0, 10) * affine(o.y, 2, -1) * scale(o.x, 3)); });
 }
 

@@ -85,7 +85,7 @@ template <class B, class T>
 value<B, T> batched_matmul(value<B, T> x, value<B, T> y, index_t batches,
                            backend::transpose of_x = backend::transpose::no,
                            backend::transpose of_y = backend::transpose::no) {
-  return on(tape_of(x, y), batched_matmul(x.tape(), x.var(), y.var(), batches, of_x, of_y));
+  return on(x.tape(), batched_matmul(tape_of(x, y), x.var(), y.var(), batches, of_x, of_y));
 }
 
 }  // namespace mor1e::ops

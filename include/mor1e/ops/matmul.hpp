@@ -85,7 +85,7 @@ var<T> matmul(tape<B>& t, var<T> a, var<T> b, backend::transpose of_a = backend:
 template <class B, class T>
 value<B, T> matmul(value<B, T> x, value<B, T> y, backend::transpose of_x = backend::transpose::no,
                    backend::transpose of_y = backend::transpose::no) {
-  return on(tape_of(x, y), matmul(x.tape(), x.var(), y.var(), of_x, of_y));
+  return on(x.tape(), matmul(tape_of(x, y), x.var(), y.var(), of_x, of_y));
 }
 
 }  // namespace mor1e::ops
