@@ -23,7 +23,8 @@
 namespace mor1e {
 
 /// Memory. `upload` returns when the host memory may be reused, `download` when the values are there, `finish` when all
-/// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device keeps.
+/// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device
+/// keeps.
 template <class B>
 concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template view<float> v) {
   { b.allocate(n) } -> std::same_as<void*>;
@@ -36,8 +37,8 @@ concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template v
   fill(b, 0.0f, v);
 };
 
-/// A device whose memory is the host's own: what algorithms on the host multiply with. Every back end has one beside it,
-/// itself or another, as `device.host()`.
+/// A device whose memory is the host's own: what algorithms on the host multiply with. Every back end has one beside
+/// it, itself or another, as `device.host()`.
 template <class B>
 concept HostDevice = HasMemory<B> && std::same_as<view_of<B, float>, view<float>>;
 template <class B>
@@ -52,8 +53,8 @@ template <class B, class T>
 concept HasFrozen = HasMemory<B> &&
     requires(B b, tensor<T> values, view<const T> mapped, std::shared_ptr<const void> keep,
              const typename B::template frozen<T>& w, view_of<B, T> y) {
-  { typename B::template frozen<T>(b, std::move(values)) };
-  { typename B::template frozen<T>(b, mapped, keep) };
+  {typename B::template frozen<T>(b, std::move(values))};
+  {typename B::template frozen<T>(b, mapped, keep)};
   { read_frozen(b, w) } -> std::same_as<tensor<T>>;
   row_squares(b, w, y);
 };
@@ -65,8 +66,7 @@ concept HasGemm = requires(B b, backend::transpose t, T s, view_of<B, const T> x
 
 /// The same for each of n blocks of rows
 template <class B, class T>
-concept HasBatchedGemm =
-    requires(B b, index_t n, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
+concept HasBatchedGemm = requires(B b, index_t n, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
   batched_gemm(b, n, t, t, s, x, x, s, y);
 };
 
@@ -78,8 +78,8 @@ concept HasTransposed = requires(B b, T s, view_of<B, const T> x, view_of<B, T> 
 
 /// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class B, class T>
-concept HasFrozenGemm = HasGemm<B, T> &&
-    requires(B b, backend::transpose t, T s, view_of<B, const T> x, const typename B::template frozen<T>& w, view_of<B, T> y) {
+concept HasFrozenGemm = HasGemm<B, T> && requires(B b, backend::transpose t, T s, view_of<B, const T> x,
+                                                  const typename B::template frozen<T>& w, view_of<B, T> y) {
   frozen_gemm(b, t, x, w, s, y);
 };
 
@@ -202,7 +202,8 @@ concept HasFold = requires(B b, index_t n, T s, view_of<B, const T> x, view_of<B
 };
 
 template <class B, class T>
-concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T beta, view_of<B, const T> x, view_of<B, T> y) {
+concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T beta, view_of<B, const T> x,
+                                  view_of<B, T> y) {
   expert_slots_forward(b, s, x, x, y);
   expert_slots_backward(b, s, x, x, x, beta, y, beta, y);
 };
@@ -216,8 +217,8 @@ concept HasRouting = requires(B b, int k, const backend::capacity_shape& s, view
 };
 
 template <class B, class T>
-concept HasGroupMean = requires(B b, backend::token_group g, T s, view_of<B, const T> x, view_of<B, const std::int32_t> instances,
-                                view_of<B, T> y) {
+concept HasGroupMean = requires(B b, backend::token_group g, T s, view_of<B, const T> x,
+                                view_of<B, const std::int32_t> instances, view_of<B, T> y) {
   group_mean(b, g, x, instances, s, y, y);
 };
 
@@ -274,22 +275,22 @@ concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultip
 };
 
 template <class B, class T>
-concept HasRotary = requires(B b, T s, int n, const rotary_frequencies& frequencies, double scaling, view_of<B, const T> x,
-                             view_of<B, const std::int32_t> positions, view_of<B, T> y) {
+concept HasRotary = requires(B b, T s, int n, const rotary_frequencies& frequencies, double scaling,
+                             view_of<B, const T> x, view_of<B, const std::int32_t> positions, view_of<B, T> y) {
   rotary_angles(b, positions, frequencies, scaling, y);
   rotary_turn(b, n, n, s, x, x, s, y);
 };
 
 template <class B, class T>
-concept HasAttention = requires(B b, const attention_shape& a, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments,
-                                view_of<B, T> y) {
+concept HasAttention = requires(B b, const attention_shape& a, T s, view_of<B, const T> x,
+                                view_of<B, const std::int32_t> segments, view_of<B, T> y) {
   attention_forward(b, a, x, x, x, segments, y, y);
   attention_backward(b, a, x, x, x, segments, x, x, x, s, y, y, y, y);
 };
 
 template <class B, class T>
-concept HasKeyCache = HasAttention<B, T> &&
-    requires(B b, const attention_shape& a, view_of<B, const T> x, view_of<B, const std::int32_t> segments, view_of<B, T> y) {
+concept HasKeyCache = HasAttention<B, T> && requires(B b, const attention_shape& a, view_of<B, const T> x,
+                                                     view_of<B, const std::int32_t> segments, view_of<B, T> y) {
   cache_keys(b, a, x, segments, y);
 };
 
@@ -322,7 +323,8 @@ concept HasLargest = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) 
 };
 
 template <class B, class T>
-concept HasSegmentMean = requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments, view_of<B, T> y) {
+concept HasSegmentMean = requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments,
+                                  view_of<B, T> y) {
   segment_mean_forward(b, x, segments, y);
   segment_mean_backward(b, segments, x, s, y);
 };

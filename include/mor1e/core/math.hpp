@@ -104,7 +104,7 @@ inline float turned_sine(float x) {
   // x = k pi / 2 + r, |r| <= pi / 4, in double: the first part of pi / 2 has 33 bits, so that k times it is exact.
   const double k = __builtin_rint(double(x) * 0.63661977236758134), turn = k + Quarters;
   float r = float((double(x) - k * 1.57079632673412561417) - k * 6.07710050650619224932e-11);
-  r = r > 0.79f ? 0.79f : (r < -0.79f ? -0.79f : r);  // an x so large that the difference is noise
+  r = r > 0.79f ? 0.79f : (r < -0.79f ? -0.79f : r);                     // an x so large that the difference is noise
   const float quadrant = float(turn - 4 * __builtin_rint(turn * 0.25));  // -2 to 2; rint vectorises, floor does not
   const bool odd = (quadrant == 1) | (quadrant == -1);
   // sin r = r (1 + u P(u)), cos r = 1 + u Q(u): the coefficients are chosen, as a choice of results would be a branch.

@@ -171,8 +171,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       }
       ++part;
       if (routers)
-        out.push_back({names_[p] + ".router.weight", down_.get(), (linears * downs + p * routers) * in,
-                       shape{routers, in}});
+        out.push_back(
+            {names_[p] + ".router.weight", down_.get(), (linears * downs + p * routers) * in, shape{routers, in}});
       const std::vector<extra_parameter> kinds = method_.extra();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
         param<B, T>& e = *extra_[k];
@@ -200,7 +200,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       const view<const T> g = view<const T>(gates.data(), downs, linears * slots).col_range(p * slots, slots);
       const view<const T> a = down.matrix().row_range(p * downs, downs);
       gemm(host, backend::transpose::yes, backend::transpose::no, T(1), g, a, T(0), rows.matrix());
-      gemm(host, backend::transpose::no, backend::transpose::no, T(method_.scale()), up.matrix(), std::as_const(rows).matrix(), T(1), weight.matrix());
+      gemm(host, backend::transpose::no, backend::transpose::no, T(method_.scale()), up.matrix(),
+           std::as_const(rows).matrix(), T(1), weight.matrix());
       if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;
@@ -216,9 +217,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       for (const auto& of : up_)
         if (const index_t p = index_t(out.size()); of->size()) {
           const tensor<T> up = of->read();
-          out.push_back({names_[std::size_t(p)],
-                         term_norms<T>(method_.terms(), up.matrix(), down.matrix().row_range(p * downs, downs),
-                                       method_.scale())});
+          out.push_back(
+              {names_[std::size_t(p)], term_norms<T>(method_.terms(), up.matrix(),
+                                                     down.matrix().row_range(p * downs, downs), method_.scale())});
         }
     }
     return out;
