@@ -22,10 +22,9 @@
 
 namespace mor1e {
 
-using backend::transpose;
-
 /// Memory. `upload` returns when the host memory may be reused, `download` when the values are there, `finish` when all
-/// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device keeps.
+/// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device
+/// keeps.
 template <class B>
 concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template view<float> v) {
   { b.allocate(n) } -> std::same_as<void*>;
@@ -38,8 +37,8 @@ concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template v
   fill(b, 0.0f, v);
 };
 
-/// A device whose memory is the host's own: what algorithms on the host multiply with. Every back end has one beside it,
-/// itself or another, as `device.host()`.
+/// A device whose memory is the host's own: what algorithms on the host multiply with. Every back end has one beside
+/// it, itself or another, as `device.host()`.
 template <class B>
 concept HostDevice = HasMemory<B> && std::same_as<view_of<B, float>, view<float>>;
 template <class B>
@@ -54,21 +53,33 @@ template <class B, class T>
 concept HasFrozen = HasMemory<B> &&
     requires(B b, tensor<T> values, view<const T> mapped, std::shared_ptr<const void> keep,
              const typename B::template frozen<T>& w, view_of<B, T> y) {
-  { typename B::template frozen<T>(b, std::move(values)) };
-  { typename B::template frozen<T>(b, mapped, keep) };
+  {typename B::template frozen<T>(b, std::move(values))};
+  {typename B::template frozen<T>(b, mapped, keep)};
   { read_frozen(b, w) } -> std::same_as<tensor<T>>;
   row_squares(b, w, y);
 };
 
 template <class B, class T>
-concept HasGemm = requires(B b, transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
+concept HasGemm = requires(B b, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
   gemm(b, t, t, s, x, x, s, y);
+};
+
+/// The same for each of n blocks of rows
+template <class B, class T>
+concept HasBatchedGemm = requires(B b, index_t n, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
+  batched_gemm(b, n, t, t, s, x, x, s, y);
+};
+
+/// y = x^T + beta y
+template <class B, class T>
+concept HasTransposed = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  transposed(b, x, s, y);
 };
 
 /// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class B, class T>
-concept HasFrozenGemm = HasGemm<B, T> &&
-    requires(B b, transpose t, T s, view_of<B, const T> x, const typename B::template frozen<T>& w, view_of<B, T> y) {
+concept HasFrozenGemm = HasGemm<B, T> && requires(B b, backend::transpose t, T s, view_of<B, const T> x,
+                                                  const typename B::template frozen<T>& w, view_of<B, T> y) {
   frozen_gemm(b, t, x, w, s, y);
 };
 
@@ -82,6 +93,12 @@ template <class B, class T>
 concept HasSoftmax = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
   softmax_forward(b, x, y);
   softmax_backward(b, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasLogSoftmax = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  log_softmax_forward(b, x, y);
+  log_softmax_backward(b, x, x, s, y);
 };
 
 template <class B, class T>
@@ -104,6 +121,19 @@ concept HasZip = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y)
   zip_backward(b, f, x, x, x, s, y);
 };
 
+/// The sum of f(a, b) over all elements, and a gradient of it
+template <class B, class T, class F>
+concept HasZipSum = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y) {
+  zip_sum(b, f, s, x, x, y);
+  zip_sum_backward(b, f, s, x, x, x, s, y);
+};
+
+/// y = a where mask > 0, else b. A row, a column or a single number is repeated.
+template <class B, class T>
+concept HasSelect = requires(B b, view_of<B, const T> x, view_of<B, T> y) {
+  select(b, x, x, x, y);
+};
+
 template <class B, class T, class F>
 concept HasGated = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y) {
   gated_forward(b, f, x, y);
@@ -114,11 +144,6 @@ concept HasGated = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> 
 template <class B, class T>
 concept HasAxpby = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
   axpby(b, s, x, s, y);
-};
-
-template <class B, class T>
-concept HasAdd = HasAxpby<B, T> && requires(B b, view_of<B, const T> x, view_of<B, T> y) {
-  add(b, x, x, y);
 };
 
 template <class B, class T>
@@ -177,7 +202,8 @@ concept HasFold = requires(B b, index_t n, T s, view_of<B, const T> x, view_of<B
 };
 
 template <class B, class T>
-concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T beta, view_of<B, const T> x, view_of<B, T> y) {
+concept HasExpertSlots = requires(B b, const backend::expert_slots_shape& s, T beta, view_of<B, const T> x,
+                                  view_of<B, T> y) {
   expert_slots_forward(b, s, x, x, y);
   expert_slots_backward(b, s, x, x, x, beta, y, beta, y);
 };
@@ -191,8 +217,8 @@ concept HasRouting = requires(B b, int k, const backend::capacity_shape& s, view
 };
 
 template <class B, class T>
-concept HasGroupMean = requires(B b, backend::token_group g, T s, view_of<B, const T> x, view_of<B, const std::int32_t> instances,
-                                view_of<B, T> y) {
+concept HasGroupMean = requires(B b, backend::token_group g, T s, view_of<B, const T> x,
+                                view_of<B, const std::int32_t> instances, view_of<B, T> y) {
   group_mean(b, g, x, instances, s, y, y);
 };
 
@@ -237,6 +263,7 @@ concept HasSum = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
 template <class B, class T>
 concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
     requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> targets, view_of<B, T> y) {
+  target_share(b, targets, y);
   cross_entropy_forward(b, x, targets, y, y);
   cross_entropy_backward(b, x, targets, x, x, s, y);
 };
@@ -248,22 +275,22 @@ concept HasLinearCrossEntropy = HasFrozenGemm<B, T> && HasSum<B, T> && HasMultip
 };
 
 template <class B, class T>
-concept HasRotary = requires(B b, T s, int n, const rotary_frequencies& frequencies, double scaling, view_of<B, const T> x,
-                             view_of<B, const std::int32_t> positions, view_of<B, T> y) {
+concept HasRotary = requires(B b, T s, int n, const rotary_frequencies& frequencies, double scaling,
+                             view_of<B, const T> x, view_of<B, const std::int32_t> positions, view_of<B, T> y) {
   rotary_angles(b, positions, frequencies, scaling, y);
   rotary_turn(b, n, n, s, x, x, s, y);
 };
 
 template <class B, class T>
-concept HasAttention = requires(B b, const attention_shape& a, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments,
-                                view_of<B, T> y) {
+concept HasAttention = requires(B b, const attention_shape& a, T s, view_of<B, const T> x,
+                                view_of<B, const std::int32_t> segments, view_of<B, T> y) {
   attention_forward(b, a, x, x, x, segments, y, y);
   attention_backward(b, a, x, x, x, segments, x, x, x, s, y, y, y, y);
 };
 
 template <class B, class T>
-concept HasKeyCache = HasAttention<B, T> &&
-    requires(B b, const attention_shape& a, view_of<B, const T> x, view_of<B, const std::int32_t> segments, view_of<B, T> y) {
+concept HasKeyCache = HasAttention<B, T> && requires(B b, const attention_shape& a, view_of<B, const T> x,
+                                                     view_of<B, const std::int32_t> segments, view_of<B, T> y) {
   cache_keys(b, a, x, segments, y);
 };
 
@@ -288,8 +315,16 @@ concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view_of<B, cons
   row_sums(b, x, y);
 };
 
+/// The largest element (of s x, s being 1 or -1) of all, of each column or of each row, and the way back to it
 template <class B, class T>
-concept HasSegmentMean = requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments, view_of<B, T> y) {
+concept HasLargest = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  largest(b, s, x, y);
+  largest_backward(b, x, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasSegmentMean = requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> segments,
+                                  view_of<B, T> y) {
   segment_mean_forward(b, x, segments, y);
   segment_mean_backward(b, segments, x, s, y);
 };
