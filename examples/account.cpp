@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
         auto* model = app.add_option("--model", options.model, "config.json, folder, .gguf file or short name");
         app.add_flag("--table7", options.table7, "Table 7 of Intuition-MoR1E, counted, beside the paper's figures")
             ->excludes(model);
-        program::add_method_options(app, options.method);
+        program::add_method_options(app, options.method, false);
       },
       [&] { options.table7 ? table7(options.common) : account(options); });
 }

@@ -17,7 +17,7 @@ struct adapted_model {
   std::unique_ptr<models::language_model<cpu, float>> model;
   std::optional<peft::loaded_adapter<cpu, float>> adapter;  // behind the model, on which it sits: gone before it is
 
-  bool reads_intuition() const { return adapter && peft::uses_intuition(adapter->record.spec); }
+  bool reads_intuition() const { return adapter && adapter->record.spec.method.needs().clusters > 0; }
 };
 
 /// The folder of the adapter: the one given, or `adapter` in the folder of a run.

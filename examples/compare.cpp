@@ -44,28 +44,22 @@ struct contestant {
 
 /// "mor1e+no-router+random". Throws `value_error` for an option that is not known.
 contestant contestant_of(const std::string& name) {
+  std::vector<std::string> flags{"before"};  // the intuition before the softmax, for short
+  for (const program::detail::shared_option& o : program::detail::all_options())
+    if (std::holds_alternative<bool>(o.field.value)) flags.push_back(std::string(o.field.about.option).substr(2));
   contestant out{.name = name};
   std::size_t at = std::min(name.find('+'), name.size());
   out.method.method = name.substr(0, at);
   while (at < name.size()) {
     const std::size_t end = std::min(name.find('+', at + 1), name.size());
     const std::string option = name.substr(at + 1, end - at - 1);
-    if (option == "no-router")
-      out.method.no_router = true;
-    else if (option == "no-intuition")
-      out.method.no_intuition = true;
-    else if (option == "low-rank-router")
-      out.method.low_rank_router = true;
-    else if (option == "before")
-      out.method.intuition_before = true;
-    else if (option == "factorised")
-      out.method.factorised = true;
-    else if ((option == "random" || option == "category") && out.control.empty())
+    if ((option == "random" || option == "category") && out.control.empty())
       out.control = option;
+    else if (std::find(flags.begin(), flags.end(), option) != flags.end())
+      out.method.flags[option == "before" ? "--intuition-before" : "--" + option] = true;
     else
-      throw value_error(
-          text("--contestants: '", option, "' in ", name,
-               " is none of no-router, no-intuition, low-rank-router, before, factorised, random, category"));
+      throw value_error(fmt::format("--contestants: '{}' in {} is none of {}, random, category", option, name,
+                                    fmt::join(flags, ", ")));
     at = end;
   }
   return out;
@@ -113,7 +107,7 @@ program::run_request request_of(program::experiment& experiment, const compare_o
   const train::schedule_settings schedule = o.schedule.settings();
   const peft::adapter_spec reference = program::reference_of(of.method);
   peft::adapter_spec spec = program::spec_of(of.method, seed, schedule.learning_rate);
-  require<value_error>(of.control.empty() || peft::uses_intuition(spec), "--contestants: ", of.name,
+  require<value_error>(of.control.empty() || spec.method.needs().clusters > 0, "--contestants: ", of.name,
                        " reads no intuition");
   if (!o.own_parameters) spec = program::matched(experiment, spec, reference, common_of(o, seed));
   program::run_request request{.label = of.name,
@@ -126,7 +120,7 @@ program::run_request request_of(program::experiment& experiment, const compare_o
                                .keep_data = false,
                                .saved = program::saved_state(fs::path(o.out) / of.name / text("seed", seed))};
   request.how.control = of.control;
-  if (!o.own_scale) request.match_scale = peft::scale_of(reference);
+  if (!o.own_scale) request.match_scale = reference.method.scale();
   return request;
 }
 
@@ -150,7 +144,7 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
     }
   }
   const nlohmann::json result = run.run();
-  const program::run_record record{.size = peft::size_of(request.spec),
+  const program::run_record record{.size = request.spec.method.size(),
                                    .parameters = result.at("parameters").get<std::int64_t>(),
                                    .own_scale = result.at("scale").at("own").get<double>(),
                                    .scale = result.at("scale").at("run").get<double>(),

@@ -50,10 +50,11 @@ inline peft::adapter_spec matched(experiment& e, const peft::adapter_spec& spec,
   const auto groups = e.model->groups();
   const auto linears = peft::linears_of(groups, spec.targets);
   if (linears.empty()) return spec;  // which `attach` refuses by name
-  const auto target = peft::cost_on(reference, peft::linears_of(groups, reference.targets)).parameters;
-  const peft::adapter_spec out = peft::match_parameters(spec, linears, target);
-  const auto own = peft::cost_on(spec, linears).parameters, now = peft::cost_on(out, linears).parameters;
-  say(common, "parameters: {} with {} ({} by itself, LoRA has {}: {:+.1f} %)\n", now, peft::size_of(out), own, target,
+  const auto target = peft::cost_on(reference.method, peft::linears_of(groups, reference.targets)).parameters;
+  peft::adapter_spec out = spec;
+  out.method = peft::match_parameters(spec.method, linears, target);
+  const auto own = peft::cost_on(spec.method, linears).parameters, now = peft::cost_on(out.method, linears).parameters;
+  say(common, "parameters: {} with {} ({} by itself, LoRA has {}: {:+.1f} %)\n", now, out.method.size(), own, target,
       100 * (double(now) / double(target) - 1));
   return out;
 }

@@ -25,8 +25,7 @@ struct finetune_options {
 
 void add_options(CLI::App& app, finetune_options& o) {
   program::add_data_options(app, o.data);
-  program::add_method_options(app, o.method);
-  program::add_training_method_options(app, o.method);
+  program::add_method_options(app, o.method, true);
   app.add_flag("--match-scale", o.match_scale,
                "multiply the update so that it starts at the scale per rank of LoRA's (rank 32, alpha 16)");
   app.add_flag("--match-params", o.match_parameters,
@@ -87,7 +86,7 @@ void finetune(finetune_options o, const nlohmann::json& given) {
   const peft::adapter_spec reference = program::reference_of(o.method);
   if (o.match_parameters) {
     spec = program::matched(experiment, spec, reference, o.common);
-    program::set_clusters(o.method, spec);
+    program::set_clusters(o.method, spec.method);
   }
   program::run_request request{.label = o.method.method,
                                .spec = spec,
@@ -99,7 +98,7 @@ void finetune(finetune_options o, const nlohmann::json& given) {
                                .options = given,
                                .goes_on = "finetune --resume " + program::in_shell(o.out),
                                .saved = saved};
-  if (o.match_scale) request.match_scale = peft::scale_of(reference);
+  if (o.match_scale) request.match_scale = reference.method.scale();
   program::training_run run(experiment, request, o.common);
   if (run.finished()) {
     program::say(o.common, "{} is finished: {} steps\n", o.out, run.steps());

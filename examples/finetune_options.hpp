@@ -8,6 +8,7 @@
 #include "mor1e/data/example.hpp"
 #include "mor1e/models/toy.hpp"
 #include "mor1e/text/prompt.hpp"
+#include "mor1e/train/settings.hpp"
 #include "program.hpp"
 
 namespace mor1e::program {

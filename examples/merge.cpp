@@ -39,7 +39,7 @@ void merge(const merge_options& o) {
   const auto files = models::tokenizer_files(o.model);
   auto adapted = program::load_adapted(device, o.model, o.adapter);
   auto& [set, record] = *adapted.adapter;
-  const std::string family = peft::family(record.spec);
+  const std::string method = record.spec.method.label();
 
   // The router must go with the text that the experts are fixed for: without one the merge is exact or refused.
   peft::fold_options<float> options{.drop_router = !o.text.empty()};
@@ -50,7 +50,7 @@ void merge(const merge_options& o) {
     return models::outputs_of<cpu, float>(device, *adapted.model, probe, std::as_const(intuition).matrix()).logits;
   };
   if (!o.text.empty()) {
-    require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", family, " reads no intuition");
+    require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", method, " reads no intuition");
     intuition = program::intuition_of(device, record, o.adapter, o.text);
     options.intuition = std::as_const(intuition).matrix();
     const texts::prompt_encoder encoder(models::open_tokenizer(o.model), adapted.model->vocabulary());
@@ -62,13 +62,13 @@ void merge(const merge_options& o) {
     probe.lengths = {index_t(ids.size())};
     before = logits();
   } else {
-    require<value_error>(!adapted.reads_intuition(), o.adapter, ": a ", family,
+    require<value_error>(!adapted.reads_intuition(), o.adapter, ": a ", method,
                          " weighs its experts for each text; --intuition-of TEXT folds it for one");
   }
 
   const peft::merged_adapters<cpu, float> merged(device, set, options);
   nlohmann::json result = {
-      {"model", o.model}, {"adapter", o.adapter}, {"method", family}, {"linears", merged.weights().size()}};
+      {"model", o.model}, {"adapter", o.adapter}, {"method", method}, {"linears", merged.weights().size()}};
   if (!before.empty()) {
     const tensor<float> after = logits();
     double largest = 0;
@@ -79,7 +79,7 @@ void merge(const merge_options& o) {
                  largest);
   }
   peft::save_merged(o.out, base, merged, files);
-  program::say(o.common, "{}: {} linears of {} merged in {}\n", family, merged.weights().size(), o.model, o.out);
+  program::say(o.common, "{}: {} linears of {} merged in {}\n", method, merged.weights().size(), o.model, o.out);
   program::write_results(o.common, result);
 }
 

@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,12 +24,8 @@ namespace mor1e::program {
 
 /// Throws `value_error` for an adapter whose method has no experts.
 inline void require_routers(const peft::adapter_spec& spec, const std::string& adapter) {
-  const bool experts = std::visit(
-      [](const auto& method) {
-        return requires { method.terms(); };
-      },
-      spec.method);
-  require<value_error>(experts, "--routers: ", adapter, " is ", peft::family(spec),
+  const peft::method_description method = spec.method.description();
+  require<value_error>(method.has_experts, "--routers: ", adapter, " is ", method.label,
                        ": it has no experts, and no router that weighs them");
 }
 

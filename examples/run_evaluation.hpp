@@ -52,7 +52,7 @@ class evaluation {
   void check(const train::intuition_recipe& recipe, models::sentence_embedder& embedder) const {
     train::check_prompts(recipe, embedder, items_);
   }
-  void feel(cpu& device, const train::intuition_recipe& recipe, models::sentence_embedder* embedder) {
+  void set_intuition(cpu& device, const train::intuition_recipe& recipe, models::sentence_embedder* embedder) {
     if (!empty()) intuition_ = train::intuition_rows(device, recipe, embedder, items_);
   }
   std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }

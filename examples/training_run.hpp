@@ -59,8 +59,7 @@ class training_run {
         r_(std::move(r)),
         common_(common),
         saved_(r_.saved),
-        intuitive_(peft::uses_intuition(r_.spec)),
-        typed_(peft::tells_types(r_.spec)),
+        needs_(r_.spec.method.needs()),
         steps_(train::total_steps(r_.schedule, index_t(e.set.examples.size()))),
         sampler_(e.set.task_sizes, data::sampling_order_named(r_.how.order), common.seed),
         packing_{.tokens = micro_batch()},
@@ -69,19 +68,18 @@ class training_run {
       require_routers(r_.spec, "--method " + r_.label);
       require<value_error>(!e.scored.empty(), "--routers: there are no items to route");
     }
-    require<value_error>(!typed_ || !e.set.type_1.empty(),
+    require<value_error>(!needs_.types || !e.set.type_1.empty(),
                          "--type-balance tells types of task apart; --task-types says which tasks are of type 1");
-    if (intuitive_) describe_intuition();
+    if (reads_intuition()) describe_intuition();
     options_.adam.learning_rate = r_.schedule.learning_rate;
     options_.adam.weight_decay = r_.schedule.weight_decay;
     options_.clip = r_.schedule.clip;
-    const std::string family = peft::family(r_.spec);
     options_.program = {.recompute = r_.how.recompute,
-                        .statistics = family != "lora" && family != "dora",
-                        .dropout = peft::draws(r_.spec),
+                        .statistics = r_.spec.method.description().has_experts,
+                        .dropout = needs_.draws,
                         .seed = common_.seed,
-                        .clusters = peft::clusters_of(r_.spec),
-                        .types = typed_};
+                        .clusters = needs_.clusters,
+                        .types = needs_.types};
     if (!r_.how.memory.empty()) fit_memory(train::parse_bytes(r_.how.memory));
     packing_.context = packing_.tokens;
     settings_ = make_settings();
@@ -106,7 +104,7 @@ class training_run {
     const train::run_folder folder(r_.out);
     if (r_.keep_data) keep_data(e_.rows.made, r_.out / "data");
     io::write_json(r_.out / options_file, r_.options);
-    if (intuitive_) make_intuition();
+    if (reads_intuition()) make_intuition();
     if (r_.measure_scale || r_.match_scale) settle_scale();
     train::trainer<cpu, float> trainer(e_.device, *e_.model, adapters_.parameters(), options_);
     if (saved_) {
@@ -149,6 +147,8 @@ class training_run {
   }
 
  private:
+  bool reads_intuition() const { return needs_.clusters > 0; }
+
   /// What lies in the folder must not be in the way in the end.
   void require_outputs_inside() const {
     io::require_writable_folder(r_.out);
@@ -199,14 +199,14 @@ class training_run {
 
   /// The intuition of the training, with all that needs no work yet.
   void describe_intuition() {
-    const index_t clusters = peft::clusters_of(r_.spec);
+    const index_t clusters = needs_.clusters;
     const texts::prompt_options wording = e_.options.prompt();
-    const std::string& said = r_.how.control.empty() ? r_.how.intuition : r_.how.control;
-    if (said == "category") {
+    const std::string& kind = r_.how.control.empty() ? r_.how.intuition : r_.how.control;
+    if (kind == "category") {
       intuition_ = train::category_intuition(e_.set.task_names, clusters, wording);
       return;
     }
-    const bool random = said == "random";
+    const bool random = kind == "random";
     const std::string embedder = r_.how.intuition != "random" ? r_.how.intuition : default_embedder(e_.options);
     intuition_ =
         train::embedded_intuition(models::load_sentence_embedder(e_.device, embedder), e_.set.rows,
@@ -251,7 +251,7 @@ class training_run {
                           {"weight_decay", r_.schedule.weight_decay},
                           {"seed", common_.seed},
                           {"order", r_.how.order},
-                          {"intuition", intuitive_ ? intuition_.settings() : nlohmann::json()},
+                          {"intuition", reads_intuition() ? intuition_.settings() : nlohmann::json()},
                           {"advice",
                            {{"threads", e_.device.threads().size()},
                             {"micro_batch", packing_.tokens},
@@ -259,7 +259,7 @@ class training_run {
                             {"gemm", "eigen"}}}};
     if (e_.options.data == "suite") out["suite_examples"] = e_.made_for;
     if (r_.match_scale) out["match_scale"] = *r_.match_scale;
-    if (typed_) out["task_types"] = e_.set.type_1;
+    if (needs_.types) out["task_types"] = e_.set.type_1;
     return out;
   }
 
@@ -267,9 +267,9 @@ class training_run {
     const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, common_.quiet);
     if (intuition_.embedder)
       say(common_, "intuition: {} prompts by {}, {} clusters, inertia {:.4g}{}\n", intuition_.prompts.size(),
-          intuition_.embedder->id(), peft::clusters_of(r_.spec), inertia,
+          intuition_.embedder->id(), needs_.clusters, inertia,
           intuition_.recipe.kind == train::intuition_kind::random ? ", replaced by random directions" : "");
-    e_.scored.feel(e_.device, intuition_.recipe, intuition_.embedder.get());
+    e_.scored.set_intuition(e_.device, intuition_.recipe, intuition_.embedder.get());
     intuition_.embedder.reset();
   }
 
@@ -344,7 +344,7 @@ class training_run {
     record.spec = r_.spec;
     record.base_model = e_.options.model;
     record.base_sha256 = e_.base_hash;
-    if (intuitive_) {
+    if (reads_intuition()) {
       record.intuition = train::to_json(intuition_.recipe);
       record.centroids = intuition_.recipe.source.centroids.clone();
     }
@@ -352,14 +352,14 @@ class training_run {
                      {"answer", e_.options.answer},
                      {"tasks", e_.set.task_names},
                      {"steps", steps_}};
-    if (typed_) record.extras["task_types"] = e_.set.type_1;
+    if (needs_.types) record.extras["task_types"] = e_.set.type_1;
     peft::save_adapter(r_.out / "adapter", adapters_, record);
   }
 
   void score() {
     scores_.before = e_.scored.score_base(adapters_);
     scores_.after = e_.scored.score("scoring");
-    if (intuitive_ && intuition_.recipe.kind == train::intuition_kind::clusters)
+    if (reads_intuition() && intuition_.recipe.kind == train::intuition_kind::clusters)
       scores_.permuted = e_.scored.score_permuted(common_.seed);
   }
 
@@ -367,7 +367,8 @@ class training_run {
   run_request r_;
   common_options common_;
   std::optional<train::run_state> saved_;
-  bool intuitive_, typed_, warned_ = false;
+  peft::method_needs needs_;
+  bool warned_ = false;
   index_t steps_;
   data::sampler sampler_;
   data::packing_options packing_;

@@ -12,11 +12,6 @@ namespace mor1e::bench {
 
 namespace {
 
-template <class M, class Variant>
-inline constexpr bool is_one_of = false;
-template <class M, class... Known>
-inline constexpr bool is_one_of<M, std::variant<Known...>> = (std::is_same_v<M, Known> || ...);
-
 /// `make(experts)` gives the method, any type that peft/method.hpp describes.
 template <class Make>
 method_case add(std::string name, std::vector<std::string> pictures, int rank, Make make, bool draws_bound = false) {
@@ -26,11 +21,11 @@ method_case add(std::string name, std::vector<std::string> pictures, int rank, M
             using M = std::remove_const_t<decltype(method)>;
             const std::vector groups{&g};
             adapted out;
-            if constexpr (is_one_of<M, peft::any_method>)  // the library has it
+            if constexpr (peft::built_in_methods::has<M>)  // the library has it
               out.set = peft::attach(groups, peft::adapter_spec{.method = method});
             else
               out.set = peft::attach(groups, method);
-            out.slots = method.slots();
+            out.slots = method.update_rank();
             out.down = index_t(g.parts().size()) * (peft::down_rows(method) + method.router_rows());
             if constexpr (requires { method.intuition; })
               if (method.intuition) out.clusters = experts;

@@ -16,10 +16,10 @@ struct switched_lora {
   int rank = 8;
   double alpha = 16;
 
-  int slots() const { return rank; }
+  int update_rank() const { return rank; }
   int router_rows() const { return rank; }
   double scale() const { return alpha / rank; }
-  std::vector<peft::extra_parameter> extra() const { return {}; }
+  std::vector<peft::own_parameter> own_parameters() const { return {}; }
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>&) const {

@@ -3,6 +3,9 @@
 // With the target mor1e::compiled, models come from the library and cost no compile time here.
 #pragma once
 
+// First: so a mistake in a method is named in the first lines of the compiler's output.
+#include "mor1e/peft/attach.hpp"
+// All the rest.
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/cpu.hpp"
@@ -15,11 +18,19 @@
 #include "mor1e/models/registry.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
 #include "mor1e/peft/adapter_file.hpp"
-#include "mor1e/peft/attach.hpp"
-#include "mor1e/peft/lora.hpp"
 #include "mor1e/peft/merge.hpp"
-#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/methods/lora.hpp"
+#include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/train/trainer.hpp"
+
+namespace mor1e {
+
+/// Makes a method of one's own known by name, for the standard back end and float. One object at namespace scope:
+///   const registered<my_method> known;
+template <class M>
+using registered = peft::registration<M, peft::on<cpu, float>>;
+
+}  // namespace mor1e
 
 #ifdef MOR1E_COMPILED
 #include "mor1e/ops/all.hpp"
@@ -85,14 +96,9 @@ extern template class bert_embedder<cpu>;
 
 namespace mor1e::peft {
 
-// What src/peft.cpp instantiates.
+// What src/peft.cpp instantiates: the two methods that C++ names most, and all of them by name.
 extern template class low_rank_adapter<cpu, float, lora>;
 extern template class low_rank_adapter<cpu, float, mor1e>;
-extern template class low_rank_adapter<cpu, float, molora>;
-extern template class low_rank_adapter<cpu, float, sira>;
-extern template class low_rank_adapter<cpu, float, loramoe>;
-extern template class low_rank_adapter<cpu, float, hydralora>;
-extern template class low_rank_adapter<cpu, float, adamole>;
 extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&,
                                                const adapter_spec&);
 extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);

@@ -40,8 +40,8 @@ group two_linears() {
 
 struct observer final : nn::router_observer<reference, double> {
   std::vector<std::pair<std::string, tensor<double>>> seen;
-  void see(tape<reference>& t, std::span<const std::string> names, std::span<const var<double>> weights,
-           const nn::step_context<reference, double>&) override {
+  void observe(tape<reference>& t, std::span<const std::string> names, std::span<const var<double>> weights,
+               const nn::step_context<reference, double>&) override {
     REQUIRE(names.size() == weights.size());
     for (std::size_t p = 0; p < names.size(); ++p) seen.emplace_back(names[p], t.read(weights[p]));
   }
@@ -108,7 +108,7 @@ void check(const M& method, index_t clusters) {
     for (index_t row = 0; row < tokens; ++row)
       for (index_t out = 0; out < up.rows; ++out) {
         double expected = 0;
-        for (const peft::expert_term& k : method.terms())
+        for (const peft::expert_term& k : method.expert_terms())
           expected +=
               method.scale() * weights[row * experts + k.expert] * up(out, k.slot) * product(down, k.product, x, row);
         CHECK(got.update[row * got.update.extents().cols() + first + out] == doctest::Approx(expected).epsilon(1e-9));
@@ -118,7 +118,7 @@ void check(const M& method, index_t clusters) {
       for (index_t out = 0; out < up.rows; ++out)
         for (index_t in = 0; in < inputs; ++in) {
           double entry = 0;
-          for (const peft::expert_term& k : method.terms())
+          for (const peft::expert_term& k : method.expert_terms())
             if (k.expert == e) entry += up(out, k.slot) * down(k.product, in);
           squares += entry * entry;
         }
@@ -130,10 +130,10 @@ void check(const M& method, index_t clusters) {
 
 /// Leaves the weights of one linear, however many there are.
 struct forgetful {
-  int slots() const { return 2; }
+  int update_rank() const { return 2; }
   int router_rows() const { return 0; }
   double scale() const { return 1; }
-  std::vector<peft::extra_parameter> extra() const { return {}; }
+  std::vector<peft::own_parameter> own_parameters() const { return {}; }
   template <class B, class T>
   var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>& step) const {
     if (step.weights) step.weights->push_back(x);

@@ -128,7 +128,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
         if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));
       var<T> bias = bare.bias(again, std::span<const var<T>>(extra));
       const std::span<const var<T>> extras(extra);
-      tensor<T> values = again.read(method.complete(
+      tensor<T> values = again.read(method.prepare(
           again, ops::linear(again, again.template input<T>(x.matrix()), again.use(*p[0]), bias), 1, extras, context));
       for (index_t i = 0; i < values.extents().rows(); ++i) std::fill_n(values.matrix().row(i), n, T(1));
       const var<T> projected = again.input(values);
@@ -165,7 +165,7 @@ void check_all(B& device, testing::closeness rule) {
     // 1 - sigmoid(20) is 0 in float, and not so if it is taken as sigmoid(-20): the references are in double.
     testing::closeness at = rule;
     if (std::is_same_v<T, float> && name.find("saturated") != std::string::npos) at.atol = 3e-4;
-    std::visit([&](const auto& m) { check<T>(device, io::safetensors_file(path), m, at); }, *method);
+    peft::built_in_methods::visit(*method, [&](const auto& m) { check<T>(device, io::safetensors_file(path), m, at); });
     ++ran;
   }
   for (const std::string& name : absent) MESSAGE("not in this folder: " << name);

@@ -15,8 +15,8 @@
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/attach.hpp"
-#include "mor1e/peft/molora.hpp"
-#include "mor1e/peft/sira.hpp"
+#include "mor1e/peft/methods/molora.hpp"
+#include "mor1e/peft/methods/sira.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "peft/fixture_linear.hpp"
 
@@ -45,7 +45,7 @@ std::optional<method> method_of(const nlohmann::json& facts) {
                                               .renorm = peft::renormalise::none,
                                               .order = order,
                                               .gate_dropout = 0,
-                                              .router = peft::start::zero,
+                                              .start_of_router = peft::start::zero,
                                               .losses = {}});
     return peft::sira::release();
   }

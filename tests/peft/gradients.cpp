@@ -32,7 +32,7 @@ void each_sira(F f) {
       for (const auto of : {peft::token_group::instance, peft::token_group::batch})
         for (const double rate : {0.0, 0.3})
           f(text("sira, capacity ", capacity, ", ", peft::names_of(renorm)[std::size_t(renorm)], ", ",
-                 peft::names_of(of)[std::size_t(of)], ", dropout ", rate),
+                 names_of(of)[std::size_t(of)], ", dropout ", rate),
             peft::sira{.experts = 4,
                        .rank = 2,
                        .k = 2,
@@ -124,7 +124,7 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
   // The norms of DoRA's rows are constants of the backward: m follows them, so that m / n stays what it was.
   std::vector<double> norms, lengths;
   const auto each_row = [&](const auto& f) {
-    if constexpr (peft::LearnsMagnitudes<M>) {
+    if constexpr (peft::method_traits<M>::learns_magnitudes) {
       std::size_t row = 0;
       for (const auto& part : g.parts()) {
         const view<double> m = values(set, part.name + ".lora_magnitude_vector");
@@ -183,7 +183,7 @@ const auto on_groups = [](const std::string& name, const auto& method) {
 
 TEST_CASE("gradients of LoRA and DoRA are central differences") { each_low_rank(on_groups); }
 TEST_CASE("gradients of dense mixtures with their losses are central differences") {
-  each_mixture([](const auto& method) { on_groups(peft::family({.method = method}), method); });
+  each_mixture([](const auto& method) { on_groups(std::string(method.label), method); });
   on_groups("loramoe, dropout", peft::loramoe{.experts = 3, .rank = 2, .losses = {.z = 0.05}, .dropout = 0.4});
   for (const double delta : {0.0, 0.3, 1.0}) {
     CAPTURE(delta);

@@ -79,7 +79,7 @@ TEST_CASE("linears with a rank or an alpha of their own: the LoRA of one rank th
     const io::safetensors_file file(folder / "adapter_model.safetensors");
     const auto model = load_base();
     auto loaded = peft::load_adapter(*model, folder);
-    const auto& method = std::get<peft::lora>(loaded.record.spec.method);
+    const auto& method = loaded.record.spec.method.as<peft::lora>();
     CHECK(method == peft::lora{.rank = 7, .alpha = 7});
     auto views = loaded.set.views();
     for (std::size_t i = 0; i + 1 < views.size(); i += 2) {

@@ -59,7 +59,7 @@ std::vector<entry> presets_and_options() {
 /// A linear with a method on it.
 class adapted_linear {
  public:
-  adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(peft::clusters_of(spec)) {
+  adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(spec.method.needs().clusters) {
     std::vector<nn::projection<cpu, float>> parts(1);
     parts[0].name = "block.linear";
     parts[0].w = nn::weight<cpu, float>(cpu::frozen<float>(device_, std::move(weights)));
@@ -139,8 +139,7 @@ std::string number(double value) {
 /// What a method multiplies u_j v_i^T with before it has learned anything, router logits being equal: a + b I where
 /// every cosine is I. The mean over the pairs (i, j) that are weighed at all.
 std::string multiplier(const peft::adapter_spec& spec) {
-  const auto [slots, downs] =
-      std::visit([](const auto& m) { return std::pair<index_t, index_t>(m.slots(), peft::down_rows(m)); }, spec.method);
+  const auto [slots, downs] = std::pair(spec.method.update_rank(), spec.method.down_rows());
   // One input more, which W alone reads: DoRA needs rows that are not zero.
   tensor<float> w(shape{slots, downs + 1}, 0.f);
   for (index_t i = 0; i < slots; ++i) w[i * (downs + 1) + downs] = 1;
@@ -177,12 +176,7 @@ std::string multiplier(const peft::adapter_spec& spec) {
 /// Whether a step depends on how its examples are cut into micro-batches: three texts in one and each in its own.
 std::string any_cut(peft::adapter_spec spec) {
   // What is dropped follows from example and position, however they are packed (tests/train/dropout.cpp).
-  std::visit(
-      [](auto& m) {
-        if constexpr (requires { m.dropout; }) m.dropout = 0;
-        if constexpr (requires { m.gate_dropout; }) m.gate_dropout = 0;
-      },
-      spec.method);
+  for (const char* rate : {"lora_dropout", "gate_dropout"}) spec.method.set(rate, 0.0);
   const index_t inputs = 24, outputs = 10;
   adapted_linear linear(spec, testing::random<float>(shape{outputs, inputs}, 1));
   std::uint64_t key = 10;
@@ -251,7 +245,7 @@ std::string sizes() {
       "|---|---|---|---|---|---|---|\n";
   for (const entry& e : presets_and_options()) {
     const auto at = [&](std::int64_t in, std::int64_t outputs) {
-      return peft::cost_on(e.spec, in, outputs).parameters;
+      return e.spec.method.cost_on(in, outputs).parameters;
     };
     const std::int64_t fixed = at(0, 0), in = at(1, 0) - fixed, outputs = at(0, 1) - fixed;
     REQUIRE(at(4096, 11008) == in * 4096 + outputs * 11008 + fixed);
@@ -271,7 +265,7 @@ std::string behaviour() {
       "|\n|---|---|---|---|---|\n";
   for (const entry& e : presets_and_options()) {
     CAPTURE(e.name);
-    const double s = std::visit([](const auto& m) { return m.scale(); }, e.spec.method);
+    const double s = e.spec.method.scale();
     adapted_linear linear(e.spec, testing::random<float>(shape{4, 6}, 1));
     out += "| `" + e.name + "` | " + number(s) + " | " + multiplier(e.spec) + " | " + linear.mergeable() + " | " +
            any_cut(e.spec) + " |\n";

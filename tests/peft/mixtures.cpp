@@ -67,7 +67,7 @@ TEST_CASE("equal weights: E experts of rank r are LoRA of rank E r") {
 
 TEST_CASE("a group of linears is as many linears alone") {
   each_mixture([](const auto& method) {
-    CAPTURE(peft::family({.method = method}));
+    CAPTURE(std::string(method.label));
     const std::vector<index_t> outputs{4, 3, 6};
     group all = linears(outputs);
     auto set = peft::attach(std::vector{&all}, method);
@@ -94,19 +94,19 @@ TEST_CASE("a group of linears is as many linears alone") {
 TEST_CASE("permuting the experts permutes their weights and nothing else") {
   const std::vector<index_t> order{3, 0, 2, 1};
   each_mixture([&](const auto& method) {
-    CAPTURE(peft::family({.method = method}));
+    CAPTURE(std::string(method.label));
     group g = linears({4}), h = linears({4});
     auto from = peft::attach(std::vector{&g}, method), to = peft::attach(std::vector{&h}, method);
     randomise(from), randomise(to);
     backend::expert_slots_shape s{method.experts, method.rank};
     if constexpr (requires { method.order; }) s.order = method.order;
-    const bool shared = peft::down_rows(method) != method.slots();
+    const bool shared = peft::down_rows(method) != method.update_rank();
     const view<double> a = values(from, ".lora_A.weight"), b = values(from, ".lora_B.weight"),
                        r = values(from, ".router.weight");
     const view<double> to_a = values(to, ".lora_A.weight"), to_b = values(to, ".lora_B.weight"),
                        to_r = values(to, ".router.weight");
     std::vector<int> met(std::size_t(method.experts), 0);
-    for (int j = 0; j < method.slots(); ++j) {
+    for (int j = 0; j < method.update_rank(); ++j) {
       const int expert = s.expert(j), q = met[std::size_t(expert)]++;  // the q-th slot of its expert
       const index_t source = s.order == peft::slot_order::tiled ? q * method.experts + order[std::size_t(expert)]
                                                                 : order[std::size_t(expert)] * method.rank + q;
@@ -186,7 +186,7 @@ TEST_CASE("how the matrices start") {
   };
   group g = linears({4});
   const auto check = [&](const auto& method, peft::start a, peft::start r) {
-    CAPTURE(peft::family({.method = method}));
+    CAPTURE(std::string(method.label));
     auto set = peft::attach(std::vector{&g}, method, 3);
     const auto expect = [&](const char* name, peft::start how) {
       const auto [deviation, largest] = spread(values(set, name));
@@ -215,7 +215,7 @@ TEST_CASE("how the matrices start") {
 
 TEST_CASE("what a mixture costs is what it trains") {
   each_mixture([](const auto& method) {
-    CAPTURE(peft::family({.method = method}));
+    CAPTURE(std::string(method.label));
     group g = linears({9});
     auto set = peft::attach(std::vector{&g}, method);
     CHECK(peft::cost_on(method, inputs, 9).parameters == set.parameter_count());

@@ -9,7 +9,7 @@
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/peft/attach.hpp"
-#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 
@@ -51,7 +51,7 @@ results run_gates(B& device, const backend::rank1_gates_shape& s, bool fused) {
     return t.template input<double>(values.matrix(), true);
   };
   const var<double> x = watched(tokens, s.columns(), 1, 2);
-  step.intuition = watched(instances, s.felt_columns(), 2, 1);
+  step.intuition = watched(instances, s.intuition_columns(), 2, 1);
   const var<double> a = watched(1, s.parts, 3, 0.02), b = watched(1, s.parts, 4, 0.02);
   const var<double> y = fused ? ops::rank1_gates(t, s, x, step.intuition, step.instances, a, b)
                               : peft::composed_rank1_gates(t, s, x, step.intuition, a, b, peft::softmax_router{}, step);

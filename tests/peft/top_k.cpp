@@ -7,8 +7,8 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/backend/reference.hpp"
-#include "mor1e/peft/mix_and_match.hpp"
-#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/methods/mix_and_match.hpp"
+#include "mor1e/peft/methods/mor1e.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 
@@ -34,7 +34,7 @@ tensor<double> weights(const M& method, index_t products) {
   const tensor<double> a = testing::random(shape{1, linears}, 5, -0.01, 0.01);
   const var<double> gates[] = {t.input<double>(a.matrix()), t.input<double>(a.matrix())};
   var<double> projected = t.input<double>(std::as_const(x).matrix());
-  projected = method.complete(t, projected, linears, std::span<const var<double>>(gates), step);
+  projected = method.prepare(t, projected, linears, std::span<const var<double>>(gates), step);
   return t.read(method.gates(t, projected, linears, std::span<const var<double>>(gates), step));
 }
 

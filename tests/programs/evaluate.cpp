@@ -54,7 +54,7 @@ void save_mixture(const std::string& name, const std::string& embedder_hash, con
   const auto model = models::load<cpu, float>(device, "toy");
   peft::adapter_record record;
   record.spec = peft::preset("mor1e");
-  std::get<peft::mor1e>(record.spec.method).experts = 3;
+  record.spec.method.as<peft::mor1e>().experts = 3;
   auto set = peft::attach(*model, record.spec);
   rng random(1);
   for (auto* p : set.parameters()) {

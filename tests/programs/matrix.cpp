@@ -40,10 +40,10 @@ std::vector<variant> variants() {
   std::vector<variant> out;
   for (const std::string& name : peft::method_names()) {
     const peft::adapter_spec spec = peft::preset(name);
-    const std::string family = peft::family(spec);
+    const std::string family = spec.method.label();
     out.push_back({name, "",
                    family == "lora" || family == "dora" ? merging::exact
-                   : peft::uses_intuition(spec)         ? merging::for_text
+                   : spec.method.needs().clusters > 0         ? merging::for_text
                                                         : merging::refused});
   }
   for (const char* options : {"--no-router", "--low-rank-router --recompute", "--clusters 5", "--experts 6 --top-k 2",

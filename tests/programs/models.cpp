@@ -134,7 +134,7 @@ TEST_CASE("logits and generate: an adapter with intuition") {
   cluster::intuition_source source{
       .embedder = "toy", .origin = {embedder.hash(), "", ""}, .centroids = embedder.embed(texts)};
   peft::adapter_spec spec = peft::preset("mor1e");
-  std::get<peft::mor1e>(spec.method).experts = 3;
+  spec.method.as<peft::mor1e>().experts = 3;
   save_toy_adapter("mixture", spec, "", &source);
 
   write_ids("x.safetensors", {1, 3}, {116, 119, 111});  // "two"

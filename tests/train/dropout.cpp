@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include "mor1e/peft/dora.hpp"
-#include "mor1e/peft/loramoe.hpp"
+#include "mor1e/peft/methods/dora.hpp"
+#include "mor1e/peft/methods/loramoe.hpp"
 #include "train/small_step.hpp"
 
 using namespace mor1e;

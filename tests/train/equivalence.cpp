@@ -11,12 +11,12 @@
 #include <doctest/doctest.h>
 
 #include "host_values.hpp"
-#include "mor1e/peft/adamole.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
-#include "mor1e/peft/dora.hpp"
-#include "mor1e/peft/hydralora.hpp"
-#include "mor1e/peft/loramoe.hpp"
-#include "mor1e/peft/mix_and_match.hpp"
+#include "mor1e/peft/methods/adamole.hpp"
+#include "mor1e/peft/methods/dora.hpp"
+#include "mor1e/peft/methods/hydralora.hpp"
+#include "mor1e/peft/methods/loramoe.hpp"
+#include "mor1e/peft/methods/mix_and_match.hpp"
 #include "train/small_step.hpp"
 
 using namespace mor1e;
@@ -71,7 +71,7 @@ TEST_CASE("what is counted over a batch sees its cut, but neither its padding no
   // The exceptions to the above: tokens that compete in their batch, and losses of balance over it.
   const auto check = [&](const auto& method) {
     const auto once = [&](const std::vector<data::packed_batch>& batches) {
-      return run<double>(device, method, batches, {.types = peft::tells_types({.method = method})});
+      return run<double>(device, method, batches, {.types = peft::any_method(method).needs().types});
     };
     const auto expected = once({pack_these(all, every)});
     check_close(once({pack_these(all, every, 1)}), expected, 1e-12);
@@ -97,7 +97,7 @@ TEST_CASE("recomputation changes no bit") {
   const auto all = examples();
   const std::vector<data::packed_batch> batches{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})};
   const auto check = [&](const auto& method) {
-    const bool typed = peft::tells_types({.method = method});
+    const bool typed = peft::any_method(method).needs().types;
     const auto expected =
         run<float>(device, method, batches, {.recompute = false, .recompute_cheap = false, .types = typed});
     for (const bool blocks : {false, true})

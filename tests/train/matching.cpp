@@ -61,7 +61,7 @@ TEST_CASE("a scaled method has the scale asked for, whatever it is made of") {
   for (const std::string& name : peft::method_names()) {
     CAPTURE(name);
     const peft::adapter_spec own = peft::preset(name), twice = peft::scaled(own, 2);
-    CHECK(peft::scale_of(twice) == doctest::Approx(2 * peft::scale_of(own)));
+    CHECK(twice.method.scale() == doctest::Approx(2 * own.method.scale()));
     const tensor<float> felt = testing::random<float>(shape{3, 32}, 5);
     CHECK(scale_at_start(twice, felt) == doctest::Approx(2 * scale_at_start(own, felt)));
   }
@@ -69,38 +69,33 @@ TEST_CASE("a scaled method has the scale asked for, whatever it is made of") {
 }
 
 TEST_CASE("matched parameters: no neighbour is nearer, and the scale stays") {
-  const std::int64_t target = peft::cost_on(peft::preset("lora"), linears).parameters;
+  const std::int64_t target = peft::cost_on(peft::preset("lora").method, linears).parameters;
   for (const std::string& name : peft::method_names()) {
     CAPTURE(name);
-    const peft::adapter_spec own = peft::preset(name), found = peft::match_parameters(own, linears, target);
-    CAPTURE(peft::size_of(found));
-    CHECK(peft::scale_of(found) == doctest::Approx(peft::scale_of(own)));
-    const auto off = [&](const peft::adapter_spec& spec) {
-      return std::abs(double(peft::cost_on(spec, linears).parameters) / double(target) - 1);
+    const peft::any_method own = peft::preset(name).method, found = peft::match_parameters(own, linears, target);
+    CAPTURE(found.size());
+    CHECK(found.scale() == doctest::Approx(own.scale()));
+    const auto off = [&](const peft::any_method& method) {
+      return std::abs(double(peft::cost_on(method, linears).parameters) / double(target) - 1);
     };
     CHECK(off(found) <= off(own));
     CHECK(off(found) < 0.11);  // ranks 3 and 4 of AdaMoLE's eight experts are a quarter apart
     for (const int step : {-1, 1}) {
-      peft::adapter_spec neighbour = found;
-      std::visit(
-          [&](auto& m) {
-            if constexpr (requires { m.r2; })
-              m.r2 += step;
-            else if constexpr (requires { m.rank; })
-              m.rank += step;
-            else
-              m.experts += step;
-          },
-          neighbour.method);
+      peft::any_method neighbour = found;
+      for (const peft::described_field& f : found.fields())
+        if (f.about.least) {  // the first of them
+          neighbour.set(f.about.key, std::get<int>(f.value) + step);
+          break;
+        }
       CHECK(off(found) <= off(neighbour));
     }
   }
   // MoR1E pays for its routers: N (S + S_in) against 32 S.
   std::int64_t inputs = 0, both = 0;
   for (const auto& l : linears) inputs += l.inputs, both += l.inputs + l.outputs;
-  const auto found = peft::match_parameters(peft::preset("mor1e"), linears, target);
-  CHECK(std::get<peft::mor1e>(found.method).experts == std::lround(32. * double(both) / double(both + inputs)));
+  const auto found = peft::match_parameters(peft::preset("mor1e").method, linears, target);
+  CHECK(found.as<peft::mor1e>().experts == std::lround(32. * double(both) / double(both + inputs)));
   // SiRA goes on choosing a quarter of its experts.
-  const auto sparse = std::get<peft::sira>(peft::match_parameters(peft::preset("sira"), linears, target).method);
+  const auto sparse = peft::match_parameters(peft::preset("sira").method, linears, target).as<peft::sira>();
   CHECK(sparse.k == std::max(1, int(std::lround(sparse.experts * 4 / 16.))));
 }

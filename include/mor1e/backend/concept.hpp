@@ -13,6 +13,7 @@
 #include "mor1e/backend/adam_step.hpp"
 #include "mor1e/backend/array.hpp"
 #include "mor1e/backend/dropout.hpp"
+#include "mor1e/backend/noise.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/transpose.hpp"
@@ -181,6 +182,12 @@ template <class B, class T>
 concept HasDropout = requires(B b, const backend::dropout_shape& s, T beta, view_of<B, const T> x,
                               view_of<B, const std::int32_t> of, view_of<B, T> y) {
   dropout(b, s, x, of, of, of, beta, y);
+};
+
+template <class B, class T>
+concept HasNoise = requires(B b, const backend::noise_shape& s, T beta, view_of<B, const T> x,
+                            view_of<B, const std::int32_t> of, view_of<B, T> y) {
+  multiply_noise(b, s, x, of, of, of, beta, y);
 };
 
 template <class B, class T>

@@ -9,6 +9,7 @@
 #include "mor1e/backend/cpu/gemm.hpp"
 #include "mor1e/backend/cpu/largest.hpp"
 #include "mor1e/backend/cpu/loss.hpp"
+#include "mor1e/backend/cpu/noise.hpp"
 #include "mor1e/backend/cpu/norm.hpp"
 #include "mor1e/backend/cpu/rank1_gates.hpp"
 #include "mor1e/backend/cpu/rotary.hpp"

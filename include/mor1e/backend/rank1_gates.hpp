@@ -19,8 +19,8 @@ struct rank1_gates_shape {
   int products(int part) const { return part * experts; }
   int logits(int part) const { return (parts + part) * experts; }
   /// First column of a part in I, and how many I has.
-  int felt(int part) const { return own_intuition ? part * experts : 0; }
-  int felt_columns() const { return own_intuition ? parts * experts : experts; }
+  int intuition_column(int part) const { return own_intuition ? part * experts : 0; }
+  int intuition_columns() const { return own_intuition ? parts * experts : experts; }
   int columns() const { return parts * experts * (router ? 2 : 1); }
 };
 

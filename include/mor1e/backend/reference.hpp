@@ -9,6 +9,7 @@
 #include "mor1e/backend/reference/gemm.hpp"
 #include "mor1e/backend/reference/largest.hpp"
 #include "mor1e/backend/reference/loss.hpp"
+#include "mor1e/backend/reference/noise.hpp"
 #include "mor1e/backend/reference/norm.hpp"
 #include "mor1e/backend/reference/rank1_gates.hpp"
 #include "mor1e/backend/reference/rotary.hpp"

@@ -1,7 +1,9 @@
 // What the back ends share about routing tokens to experts.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "mor1e/core/view.hpp"
 
@@ -13,6 +15,10 @@ enum class slot_order : std::uint8_t {
   tiled,  ///< slot j is of expert j mod E; E r products
   shared  ///< slot j is of expert j / r and reads product j mod r: r products for all experts
 };
+
+// The names of what a method may choose: which slots share products is its own matter, and a group of one token no
+// choice.
+constexpr std::array<std::string_view, 2> names_of(slot_order) { return {"block", "tiled"}; }
 
 struct expert_slots_shape {
   int experts = 1;
@@ -27,6 +33,7 @@ struct expert_slots_shape {
 
 /// The tokens that are counted together. Dead rows, those of no instance, are counted nowhere.
 enum class token_group : std::uint8_t { token, instance, batch };
+constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
 /// The number of row i's group, below the number of rows; -1 for a dead row. `instances` holds that of each row.
 inline index_t group_of(token_group group, view<const std::int32_t> instances, index_t i) {

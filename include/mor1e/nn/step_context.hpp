@@ -24,15 +24,15 @@ struct kv_cache {
 template <class B, class T>
 struct step_context;
 
-/// Looks at the routers that a pass goes through (on a tape that plans: while it is recorded).
+/// Observes the routers that a pass goes through (on a tape that plans: while it is recorded).
 template <class B, class T>
 class router_observer {
  public:
   virtual ~router_observer() = default;
   /// `weights[p]` [rows, experts]: the weight with which each expert enters the update of linear `names[p]`, constants
   /// and gates included, its scale not. To be read now: later in the pass the values may be gone.
-  virtual void see(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
-                   const step_context<B, T>& step) = 0;
+  virtual void observe(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
+                       const step_context<B, T>& step) = 0;
 };
 
 /// What the slots of an update are multiplied by: gates [rows, slots of all linears], and the method's scale.
@@ -63,14 +63,15 @@ struct step_context {
   var<T> types;  ///< [sequences, 1], 1 for an instance of a task of type 1, -1 of type 0, 0 where there is none; empty
                  ///< unless a method tells them apart
 
-  std::uint64_t site = 0;  ///< key of the adapter that is running, for random numbers of its method
+  std::uint64_t site = 0;                     ///< key of the adapter that is running, for random numbers of its method
+  std::span<const std::string> linears = {};  ///< the linears of that adapter
   bool training = false;
   bool recompute = false;                          ///< run each block again before its backward
   kv_cache<B, T>* cache = nullptr;                 ///< generation: attend over it and append to it
   std::vector<var<T>> auxiliary_losses = {};       ///< [1, 1] each, collected while training; see nn/auxiliary_loss.hpp
   std::vector<std::string> auxiliary_groups = {};  ///< and the first linear of the group that each is of
   std::vector<var<T>>* hidden = nullptr;           ///< collects the input of the first block and the output of each
-  router_observer<B, T>* routers = nullptr;        ///< sees the weights of each group's experts
+  router_observer<B, T>* routers = nullptr;        ///< is shown the weights of each group's experts
   std::vector<var<T>>* weights = nullptr;          ///< collects those of a method's experts, one a linear
   std::vector<slot_multipliers<T>>* multipliers =
       nullptr;  ///< collects those of each group, with random signs in place of the products V^T x

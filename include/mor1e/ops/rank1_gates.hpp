@@ -22,7 +22,7 @@ struct rank1_gates_op {
   static signature shape(const attributes& s, operands in) {
     check(in[0].cols == s.columns(), label, "columns are not 2 x linears x experts: ", describe("x", in[0], "tokens"),
           "; ", s.parts, " linears, ", s.experts, " experts", s.router ? " with logits" : "");
-    check(in[1].cols == s.felt_columns() || !s.intuition, label,
+    check(in[1].cols == s.intuition_columns() || !s.intuition, label,
           "one cluster an expert: ", describe("intuition", in[1], "instances", "clusters"), "; ", s.experts,
           " experts");
     check(in[2].rows == in[0].rows, label, "one instance a token: ", describe("x", in[0], "tokens"), ", ",

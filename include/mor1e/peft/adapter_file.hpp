@@ -17,18 +17,9 @@
 #include "mor1e/peft/adapter_spec.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/lora_patterns.hpp"
+#include "mor1e/peft/registration.hpp"
 
 namespace mor1e::peft {
-
-// The first three templates hold the instantiation of every method, so they are not inline: the compiled library has
-// them for the standard back end, and a program that uses them compiles none of it.
-
-/// Puts the method of `spec` on the groups. Throws as the other `attach`.
-template <class B, class T>
-adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const adapter_spec& spec) {
-  return std::visit([&](const auto& method) { return attach(groups, method, spec.seed, spec.targets, spec.limits); },
-                    spec.method);
-}
 
 /// Writes a folder, whole or not at all: the parameters under PEFT's names ("base_model.model." + module path +
 /// ".lora_A.weight", ...), and all of `record`. Names the linears in `target_modules` when they were not named.
@@ -37,7 +28,7 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record);
 
-/// An adapter on a model, and what its folder said.
+/// An adapter on a model, and what its folder holds besides.
 template <class B, class T>
 struct loaded_adapter {
   adapter_set<B, T> set;
@@ -48,16 +39,12 @@ struct loaded_adapter {
 /// the largest rank and of scale 1 that computes the same: A and B with rows and columns of zeros, B times its scale.
 /// Throws `io_error` for an option we do not compute, for a folder that is not as its digest says (one without is
 /// taken), and naming the tensor for one that is missing, not expected, of another shape or not finite; the model is
-/// then as before. Whether base model and `record.base_sha256` agree is for the caller to see: groups know no files.
+/// then as before. Whether base model and `record.base_sha256` agree is for the caller to check: groups know no files.
 template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
                                   const std::filesystem::path& folder);
 
 /// The same for a model.
-template <Adaptable Model>
-auto attach(Model& model, const adapter_spec& spec) {
-  return attach(model.groups(), spec);
-}
 template <Adaptable Model>
 auto load_adapter(Model& model, const std::filesystem::path& folder) {
   return load_adapter(model.groups(), folder);
@@ -109,7 +96,7 @@ void drop_absent(std::vector<std::string>& targets, const std::vector<nn::projec
 /// What the digest of an adapter covers besides its tensors: all that is computed with. Not where its embedder lies and
 /// which it is, for that is found by its own hash.
 inline std::string digested_settings(const adapter_record& record) {
-  nlohmann::json intuition = uses_intuition(record.spec) ? record.intuition : nlohmann::json();
+  nlohmann::json intuition = record.spec.method.needs().clusters > 0 ? record.intuition : nlohmann::json();
   if (intuition.is_object())
     for (const char* key : {"embedder", "embedder_hash"}) intuition.erase(key);
   return nlohmann::json::array({to_json(record.spec), intuition, record.extras})
@@ -128,10 +115,10 @@ void place(const tensor<T>& matrix, double factor, view<T> to) {
 
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record) {
-  require<value_error>(!uses_intuition(record.spec) || record.intuition.is_object(), folder.string(),
+  require<value_error>(record.spec.method.needs().clusters == 0 || record.intuition.is_object(), folder.string(),
                        ": this mixture reads an intuition, and the record does not say which");
   nlohmann::json config = config_of(record);
-  adapter_record read_back{record.spec, {}, {}, record.intuition, {}, record.extras};
+  adapter_record read_back{.spec = record.spec, .intuition = record.intuition, .extras = record.extras};
   if (record.spec.targets.empty())
     config["target_modules"] = read_back.spec.targets = detail::last_names(set.linears());
   std::vector<tensor<T>> values;
@@ -165,17 +152,13 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
   any_method& method = out.record.spec.method;
   const target_limits& limits = out.record.spec.limits;
   detail::drop_absent(out.record.spec.targets, groups, file);
-  const auto as_lora = [&](auto f) {
-    std::visit(
-        [&](auto& m) {
-          if constexpr (requires { m.rank_stabilised; }) f(m);
-        },
-        method);
-  };
   std::optional<lora> common;  // where linears differ, what holds for those that no pattern names
-  if (!patterns.empty()) as_lora([&](const auto& m) { common = lora{m.rank, m.alpha, m.rank_stabilised}; });
+  if (!patterns.empty())
+    common = lora{.rank = value_of<int>(method, "r"),
+                  .alpha = value_of<double>(method, "lora_alpha"),
+                  .rank_stabilised = value_of<bool>(method, "use_rslora")};
   // Before a parameter is allocated by what the configuration says.
-  const index_t rows = std::visit([](const auto& m) { return index_t(down_rows(m)); }, method);
+  const index_t rows = method.down_rows();
   index_t most = 1;
   for (const auto& entry : file.entries()) {
     if (!entry.name.ends_with(".lora_A.weight")) continue;
@@ -184,7 +167,11 @@ loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>
                       ", the configuration asks for ", own, " rows");
     most = std::max(most, own);
   }
-  if (common) as_lora([&](auto& m) { m.rank = int(most), m.alpha = double(most), m.rank_stabilised = false; });
+  if (common) {
+    method.set("r", int(most));
+    method.set("lora_alpha", double(most));
+    method.set("use_rslora", false);
+  }
   try {
     out.set = attach(groups, out.record.spec);
   } catch (const value_error& e) {

@@ -1,28 +1,20 @@
-// Which method with which options: what a program is told, and what an adapter folder says.
+// Which method with which options: what a program is asked for, and what an adapter folder says.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/core/tensor.hpp"
-#include "mor1e/peft/dora.hpp"
-#include "mor1e/peft/lora.hpp"
-#include "mor1e/peft/mix_and_match.hpp"
-#include "mor1e/peft/mixture_fields.hpp"
-#include "mor1e/peft/mor1e.hpp"
+#include "mor1e/peft/registry.hpp"
 #include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
-
-/// The methods that programs know. One more is one more type here, one preset and its keys in adapter_spec.ipp (of a
-/// mixture of low-rank experts: in mixture_fields.hpp).
-using any_method = std::variant<lora, mor1e, dora, mix_and_match, molora, sira, loramoe, hydralora, adamole>;
 
 /// A method, where it goes and how it starts.
 struct adapter_spec {
@@ -34,24 +26,12 @@ struct adapter_spec {
   friend bool operator==(const adapter_spec&, const adapter_spec&) = default;
 };
 
-/// The names `preset` knows.
-MOR1E_INLINE std::vector<std::string> method_names();
-/// A method by name, with its own defaults and targets: "lora", "rslora", "dora" (rank 32, alpha 16: the paper's LoRA),
-/// "mor1e" (the release's constants and gates), "mor1e-paper", "mix" (mix-and-match 4 x 8, with the release's),
-/// "mix-paper", "molora", "sira", these with "-release" (as the baselines of MoR1E's release were run), "loramoe",
-/// "hydralora", "adamole". Throws `value_error` listing the names.
-MOR1E_INLINE adapter_spec preset(const std::string& name);
-/// "lora", "dora", "mor1e", "mix", "molora", ...: the family of the method, whatever its options.
-MOR1E_INLINE std::string family(const adapter_spec& spec);
-/// Whether the method reads an intuition in every step.
-MOR1E_INLINE bool uses_intuition(const adapter_spec& spec);
-/// Whether training drops something at random: its steps need `program_options::dropout`.
-MOR1E_INLINE bool draws(const adapter_spec& spec);
-/// Whether training tells types of tasks apart: its steps need `program_options::types`.
-MOR1E_INLINE bool tells_types(const adapter_spec& spec);
-
-/// Columns of the intuition that the method reads; 0 for one that reads none.
-MOR1E_INLINE index_t clusters_of(const adapter_spec& spec);
+/// A method by name, with its own hyperparameters and targets. Throws `value_error` listing the names.
+///
+/// The library's: "lora", "rslora", "dora" (rank 32, alpha 16: the paper's LoRA), "mor1e" (the release's constants and
+/// gates), "mor1e-paper", "mix" (mix-and-match 4 x 8, with the release's), "mix-paper", "molora", "sira", these with
+/// "-release" (as the baselines of MoR1E's release were run), "loramoe", "hydralora", "adamole".
+MOR1E_INLINE adapter_spec preset(std::string_view name);
 
 /// The spec as JSON: `peft_type`, `target_modules`, `seed` and every hyperparameter of the method.
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec);
@@ -62,12 +42,12 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
 
 /// What an adapter folder says besides the values of its parameters.
 struct adapter_record {
-  adapter_spec spec;
-  std::string base_model;    ///< name or path of the base
-  std::string base_sha256;   ///< of its weights (`io::checkpoint::hash`); empty: not known
-  nlohmann::json intuition;  ///< how instances are embedded, clustered and compared; null for methods without
-  tensor<float> centroids;   ///< [clusters, width of the embedding]; empty for an intuition without
-  nlohmann::json extras;     ///< anything a program wants to find again: template, tasks, versions
+  adapter_spec spec = {};
+  std::string base_model = {};    ///< name or path of the base
+  std::string base_sha256 = {};   ///< of its weights (`io::checkpoint::hash`); empty: not known
+  nlohmann::json intuition = {};  ///< how instances are embedded, clustered and compared; null for methods without
+  tensor<float> centroids = {};   ///< [clusters, width of the embedding]; empty for an intuition without
+  nlohmann::json extras = {};     ///< anything a program wants to find again: template, tasks, versions
 };
 
 /// adapter_config.json of a record: in PEFT's own layout and keys for LoRA, which leave no room for hash, seed and

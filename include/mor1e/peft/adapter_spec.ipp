@@ -1,9 +1,8 @@
 #pragma once
 
-#include <concepts>
 #include <initializer_list>
 #include <type_traits>
-#include <utility>
+#include <variant>
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/io/json.hpp"
@@ -18,114 +17,75 @@ namespace detail {
 inline constexpr std::initializer_list<const char*> descriptive_keys = {
     "peft_type", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode"};
 
-// The fields of a method under their keys, once for writing and once for reading: f(key, field).
-template <class Method, class F>
-requires std::same_as<std::remove_const_t<Method>, mor1e>
-void each_field(Method& m, F f) {
-  f("experts", m.experts);
-  f("c_token", m.c_token);
-  f("c_intuition", m.c_intuition);
-  f("learned_gates", m.learned_gates);
-  f("use_router", m.router);
-  f("use_intuition", m.intuition);
-  f("router_bias", m.router_bias);
-  f("scale", m.update_scale);
-  f("gate_learning_rate_scale", m.gate_learning_rate_scale);
-}
-
-template <class Method, class F>
-requires std::same_as<std::remove_const_t<Method>, mix_and_match>
-void each_field(Method& m, F f) {
-  f("r1", m.r1);
-  f("r2", m.r2);
-  f("factorised", m.factorised);
-  f("c_token", m.c_token);
-  f("c_intuition", m.c_intuition);
-  f("learned_gates", m.learned_gates);
-  f("use_router", m.router);
-  f("use_intuition", m.intuition);
-  f("scale", m.update_scale);
-  f("gate_learning_rate_scale", m.gate_learning_rate_scale);
-  f("clusters", m.clusters);
-}
-
-// Fields that came later: an adapter that does not name them was trained without.
-template <class Method, class F>
-requires std::same_as<std::remove_const_t<Method>, mor1e>
-void each_later_field(Method& m, F f) {
-  f("clusters", m.clusters);
-  f("intuition_before", m.before);
-  f("low_rank_router", m.low_rank_router);
-  f("top_k", m.k);
-  each_loss(m.losses, f);
-}
-template <class Method, class F>
-requires std::same_as<std::remove_const_t<Method>, mix_and_match>
-void each_later_field(Method& m, F f) {
-  f("top_k", m.k);
-  each_loss(m.losses, f);
-}
-
-/// Whether the method is stored in PEFT's own layout: DoRA is a LoRA with an option.
-inline bool stored_as_lora(const any_method& method) {
-  return std::holds_alternative<lora>(method) || std::holds_alternative<dora>(method);
-}
-inline lora lora_of(const any_method& method) {
-  const dora* with_magnitudes = std::get_if<dora>(&method);
-  return with_magnitudes ? with_magnitudes->update() : std::get<lora>(method);
-}
 /// No folder makes us allocate for more.
 inline constexpr int most_experts = 1 << 20;
-inline int pairs_of(const mor1e& m) { return m.experts; }
-inline int pairs_of(const mix_and_match& m) { return m.r1 * m.r2; }
-inline const char* type_of(const mor1e&) { return "MOR1E"; }
-inline const char* type_of(const mix_and_match&) { return "MIX_AND_MATCH"; }
 
-/// Writes the type and the fields of a mixture of low-rank experts; false if the method is none.
-template <class... Methods>
-bool write_mixture(const std::variant<Methods...>& from, nlohmann::json& out) {
-  return std::visit(
-      [&]<class M>(const M& method) {
-        if constexpr (Mixture<M>) {
-          out["peft_type"] = name_of<M>.type;
-          const auto write = [&]<class Value>(const char* key, const Value& field) {
-            if constexpr (std::is_enum_v<Value>)
-              out[key] = std::string(names_of(field).at(std::size_t(field)));
-            else
-              out[key] = field;
-          };
-          each_mixture_field(method, write);
-          each_later_mixture_field(method, write);
-        }
-        return Mixture<M>;
+inline void write_field(const described_field& f, nlohmann::json& out) {
+  if (f.about.kept == stored::when_set && f.value == field_value(0.0)) return;
+  std::visit(
+      [&]<class Value>(const Value& value) {
+        if constexpr (std::is_same_v<Value, choice>)
+          out[f.about.key] = std::string(value.names[value.index]);
+        else
+          out[f.about.key] = value;
       },
-      from);
+      f.value);
 }
-/// Reads the fields of the mixture whose `peft_type` is `type`; false if no mixture is called so.
-template <class... Methods>
-bool read_mixture(const std::string& type, config_reader& from, const std::string& where,
-                  std::variant<Methods...>& to) {
-  const auto read = [&]<class M>(M method) {
-    if constexpr (Mixture<M>) {
-      if (type != name_of<M>.type) return false;
-      each_mixture_field(method, [&](const char* key, auto& field) { from.read(key, field); });
-      each_later_mixture_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
-      require<io_error>(
-          method.experts >= 1 && method.rank >= 1 && std::int64_t(method.experts) * method.rank <= 1 << 20, where, ": ",
-          method.experts, " experts of rank ", method.rank);
-      if constexpr (requires { method.admit(0); }) {
-        try {
-          method.admit(0);
-        } catch (const value_error& e) {
-          throw io_error(text(where, ": ", e.what()));
-        }
-      }
-      to = method;
-      return true;
-    }
-    return false;
-  };
-  return (read(Methods{}) || ...);
+
+/// The type, the marker and the hyperparameters.
+inline void write_method(const any_method& method, nlohmann::json& out) {
+  const method_description its = method.description();
+  out["peft_type"] = its.peft_type;
+  if (!its.marker.empty()) out[its.marker] = true;
+  for (const described_field& f : method.fields()) write_field(f, out);
+}
+
+/// Whether an option takes the value, or it is 0, which is off.
+inline bool is_valid(accepts takes, double value) {
+  switch (takes) {
+    case accepts::anything: return true;
+    case accepts::size: return value >= 1 && value <= most_experts;
+    case accepts::count: return value >= 0 && value <= most_experts;
+    case accepts::positive:
+    case accepts::not_negative: return value >= 0;
+    case accepts::rate: return value >= 0 && value < 1;
+    case accepts::fraction: return value >= 0 && value <= 1;
+  }
+  return false;
+}
+
+inline void read_field(config_reader& from, const field& about, field_value value, any_method& to) {
+  if (about.kept == stored::constant) return from.expect(about.key, {std::get<double>(value)});
+  std::visit(
+      [&]<class Value>(Value& v) {
+        about.kept == stored::always ? from.read(about.key, v) : from.read_if(about.key, v);
+        if constexpr (std::is_arithmetic_v<Value>) from.check(about.key, is_valid(about.takes, double(v)));
+        to.set(about.key, v);
+      },
+      value);
+}
+
+/// The method whose folders have this type and, if it has one, its marker on. Throws `io_error` for none.
+inline any_method method_of_type(const std::string& type, config_reader& from, const std::string& where) {
+  const any_method* unmarked = nullptr;
+  for (const known_method& known : known_methods()) {
+    const method_description its = known.method.description();
+    if (its.peft_type != type) continue;
+    bool marked = false;
+    if (!its.marker.empty()) from.read_if(its.marker.c_str(), marked);
+    if (marked) return known.method;
+    if (its.marker.empty() && !unmarked) unmarked = &known.method;
+  }
+  require<io_error>(unmarked, where, ": peft_type '", type, "' is not supported");
+  return *unmarked;
+}
+
+inline void read_method(config_reader& from, const std::string& where, any_method& method) {
+  double size = 1;
+  for (const described_field& f : method.fields()) read_field(from, f.about, f.value, method);
+  for (const described_field& f : method.fields())
+    if (f.about.takes == accepts::size) size *= std::get<int>(f.value);
+  require<io_error>(size <= most_experts, where, ": ", method.size(), " are more than we allocate for");
 }
 
 // "all-linear" is what PEFT calls every linear but the head.
@@ -134,8 +94,7 @@ inline nlohmann::json targets_of(const adapter_spec& spec) {
 }
 
 /// Every key of PEFT 0.21, those we do not set at its defaults.
-inline nlohmann::json lora_config(const any_method& any) {
-  const lora method = lora_of(any);
+inline nlohmann::json lora_config(const any_method& method) {
   nlohmann::json c;
   for (const char* key :
        {"alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config", "exclude_modules",
@@ -143,42 +102,31 @@ inline nlohmann::json lora_config(const any_method& any) {
         "megatron_config", "modules_to_save", "monteclora_config", "revision", "target_parameters",
         "trainable_token_indices", "use_bdlora", "velora_config"})
     c[key] = nullptr;
-  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) c[key] = false;
-  c["use_dora"] = std::holds_alternative<dora>(any);
+  for (const char* key : {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora"})
+    c[key] = false;
   for (const char* key : {"alpha_pattern", "loftq_config", "rank_pattern"}) c[key] = nlohmann::json::object();
   c["bias"] = "none";
   c["inference_mode"] = true;
   c["init_lora_weights"] = true;
-  c["lora_alpha"] = method.alpha;
-  if (method.alpha == double(std::int64_t(method.alpha))) c["lora_alpha"] = std::int64_t(method.alpha);
-  c["lora_dropout"] = method.dropout;
+  c["lora_dropout"] = 0.0;
   c["megatron_core"] = "megatron.core";
-  c["peft_type"] = "LORA";
   c["peft_version"] = "0.21.2";
   c["qalora_group_size"] = 16;
-  c["r"] = method.rank;
   c["task_type"] = "CAUSAL_LM";
-  c["use_rslora"] = method.rank_stabilised;
+  write_method(method, c);
+  // PEFT writes a whole alpha without a point.
+  if (const double alpha = c["lora_alpha"]; alpha == double(std::int64_t(alpha))) c["lora_alpha"] = std::int64_t(alpha);
   return c;
 }
 
-inline any_method read_lora(config_reader& from) {
-  lora method;
-  bool magnitudes = false;
-  from.read_if("use_dora", magnitudes);
-  from.read("r", method.rank);
-  from.read("lora_alpha", method.alpha);
-  from.read_if("use_rslora", method.rank_stabilised);
-  from.read_if("lora_dropout", method.dropout);
+/// Keys of PEFT's that no field of ours has.
+inline void read_peft_keys(config_reader& from) {
   from.expect("bias", {"none"});
   // The other ways to initialise take something out of the base weights.
   from.expect("init_lora_weights", {true, "gaussian", "orthogonal", "eva"});
   // Of training, or read only with another option that is refused.
   from.ignore(
       {"peft_version", "megatron_core", "qalora_group_size", "eva_config", "loftq_config", "ensure_weight_tying"});
-  from.check("lora_dropout", method.dropout >= 0 && method.dropout < 1);
-  if (magnitudes) return dora{method.rank, method.alpha, method.rank_stabilised, method.dropout};
-  return method;
 }
 
 inline constexpr const char* record_key = "mor1e";  // in the metadata of a LoRA tensor file
@@ -199,113 +147,14 @@ inline void read_facts(const nlohmann::json& facts, adapter_record& record, cons
 
 }  // namespace detail
 
-MOR1E_INLINE std::vector<std::string> method_names() {
-  return {"lora",   "rslora",         "dora", "mor1e",        "mor1e-paper", "mix",       "mix-paper",
-          "molora", "molora-release", "sira", "sira-release", "loramoe",     "hydralora", "adamole"};
-}
-
-MOR1E_INLINE adapter_spec preset(const std::string& name) {
-  if (name == "lora") return {.method = lora{.rank = 32, .alpha = 16}};
-  if (name == "rslora") return {.method = lora{.rank = 32, .alpha = 16, .rank_stabilised = true}};
-  if (name == "dora") return {.method = dora{.rank = 32, .alpha = 16}};
-  if (name == "mor1e") return {.method = mor1e{}};
-  if (name == "mor1e-paper") return {.method = mor1e::paper()};
-  if (name == "mix") return {.method = mix_and_match{}};
-  if (name == "mix-paper") return {.method = mix_and_match::paper()};
-  if (name == "molora") return {.method = molora{}};
-  if (name == "molora-release") return {.method = molora::release()};
-  if (name == "sira") return {.method = sira{}};
-  if (name == "sira-release") return {.method = sira::release()};
-  if (name == "loramoe") return {.method = loramoe{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
-  if (name == "hydralora") return {.method = hydralora{}, .targets = {"gate_proj", "up_proj", "down_proj"}};
-  if (name == "adamole") return {.method = adamole{}, .targets = {"q_proj", "k_proj", "v_proj", "o_proj"}};
-  std::string known;
-  for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
-  throw value_error(text("method '", name, "' is not known (", known, ")"));
-}
-
-MOR1E_INLINE std::string family(const adapter_spec& spec) {
-  return std::visit(
-      []<class M>(const M&) -> std::string {
-        if constexpr (Mixture<M>) return name_of<M>.family;
-        if constexpr (std::is_same_v<M, lora>) return "lora";
-        if constexpr (std::is_same_v<M, dora>) return "dora";
-        return std::is_same_v<M, mor1e> ? "mor1e" : "mix";
-      },
-      spec.method);
-}
-
-MOR1E_INLINE bool uses_intuition(const adapter_spec& spec) {
-  return std::visit(
-      [](const auto& method) {
-        if constexpr (requires { method.intuition; })
-          return method.intuition;
-        else
-          return false;
-      },
-      spec.method);
-}
-
-MOR1E_INLINE bool draws(const adapter_spec& spec) {
-  return std::visit(
-      [](const auto& method) {
-        if constexpr (requires { method.gate_dropout; })
-          return method.gate_dropout > 0;
-        else if constexpr (requires { method.dropout; })
-          return method.dropout > 0;
-        else
-          return false;
-      },
-      spec.method);
-}
-
-MOR1E_INLINE bool tells_types(const adapter_spec& spec) {
-  return std::visit(
-      [](const auto& method) {
-        if constexpr (requires { method.type_balance; })
-          return method.type_balance > 0;
-        else
-          return false;
-      },
-      spec.method);
-}
-
-MOR1E_INLINE index_t clusters_of(const adapter_spec& spec) {
-  return std::visit(
-      [](const auto& method) -> index_t {
-        if constexpr (requires { method.clusters; }) {
-          if (!method.intuition) return 0;
-          return method.clusters ? method.clusters : detail::pairs_of(method);
-        } else {
-          return 0;
-        }
-      },
-      spec.method);
+MOR1E_INLINE adapter_spec preset(std::string_view name) {
+  const known_method& known = find_method(name);
+  return {.method = known.method, .targets = known.targets};
 }
 
 MOR1E_INLINE nlohmann::json to_json(const adapter_spec& spec) {
   nlohmann::json out;
-  if (detail::stored_as_lora(spec.method)) {
-    const lora method = detail::lora_of(spec.method);
-    out = {{"peft_type", "LORA"},
-           {"r", method.rank},
-           {"lora_alpha", method.alpha},
-           {"use_rslora", method.rank_stabilised}};
-    if (std::holds_alternative<dora>(spec.method)) out["use_dora"] = true;
-    if (method.dropout > 0) out["lora_dropout"] = method.dropout;
-  } else {
-    detail::write_mixture(spec.method, out);
-  }
-  std::visit(
-      [&](const auto& method) {
-        if constexpr (requires { detail::type_of(method); }) {
-          out = {{"peft_type", detail::type_of(method)}, {"gate_sharpness", backend::gate_sharpness}};
-          const auto write = [&](const char* key, const auto& field) { out[key] = field; };
-          detail::each_field(method, write);
-          detail::each_later_field(method, write);
-        }
-      },
-      spec.method);
+  detail::write_method(spec.method, out);
   out["target_modules"] = detail::targets_of(spec);
   detail::write_limits(spec.limits, out);
   out["seed"] = spec.seed;
@@ -321,38 +170,19 @@ MOR1E_INLINE adapter_spec spec_from_json(const nlohmann::json& config, const std
   from.read_limits(spec.limits);
   from.read_if("seed", spec.seed);
   from.ignore(detail::descriptive_keys);
-  if (type == "LORA") {
-    spec.method = detail::read_lora(from);
-  } else if (detail::read_mixture(type, from, where, spec.method)) {
-    from.ignore({"base_model_sha256", "intuition", "extras"});
-  } else {
-    const auto read_rank1 = [&](auto method) {
-      if (type != detail::type_of(method)) return false;
-      detail::each_field(method, [&](const char* key, auto& field) { from.read(key, field); });
-      detail::each_later_field(method, [&](const char* key, auto& field) { from.read_if(key, field); });
-      require<io_error>(method.clusters >= 0 && method.clusters <= detail::most_experts, where, ": 'clusters' is ",
-                        method.clusters);
-      if constexpr (requires { method.r1; })
-        require<io_error>(
-            method.r1 >= 1 && method.r2 >= 1 && std::int64_t(method.r1) * method.r2 <= detail::most_experts, where,
-            ": ", method.r1, " x ", method.r2, " pairs");
-      const int experts = detail::pairs_of(method);
-      require<io_error>(method.k >= 0 && method.k <= experts, where, ": 'top_k' is ", method.k, " of ", experts);
-      spec.method = method;
-      from.expect("gate_sharpness", {backend::gate_sharpness});
-      from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
-      return true;
-    };
-    if (!read_rank1(mor1e{}) && !read_rank1(mix_and_match{}))
-      throw io_error(text(where, ": peft_type '", type, "' is not supported"));
-  }
+  spec.method = detail::method_of_type(type, from, where);
+  detail::read_method(from, where, spec.method);
+  if (spec.method.description().peft_layout)
+    detail::read_peft_keys(from);
+  else
+    from.ignore({"base_model_sha256", "intuition", "intuition_centroids", "extras"});
   from.finish();
   return spec;
 }
 
 MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
   nlohmann::json out;
-  if (detail::stored_as_lora(record.spec.method)) {
+  if (record.spec.method.description().peft_layout) {
     out = detail::lora_config(record.spec.method);
     out["target_modules"] = detail::targets_of(record.spec);
     detail::write_limits(record.spec.limits, out);
@@ -370,7 +200,7 @@ MOR1E_INLINE nlohmann::json config_of(const adapter_record& record) {
 
 MOR1E_INLINE std::map<std::string, std::string> metadata_of(const adapter_record& record) {
   std::map<std::string, std::string> out{{"format", "pt"}};
-  if (detail::stored_as_lora(record.spec.method)) out[detail::record_key] = detail::facts_of(record).dump();
+  if (record.spec.method.description().peft_layout) out[detail::record_key] = detail::facts_of(record).dump();
   return out;
 }
 
@@ -380,7 +210,7 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   out.spec = spec_from_json(config, where);
   if (config.contains("base_model_name_or_path") && config.at("base_model_name_or_path").is_string())
     out.base_model = config.at("base_model_name_or_path").get<std::string>();
-  if (detail::stored_as_lora(out.spec.method)) {
+  if (out.spec.method.description().peft_layout) {
     const auto at = metadata.find(detail::record_key);
     if (at == metadata.end()) return out;  // PEFT wrote it
     const std::string place = text(where, ": metadata '", detail::record_key, "' of its tensors");
@@ -389,7 +219,7 @@ MOR1E_INLINE adapter_record record_of(const nlohmann::json& config, const std::m
   }
   detail::read_facts(config, out, where);
   if (config.contains("intuition")) out.intuition = config.at("intuition");
-  require<io_error>(!uses_intuition(out.spec) || out.intuition.is_object(), where,
+  require<io_error>(out.spec.method.needs().clusters == 0 || out.intuition.is_object(), where,
                     ": this mixture was trained with an intuition, and 'intuition' does not say which");
   return out;
 }

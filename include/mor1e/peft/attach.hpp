@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
+
+struct adapter_spec;  // see registration.hpp
 
 /// The adapters of one model. Taken off the model when destroyed.
 template <class B, class T>
@@ -43,11 +46,10 @@ class adapter_set {
     for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i]->attach(adapters_[i].get());
   }
   /// Full names of the adapted linears.
-  std::vector<std::string> linears() {
+  std::vector<std::string> linears() const {
     std::vector<std::string> out;
-    for (const auto& v : views())
-      if (const std::string end = ".lora_A.weight"; v.name.ends_with(end))
-        out.push_back(v.name.substr(0, v.name.size() - end.size()));
+    for (const auto& a : adapters_)
+      for (const std::string& name : a->linears()) out.push_back(name);
     return out;
   }
 
@@ -80,13 +82,26 @@ class adapter_set {
   std::vector<std::unique_ptr<stored_adapter<B, T>>> adapters_;
 };
 
-/// Attaches `method` to the linears whose path is one of `targets` or ends in one ("q_proj", "self_attn.q_proj", ...);
-/// empty: all linears of all groups, that is every linear but the head; and within `limits`. Throws `value_error` for a
-/// target that no linear has, for limits that leave none, and for a group that has an adapter.
-template <class B, class T, Method M>
-adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups, const M& method,
-                         std::uint64_t seed = 0, const std::vector<std::string>& targets = {},
-                         const target_limits& limits = {}) {
+/// A model that says what can be adapted.
+template <class Model>
+concept Adaptable = requires(Model& model) {
+  model.groups();
+};
+
+namespace detail {
+
+template <class B, class T>
+const std::vector<nn::projection_group<B, T>*>& groups_of(const std::vector<nn::projection_group<B, T>*>& groups) {
+  return groups;
+}
+template <Adaptable Model>
+auto groups_of(Model& model) {
+  return model.groups();
+}
+
+template <class B, class T, class M>
+adapter_set<B, T> attach_to(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed,
+                            const std::vector<std::string>& targets, const target_limits& limits) {
   adapter_set<B, T> set;
   std::vector<bool> met(targets.size(), false);
   std::vector<std::vector<bool>> targeted;
@@ -101,27 +116,49 @@ adapter_set<B, T> attach(const std::vector<nn::projection_group<B, T>*>& groups,
       if (hit) inputs += group->inputs();
     }
   }
-  if constexpr (requires { method.admit(inputs); }) method.admit(inputs);
+  method_traits<M>::check(method, inputs);
   for (std::size_t g = 0; g < groups.size(); ++g)
     if (std::find(targeted[g].begin(), targeted[g].end(), true) != targeted[g].end())
       set.add(*groups[g],
-              std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g)));
+              std::make_unique<low_rank_adapter<B, T, M>>(*groups[g], targeted[g], method, stream_key(seed, g), seed));
   for (std::size_t i = 0; i < targets.size(); ++i)
     require<value_error>(met[i], "targets: no linear of the model is called '", targets[i], "'");
   require<value_error>(!set.empty() || limits == target_limits{},
                        "targets: 'layers_to_transform' and 'exclude_modules' leave no linear of the model");
   return set;
 }
-/// A model that says what can be adapted.
-template <class Model>
-concept Adaptable = requires(Model& model) {
-  model.groups();
-};
 
-/// The same for a model.
-template <Adaptable Model, Method M>
-auto attach(Model& model, const M& method, std::uint64_t seed = 0, const std::vector<std::string>& targets = {}) {
-  return attach(model.groups(), method, seed, targets);
+/// The groups of a model, or a vector of them.
+template <class Where>
+concept HasGroups = requires(Where& where) {
+  detail::groups_of(where);
+};
+template <HasGroups Where>
+using group_of = std::remove_cvref_t<decltype(*groups_of(std::declval<Where&>()).front())>;
+template <class M, class Group>
+inline constexpr bool fits_group = false;
+template <class M, class B, class T>
+inline constexpr bool fits_group<M, nn::projection_group<B, T>> = HasGates<M, B, T>;
+
+}  // namespace detail
+
+/// Attaches `method` to a model, or to groups of linears: to those linears whose path is one of `targets` or ends in
+/// one ("q_proj", "self_attn.q_proj", ...); empty: all linears of all groups, that is every linear but the head; and
+/// within `limits`. Throws `value_error` for a target that no linear has, for limits that leave none, and for a group
+/// that has an adapter.
+template <detail::HasGroups Where, class M>
+requires(!std::same_as<M, adapter_spec>) auto attach(Where&& where, const M& method, std::uint64_t seed = 0,
+                                                     const std::vector<std::string>& targets = {},
+                                                     const target_limits& limits = {}) {
+  // One by one and in this very function: so the compiler's first lines say what is wrong.
+  static_assert(HasUpdateRank<M>, "a method needs `int update_rank() const`");
+  static_assert(HasRouterRows<M>, "a method needs `int router_rows() const`");
+  static_assert(HasScale<M>, "a method needs `double scale() const`");
+  static_assert(HasOwnParameters<M>, "a method needs `std::vector<own_parameter> own_parameters() const`");
+  static_assert(detail::fits_group<M, detail::group_of<Where>>,
+                "a method needs `var<T> gates(tape<B>&, var<T> x, int linears, std::span<const var<T>> own, "
+                "nn::step_context<B, T>&) const`");
+  return detail::attach_to(detail::groups_of(where), method, seed, targets, limits);
 }
 
 }  // namespace mor1e::peft

@@ -11,6 +11,7 @@
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/io/json.hpp"
+#include "mor1e/peft/description.hpp"
 #include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft::detail {
@@ -28,12 +29,11 @@ class config_reader {
     known_.push_back(key);
     const nlohmann::json& value = config_.at(key);
     bool fits = true;
-    if constexpr (std::is_enum_v<Value>) {
-      constexpr auto names = names_of(Value{});
+    if constexpr (std::is_same_v<Value, choice>) {
       const auto at =
-          std::find(names.begin(), names.end(), value.is_string() ? value.get<std::string>() : std::string());
-      require<io_error>(at != names.end() && !at->empty(), where_, ": '", key, "' is ", io::brief(value));
-      to = Value(at - names.begin());
+          std::find(to.names.begin(), to.names.end(), value.is_string() ? value.get<std::string>() : std::string());
+      require<io_error>(at != to.names.end() && !at->empty(), where_, ": '", key, "' is ", io::brief(value));
+      to.index = std::size_t(at - to.names.begin());
       return;
     } else if constexpr (std::is_same_v<Value, bool>)
       fits = value.is_boolean();
@@ -51,7 +51,7 @@ class config_reader {
                return item.is_string();
              });
     require<io_error>(fits, where_, ": '", key, "' is ", io::brief(value));
-    if constexpr (!std::is_enum_v<Value>) to = value.template get<Value>();
+    if constexpr (!std::is_same_v<Value, choice>) to = value.template get<Value>();
   }
   template <class Value>
   void read_if(const char* key, Value& to) {

@@ -9,7 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "mor1e/core/config.hpp"
-#include "mor1e/peft/lora.hpp"
+#include "mor1e/peft/methods/lora.hpp"
 
 namespace mor1e::peft {
 

@@ -16,6 +16,7 @@
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
+#include "mor1e/ops/product.hpp"
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
@@ -62,7 +63,10 @@ struct fold_options {
 template <class B, class T>
 class stored_adapter : public nn::adapter<B, T> {
  public:
+  /// All that is trained; what is not, the adapter's seed draws again.
   virtual std::vector<parameter_view<B, T>> views() = 0;
+  /// Full names of the adapted linears.
+  virtual std::span<const std::string> linears() const = 0;
   /// The weights that alone compute what base and adapter do. Throws `value_error` if none do.
   virtual std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
                                              const fold_options<T>& options) = 0;
@@ -71,72 +75,94 @@ class stored_adapter : public nn::adapter<B, T> {
 };
 
 /// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
-/// V and R of all of them are the rows of one parameter, so that x is read by one product.
+/// V and R of all of them are the rows of one parameter, so that x is read by one product; where V is not trained, R is
+/// a parameter of its own.
 template <class B, class T, Method M>
 class low_rank_adapter final : public stored_adapter<B, T> {
+  using traits = method_traits<M>;
+
  public:
-  /// `targeted[p]`: linear p is adapted. `key` seeds V and R, which start as the method says; U and, unless they say
-  /// otherwise, the extra parameters are zero.
-  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key)
+  /// `targeted[p]`: linear p is adapted. `key` seeds what starts at random, `shared_key` what starts alike everywhere.
+  low_rank_adapter(const nn::projection_group<B, T>& base, std::vector<bool> targeted, M method, std::uint64_t key,
+                   std::uint64_t shared_key)
       : method_(std::move(method)), site_(stream_key(key, -1)), magnitudes_(base, targeted) {
     B& device = base.device();
-    const index_t slots = method_.slots(), downs = down_rows(method_), in = base.inputs();
-    require<value_error>(slots >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ",
-                         std::min(slots, downs));
+    const index_t rank = method_.update_rank(), downs = down_rows(method_), in = base.inputs();
+    require<value_error>(rank >= 1 && downs >= 1, base.parts().front().name, ": an update of rank ",
+                         std::min(rank, downs));
     for (std::size_t p = 0; p < targeted.size(); ++p) {
       const auto& part = base.parts()[p];
       if (targeted[p]) names_.push_back(part.name);
-      up_.push_back(
-          std::make_unique<param<B, T>>(device, part.name + ".lora_B", shape{part.w.rows(), targeted[p] ? slots : 0}));
+      tensor<T> up(shape{part.w.rows(), targeted[p] ? rank : 0});
+      fill_start(up.matrix(), traits::up_start(method_),
+                 traits::shares_draws ? stream_key(shared_key, -2) : stream_key(stream_key(key, -2), p));
+      up_.push_back(std::make_unique<param<B, T>>(device, part.name + ".lora_B", up));
     }
-    const index_t linears = index_t(names_.size());
-    start of_products = start::uniform, of_router = start::zero;
-    if constexpr (requires { method_.products_start(); }) of_products = method_.products_start();
-    if constexpr (requires { method_.router_start(); }) of_router = method_.router_start();
-    tensor<T> down(shape{linears * (downs + method_.router_rows()), in});
-    fill_start(down.matrix().row_range(0, linears * downs), of_products, key);
-    fill_start(down.matrix().row_range(linears * downs, linears * method_.router_rows()), of_router,
-               stream_key(key, 0));
-    down_ = std::make_unique<param<B, T>>(device, names_.front() + ".down", down);
-    for (const extra_parameter& e : method_.extra()) {
-      const shape extents = e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width};
-      tensor<T> values(extents, T(0));
-      if (e.random) draw(values.data(), values.size(), stream_key(key, extra_.size() + 1), e.width);
-      extra_.push_back(std::make_unique<param<B, T>>(device, names_.front() + "." + e.name, values));
-      extra_.back()->learning_rate_scale = e.learning_rate_scale;
+    const index_t linears = index_t(names_.size()), routers = linears * method_.router_rows();
+    tensor<T> down(shape{linears * downs + routers, in});
+    if (traits::shares_draws)
+      for (index_t p = 0; p < linears; ++p)
+        fill_start(down.matrix().row_range(p * downs, downs), traits::down_start(method_), shared_key);
+    else
+      fill_start(down.matrix().row_range(0, linears * downs), traits::down_start(method_), key);
+    const view<T> router = down.matrix().row_range(linears * downs, routers);
+    fill_start(router, traits::router_start(method_), stream_key(key, 0));
+    const bool joint = traits::trains_down || routers == 0;
+    down_ = std::make_unique<param<B, T>>(device, names_.front() + ".down",
+                                          shape{linears * downs + (joint ? routers : 0), in});
+    down_->write(down.matrix().row_range(0, down_->extents()[0]));
+    if (!joint) {
+      router_ = std::make_unique<param<B, T>>(device, names_.front() + ".router", shape{routers, in});
+      router_->write(router);
     }
+    for (const own_parameter& e : method_.own_parameters()) {
+      tensor<T> values(e.rows ? shape{linears * e.rows, e.width} : shape{1, linears * e.width}, T(e.value));
+      if (e.random) draw(values.data(), values.size(), stream_key(key, own_.size() + 1), e.width);
+      own_.push_back(std::make_unique<param<B, T>>(device, names_.front() + "." + e.name, values));
+      own_.back()->learning_rate_scale = e.learning_rate_scale;
+    }
+    if constexpr (traits::scales_up)
+      for (std::size_t p = 0; p < up_.size(); ++p) {
+        const own_parameter b = method_.up_scale();
+        const tensor<T> values(shape{up_[p]->size() ? base.parts()[p].w.rows() : 0, 1}, T(b.value));
+        up_scales_.push_back(std::make_unique<param<B, T>>(device, base.parts()[p].name + "." + b.name, values));
+        up_scales_.back()->learning_rate_scale = b.learning_rate_scale;
+      }
   }
 
   var<T> forward(tape<B>& t, var<T> x, const nn::projection_group<B, T>& base, nn::step_context<B, T>& step) override {
     const int linears = int(names_.size());
-    step.site = site_;
-    std::vector<var<T>> extra, ups;
-    for (auto& e : extra_) extra.push_back(t.use(*e));
-    for (auto& u : up_) ups.push_back(t.use(*u));
-    const std::span<const var<T>> extras(extra);
+    step.site = site_, step.linears = names_;
+    std::vector<var<T>> parameters;
+    for (auto& e : own_) parameters.push_back(t.use(*e));
+    const std::span<const var<T>> own(parameters);
+    const std::vector<var<T>> ups = up_projections(t);
     var<T> bias;
-    if constexpr (requires { method_.bias(t, extras); }) bias = method_.bias(t, extras);
-    var<T> kept = x;  // by dropout
-    if constexpr (requires { method_.dropout; }) kept = dropped(t, x, method_.dropout, site_, step, names_.front());
+    if constexpr (requires { method_.bias(t, own); }) bias = method_.bias(t, own);
+    // What V reads: x without what dropout takes.
+    const var<T> kept = dropped(t, x, traits::input_dropout(method_), site_, step, names_.front());
     var<T> projected = project(t, x, kept, bias);
     if (step.multipliers) projected = with_white_products(t, projected);
-    if constexpr (requires { method_.complete(t, projected, linears, extras, step); })
-      projected = method_.complete(t, projected, linears, extras, step);
+    if constexpr (requires { method_.prepare(t, projected, linears, own, step); })
+      projected = method_.prepare(t, projected, linears, own, step);
     std::vector<var<T>> weights;
     if (step.routers) step.weights = &weights;
-    const var<T> gates = method_.gates(t, projected, linears, extras, step);
+    const var<T> gates = method_.gates(t, projected, linears, own, step);
     step.weights = nullptr;
+    require<shape_error>(gates.cols == linears * method_.update_rank(), names_.front(), ": gates of ", gates.cols,
+                         " columns, ", linears, " linears of rank ", method_.update_rank(), " need ",
+                         linears * method_.update_rank());
     step.auxiliary_groups.resize(step.auxiliary_losses.size(), names_.front());
     require<value_error>(weights.empty() || weights.size() == names_.size(), names_.front(), ": weights of ",
                          weights.size(), " linears, there are ", names_.size());
-    if (!weights.empty()) step.routers->see(t, names_, weights, step);
+    if (!weights.empty()) step.routers->observe(t, names_, weights, step);
     if (step.multipliers) {
       t.keep(gates);
       step.multipliers->push_back({gates, method_.scale()});
     }
-    if constexpr (LearnsMagnitudes<M>) {
+    if constexpr (traits::learns_magnitudes) {
       const var<T> y = magnitudes_.apply(t, base.adapted_without_bias(t, kept, gates, ups, method_.scale()), base,
-                                         t.use(*down_), ups, method_.scale());
+                                         products_matrix(t), ups, method_.scale());
       if (kept.id == x.id) return y;
       return ops::add(t, y, base.without_bias(t, ops::add(t, x, ops::scale(t, kept, -1))));
     } else {
@@ -145,11 +171,15 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   }
 
   std::vector<param<B, T>*> parameters() override {
-    std::vector<param<B, T>*> out{down_.get()};
+    std::vector<param<B, T>*> out;
+    if (traits::trains_down) out.push_back(down_.get());
+    if (router_) out.push_back(router_.get());
     for (auto& u : up_)
-      if (u->size()) out.push_back(u.get());
-    for (auto& e : extra_) out.push_back(e.get());
-    if constexpr (LearnsMagnitudes<M>)
+      if (traits::trains_up && u->size()) out.push_back(u.get());
+    for (auto& e : own_) out.push_back(e.get());
+    for (auto& b : up_scales_)
+      if (b->size()) out.push_back(b.get());
+    if constexpr (traits::learns_magnitudes)
       for (std::size_t p = 0; p < up_.size(); ++p)
         if (up_[p]->size()) out.push_back(&magnitudes_.of(p));
     return out;
@@ -163,19 +193,24 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (index_t p = 0; p < linears; ++p) {
       while (!up_[part]->size()) ++part;
       param<B, T>& up = *up_[part];
-      out.push_back({names_[p] + ".lora_A.weight", down_.get(), p * downs * in, shape{downs, in}});
-      out.push_back({names_[p] + ".lora_B.weight", &up, 0, up.extents()});
-      if constexpr (LearnsMagnitudes<M>) {
+      if (traits::trains_down)
+        out.push_back({names_[p] + ".lora_A.weight", down_.get(), p * downs * in, shape{downs, in}});
+      if (traits::trains_up) out.push_back({names_[p] + ".lora_B.weight", &up, 0, up.extents()});
+      if constexpr (traits::scales_up) {
+        param<B, T>& b = *up_scales_[part];
+        out.push_back({b.name, &b, 0, shape{b.size()}});
+      }
+      if constexpr (traits::learns_magnitudes) {
         param<B, T>& m = magnitudes_.of(part);
         out.push_back({m.name, &m, 0, shape{m.size()}});
       }
       ++part;
       if (routers)
-        out.push_back(
-            {names_[p] + ".router.weight", down_.get(), (linears * downs + p * routers) * in, shape{routers, in}});
-      const std::vector<extra_parameter> kinds = method_.extra();
+        out.push_back({names_[p] + ".router.weight", router_ ? router_.get() : down_.get(),
+                       ((router_ ? 0 : linears * downs) + p * routers) * in, shape{routers, in}});
+      const std::vector<own_parameter> kinds = method_.own_parameters();
       for (std::size_t k = 0; k < kinds.size(); ++k) {
-        param<B, T>& e = *extra_[k];
+        param<B, T>& e = *own_[k];
         const index_t each = e.size() / linears, width = kinds[k].width;
         out.push_back({names_[p] + e.name.substr(names_.front().size()), &e, p * each,
                        kinds[k].rows == 0 ? shape{each} : shape{each / width, width}});
@@ -184,9 +219,11 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return out;
   }
 
+  std::span<const std::string> linears() const override { return names_; }
+
   std::vector<folded_linear<T>> fold(B& device, const nn::projection_group<B, T>& base,
                                      const fold_options<T>& options) override {
-    const index_t linears = index_t(names_.size()), downs = down_rows(method_), slots = method_.slots();
+    const index_t linears = index_t(names_.size()), downs = down_rows(method_), rank = method_.update_rank();
     const tensor<T> gates = fixed_gates(device, options), down = down_->read();
     auto& host = device.host();
     std::vector<folded_linear<T>> out;
@@ -194,15 +231,15 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (std::size_t part = 0; part < up_.size(); ++part) {
       if (!up_[part]->size()) continue;
       const auto& w = base.parts()[part].w.values();
-      const tensor<T> up = up_[part]->read();
-      tensor<T> weight = read_frozen(device, w), rows(shape{slots, w.cols()});
+      const tensor<T> up = scaled_up(part);
+      tensor<T> weight = read_frozen(device, w), rows(shape{rank, w.cols()});
       // W + s U (G^T A)
-      const view<const T> g = view<const T>(gates.data(), downs, linears * slots).col_range(p * slots, slots);
+      const view<const T> g = view<const T>(gates.data(), downs, linears * rank).col_range(p * rank, rank);
       const view<const T> a = down.matrix().row_range(p * downs, downs);
       gemm(host, backend::transpose::yes, backend::transpose::no, T(1), g, a, T(0), rows.matrix());
       gemm(host, backend::transpose::no, backend::transpose::no, T(method_.scale()), up.matrix(),
            std::as_const(rows).matrix(), T(1), weight.matrix());
-      if constexpr (LearnsMagnitudes<M>) magnitudes_.rescale(part, weight.matrix());
+      if constexpr (traits::learns_magnitudes) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;
     }
@@ -211,14 +248,14 @@ class low_rank_adapter final : public stored_adapter<B, T> {
 
   std::vector<update_norms> expert_norms() override {
     std::vector<update_norms> out;
-    if constexpr (requires { method_.terms(); }) {
+    if constexpr (traits::has_experts) {
       const index_t downs = down_rows(method_);
       const tensor<T> down = down_->read();
-      for (const auto& of : up_)
-        if (const index_t p = index_t(out.size()); of->size()) {
-          const tensor<T> up = of->read();
+      for (std::size_t part = 0; part < up_.size(); ++part)
+        if (const index_t p = index_t(out.size()); up_[part]->size()) {
+          const tensor<T> up = scaled_up(part);
           out.push_back(
-              {names_[std::size_t(p)], term_norms<T>(method_.terms(), up.matrix(),
+              {names_[std::size_t(p)], term_norms<T>(method_.expert_terms(), up.matrix(),
                                                      down.matrix().row_range(p * downs, downs), method_.scale())});
         }
     }
@@ -230,40 +267,66 @@ class low_rank_adapter final : public stored_adapter<B, T> {
  private:
   /// The gates of products that are unit vectors: what each product gives to each slot, [products, linears * slots].
   tensor<T> fixed_gates(B& device, const fold_options<T>& options) const {
-    M method = method_;
-    if constexpr (requires { method.losses = {}; }) method.losses = {};  // of training
-    if constexpr (requires { method.router = false; })
-      if (options.drop_router) method.router = false;
-    bool routed = method.router_rows() > 0, felt = false;
-    if constexpr (requires { method.router = false; }) routed |= method.router;
-    if constexpr (requires { method.intuition; }) felt = method.intuition;
-    require<value_error>(!routed, names_.front(),
+    const M method = options.drop_router ? without_router() : method_;
+    require<value_error>(!traits::routes(method), names_.front(),
                          ": the router weighs the experts anew for every token, which no fixed weight does");
-    if constexpr (requires { method.before; })
-      require<value_error>(!method.before, names_.front(),
-                           ": the intuition is inside the router's softmax, and without the router there is none");
-    require<value_error>(!felt || !options.intuition.empty(), names_.front(),
+    const bool intuitive = traits::needs(method).clusters > 0;
+    require<value_error>(!intuitive || !options.intuition.empty(), names_.front(),
                          ": the experts are weighed by the intuition of a text; say of which");
-    if constexpr (requires { method.admit(index_t(0)); }) method.admit(0);
+    traits::check(method, 0);
     // The parameters that are left without the router.
-    std::vector<var<T>> extra;
+    std::vector<var<T>> parameters;
     tape<B> t(device, recording::forward);
-    const std::vector<extra_parameter> stored = method_.extra();
-    for (const extra_parameter& e : method.extra())
+    const std::vector<own_parameter> stored = method_.own_parameters();
+    for (const own_parameter& e : method.own_parameters())
       for (std::size_t k = 0; k < stored.size(); ++k)
-        if (std::string_view(stored[k].name) == e.name) extra.push_back(t.use(*extra_[k]));
-    const std::span<const var<T>> extras(extra);
+        if (std::string_view(stored[k].name) == e.name) parameters.push_back(t.use(*own_[k]));
+    const std::span<const var<T>> own(parameters);
     const index_t downs = down_rows(method_), linears = index_t(names_.size());
     tensor<T> units(shape{downs, linears * downs}, T(0));
     for (index_t i = 0; i < downs * linears; ++i) units[i % downs * linears * downs + i] = T(1);
     const tensor<std::int32_t> one_text(shape{downs, 1}, 0);
     nn::step_context<B, T> step;
     step.instances = t.template input<std::int32_t>(one_text.matrix());
-    if (felt) step.intuition = t.template input<T>(options.intuition);
+    step.linears = names_;
+    if (intuitive) step.intuition = t.template input<T>(options.intuition);
     var<T> x = t.template input<T>(std::as_const(units).matrix());
-    if constexpr (requires { method.complete(t, x, int(linears), extras, step); })
-      x = method.complete(t, x, int(linears), extras, step);
-    return t.read(method.gates(t, x, int(linears), extras, step));
+    if constexpr (requires { method.prepare(t, x, int(linears), own, step); })
+      x = method.prepare(t, x, int(linears), own, step);
+    return t.read(method.gates(t, x, int(linears), own, step));
+  }
+  M without_router() const {
+    try {
+      return traits::without_router(method_);
+    } catch (const value_error& e) {
+      throw value_error(text(names_.front(), ": ", e.what()));
+    }
+  }
+  /// U of a linear as the update has it, [out, rank].
+  tensor<T> scaled_up(std::size_t part) const {
+    tensor<T> out = up_[part]->read();
+    if constexpr (traits::scales_up) {
+      const tensor<T> b = up_scales_[part]->read();
+      for (index_t i = 0; i < out.size(); ++i) out[i] *= b[i / method_.update_rank()];
+    }
+    return out;
+  }
+
+  /// A matrix on the tape: a parameter, or a constant if it is not trained.
+  var<T> on(tape<B>& t, param<B, T>& p, bool trained) const {
+    if (trained) return t.use(p);
+    return t.constant(p.value);
+  }
+  var<T> products_matrix(tape<B>& t) { return on(t, *down_, traits::trains_down); }
+  /// U of all linears of the group.
+  std::vector<var<T>> up_projections(tape<B>& t) {
+    std::vector<var<T>> out;
+    for (std::size_t p = 0; p < up_.size(); ++p) {
+      out.push_back(on(t, *up_[p], traits::trains_up));
+      if constexpr (traits::scales_up)
+        if (up_[p]->size()) out.back() = ops::product(t, out.back(), t.use(*up_scales_[p]));
+    }
+    return out;
   }
 
   /// Signs in place of the products, the logits as they are.
@@ -278,8 +341,15 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   }
   /// V^T x and R x of all linears. In training V reads x without a part of it, R all of it.
   var<T> project(tape<B>& t, var<T> x, var<T> kept, var<T> bias) {
-    const var<T> down = t.use(*down_), both = ops::linear(t, kept, down, bias);
+    const var<T> down = products_matrix(t);
     const index_t routers = index_t(names_.size()) * method_.router_rows();
+    if (router_) {
+      const auto of = [&](index_t first, index_t count) { return bias ? ops::columns(t, bias, first, count) : bias; };
+      const var<T> parts[] = {ops::linear(t, kept, down, of(0, down.rows)),
+                              ops::linear(t, x, t.use(*router_), of(down.rows, routers))};
+      return ops::concat_columns<B, T>(t, parts);
+    }
+    const var<T> both = ops::linear(t, kept, down, bias);
     if (routers == 0 || kept.id == x.id) return both;
     // Both products are of all rows: to read some of a parameter is not worth an op.
     const index_t products = both.cols - routers;
@@ -298,8 +368,11 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   std::vector<std::string> names_;  ///< of the targeted linears
   std::unique_ptr<param<B, T>> down_;
   std::vector<std::unique_ptr<param<B, T>>> up_;  ///< one a linear of the group; no columns where it is not targeted
-  std::vector<std::unique_ptr<param<B, T>>> extra_;
-  [[no_unique_address]] std::conditional_t<LearnsMagnitudes<M>, row_magnitudes<B, T>, no_magnitudes> magnitudes_;
+  std::vector<std::unique_ptr<param<B, T>>> own_;
+  std::unique_ptr<param<B, T>> router_;                  ///< null: its rows are below those of V
+  std::vector<std::unique_ptr<param<B, T>>> up_scales_;  ///< [out, 1] as U; none without
+  [[no_unique_address]] std::conditional_t<method_traits<M>::learns_magnitudes, row_magnitudes<B, T>, no_magnitudes>
+      magnitudes_;
 };
 
 }  // namespace mor1e::peft

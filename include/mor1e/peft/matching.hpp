@@ -29,26 +29,19 @@ std::vector<linear_size> linears_of(const Groups& groups, const std::vector<std:
   return out;
 }
 /// The cost of a method on linears, all of which it adapts.
-inline method_cost cost_on(const adapter_spec& spec, std::span<const linear_size> linears) {
+inline method_cost cost_on(const any_method& method, std::span<const linear_size> linears) {
   method_cost sum;
-  for (const linear_size& l : linears) sum = sum + cost_on(spec, l.inputs, l.outputs);
+  for (const linear_size& l : linears) sum = sum + method.cost_on(l.inputs, l.outputs);
   return sum;
 }
 
-/// The spec with the number of trainable parameters on `linears` nearest to `parameters`: of LoRA and DoRA by the rank,
-/// of MoR1E by its experts, of mix-and-match by r2, of a mixture of low-rank experts by their rank or their number,
-/// whichever comes nearer (where k of them work for a token, as large a share goes on working). The scale of the update
-/// is kept.
-MOR1E_INLINE adapter_spec match_parameters(const adapter_spec& spec, std::span<const linear_size> linears,
-                                           std::int64_t parameters);
+/// The method with the number of trainable parameters on `linears` nearest to `parameters`, by one of the fields that
+/// name a `least` value: of LoRA and DoRA the rank, of MoR1E its experts, of mix-and-match r2, of a mixture of low-rank
+/// experts their rank or their number, whichever comes nearer. Where k of them work for a token, as large a share goes
+/// on working. The scale of the update is kept.
+MOR1E_INLINE any_method match_parameters(const any_method& method, std::span<const linear_size> linears,
+                                         std::int64_t parameters);
 
-/// "rank 32", "7 experts of rank 4", "21 experts", "4 x 12 pairs"
-MOR1E_INLINE std::string size_of(const adapter_spec& spec);
-
-/// The factor on the update, s in z = W x + s U g.
-inline double scale_of(const adapter_spec& spec) {
-  return std::visit([](const auto& method) { return method.scale(); }, spec.method);
-}
 /// The spec with an update of `factor` times the scale.
 MOR1E_INLINE adapter_spec scaled(const adapter_spec& spec, double factor);
 

@@ -1,8 +1,7 @@
 // What the mixtures of low-rank experts have in common.
 #pragma once
 
-#include <array>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "mor1e/backend/routing.hpp"
@@ -13,17 +12,15 @@
 #include "mor1e/ops/expert_slots.hpp"
 #include "mor1e/ops/softmax.hpp"
 #include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/description.hpp"
 #include "mor1e/peft/method.hpp"
+#include "mor1e/peft/router/width.hpp"
 #include "mor1e/peft/router_losses.hpp"
 
 namespace mor1e::peft {
 
 using backend::slot_order;
 using backend::token_group;
-
-// Names in JSON. Which slots share products is the method's to say, and a group of one token no choice of routing.
-constexpr std::array<std::string_view, 2> names_of(slot_order) { return {"block", "tiled"}; }
-constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
 /// The logits of linear p in what `gates` is given: the products of all linears, then `rows` logits of each.
 template <class B, class T>
@@ -45,6 +42,7 @@ var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x,
   for (int p = 0; p < linears; ++p) {
     const var<T> products = ops::columns(t, x, index_t(p) * s.products(), s.products());
     const var<T> w = weights(logits_of(t, x, linears, router_rows, p));
+    require_router_width(step, p, w.cols, s.experts);
     if (step.weights) step.weights->push_back(w);
     parts.push_back(ops::expert_slots(t, s, w, products));
   }
@@ -70,5 +68,27 @@ inline std::vector<expert_term> mixture_terms(const backend::expert_slots_shape&
 
 /// alpha / rank, or 1 where alpha is 0.
 inline double mixture_scale(double alpha, int rank) { return alpha == 0 ? 1 : alpha / rank; }
+/// The alpha of `factor` times the scale.
+inline double rescaled_alpha(double alpha, int rank, double factor) { return (alpha == 0 ? rank : alpha) * factor; }
+
+/// "7 experts of rank 4"
+inline std::string mixture_size(int experts, int rank) { return text(experts, " experts of rank ", rank); }
+
+/// The fields of every mixture of low-rank experts. The rank comes first: matching prefers it to the experts.
+template <class M, class F>
+void mixture_fields(M& m, F f) {
+  f(m.rank, {.key = "r", .option = "--rank", .help = "of each expert", .takes = accepts::size, .least = 1});
+  f(m.experts, {.key = "experts",
+                .option = "--experts",
+                .help = "of the mixture",
+                .takes = accepts::size,
+                .least = 2});  // one expert is no mixture
+  f(m.alpha, {.key = "lora_alpha",
+              .option = "--alpha",
+              .help = "the update is multiplied by alpha / rank",
+              .takes = accepts::positive,
+              .of_training = true});
+  loss_fields(m.losses, stored::always, f);
+}
 
 }  // namespace mor1e::peft

@@ -15,6 +15,7 @@
 #include "mor1e/ops/scale_by.hpp"
 #include "mor1e/ops/sigmoid.hpp"
 #include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/router/width.hpp"
 
 namespace mor1e::peft {
 
@@ -30,13 +31,15 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
   for (int part = 0; part < s.parts; ++part) {
     std::vector<var<T>> terms;
     if (s.router) {
-      const var<T> p = ops::scale(t, router(t, ops::columns(t, x, s.logits(part), s.experts), step), s.c_token);
+      const var<T> routed = router(t, ops::columns(t, x, s.logits(part), s.experts), step);
+      require_router_width(step, part, routed.cols, s.experts);
+      const var<T> p = ops::scale(t, routed, s.c_token);
       terms.push_back(s.learned_gates ? ops::scale_by(t, p, gate(a, part, 1)) : p);
     }
     if (s.intuition) {
-      const var<T> own = s.own_intuition ? ops::columns(t, intuition, s.felt(part), s.experts) : intuition;
-      const var<T> felt = ops::scale(t, ops::gather_rows(t, own, step.instances), s.c_intuition);
-      terms.push_back(s.learned_gates ? ops::scale_by(t, felt, gate(a, part, -1)) : felt);
+      const var<T> own = s.own_intuition ? ops::columns(t, intuition, s.intuition_column(part), s.experts) : intuition;
+      const var<T> i = ops::scale(t, ops::gather_rows(t, own, step.instances), s.c_intuition);
+      terms.push_back(s.learned_gates ? ops::scale_by(t, i, gate(a, part, -1)) : i);
     }
     var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
     if (k) weights = ops::multiply(t, weights, ops::top_k_mask(t, weights, step.instances, k));

@@ -11,6 +11,7 @@
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/scale_by.hpp"
 #include "mor1e/ops/sum.hpp"
+#include "mor1e/peft/description.hpp"
 
 namespace mor1e::peft {
 
@@ -28,14 +29,20 @@ struct router_losses {
   bool any() const { return gshard != 0 || balance != 0 || variation != 0 || z != 0 || entropy != 0; }
 };
 
-/// f(key, weight) for each loss; `L` may be const.
-template <class L, class F>
-void each_loss(L& losses, F f) {
-  f("gshard_loss", losses.gshard);
-  f("balance_loss", losses.balance);
-  f("variation_loss", losses.variation);
-  f("z_loss", losses.z);
-  f("entropy_loss", losses.entropy);
+/// The fields of the losses, see peft/description.hpp.
+template <class F>
+void loss_fields(router_losses& losses, stored kept, F f) {
+  const auto loss = [&](double& weight, const char* key, const char* option, const char* help) {
+    f(weight,
+      {.key = key, .option = option, .help = help, .takes = accepts::not_negative, .kept = kept, .of_training = true});
+  };
+  loss(losses.gshard, "gshard_loss", "--gshard-loss", "weight of a loss of every router: GShard's of balance");
+  loss(losses.balance, "balance_loss", "--balance-loss", "weight of a loss of every router: Switch's of balance");
+  loss(losses.variation, "variation_loss", "--variation-loss",
+       "weight of a loss of every router: squared coefficient of variation of the experts' load");
+  loss(losses.z, "z_loss", "--z-loss", "weight of a loss of every router: squared log-sum-exp of the logits");
+  loss(losses.entropy, "entropy_loss", "--entropy-loss",
+       "weight of a loss of every router: entropy of a token's weights");
 }
 
 /// Leaves the losses of one router in `step` while training. `chosen` [tokens, E] is 1 where a token is sent.

@@ -42,9 +42,6 @@ schedule_settings schedule_of(std::string_view name);
 /// below 1 or a run without a step.
 index_t total_steps(const schedule_settings& schedule, index_t examples);
 
-/// The rate at which the release trains its gates, whatever the rate of the matrices.
-inline constexpr double release_gate_rate = 5e-5;
-
 /// Bytes of "2.4GB", "900MB", "1GiB", "1048576". Throws `value_error`.
 std::uint64_t parse_bytes(const std::string& text);
 

@@ -164,7 +164,7 @@ class step_program {
   /// Reduces the weights on the tape, where they are made: what is kept of them is small.
   struct reduction final : nn::router_observer<B, T> {
     std::vector<std::pair<std::string, var<T>>> seen;
-    void see(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
+    void observe(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
              const nn::step_context<B, T>& step) override {
       for (std::size_t p = 0; p < names.size(); ++p) {
         seen.emplace_back(names[p], ops::router_statistics(t, weights[p], step.instances));

@@ -65,7 +65,7 @@ void rank1_weight_row(const rank1_gates_shape& s, const part_scalars<T>& c, cons
 template <class T>
 const T* felt_by(const rank1_gates_shape& s, view<const T> intuition, view<const std::int32_t> instances, index_t i,
                  int part) {
-  return s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.felt(part) : nullptr;
+  return s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.intuition_column(part) : nullptr;
 }
 
 }  // namespace detail
@@ -200,7 +200,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
     for (index_t i = 0; i < x.rows; ++i) {
       if (instances[i] < 0) continue;
       const T *products = x.row(i) + s.products(part), *d = dg.row(i) + s.products(part);
-      T* to = dintuition.row(instances[i]) + s.felt(part);
+      T* to = dintuition.row(instances[i]) + s.intuition_column(part);
 #pragma omp simd
       for (index_t j = 0; j < n; ++j) to[j] += d[j] * products[j] * c.output * c.intuition;
     }

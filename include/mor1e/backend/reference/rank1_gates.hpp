@@ -47,7 +47,7 @@ void rank1_gates_forward(reference&, const rank1_gates_shape& s, view<const T> x
       }
       for (int j = 0; j < s.experts; ++j) {
         T w = s.router ? c.token * p[j] / sum : T(0);
-        if (s.intuition && instances[i] >= 0) w += c.intuition * intuition(instances[i], s.felt(part) + j);
+        if (s.intuition && instances[i] >= 0) w += c.intuition * intuition(instances[i], s.intuition_column(part) + j);
         g(i, s.products(part) + j) = c.output * w * x(i, s.products(part) + j);
       }
     }
@@ -64,7 +64,8 @@ void rank1_weights(reference&, const rank1_gates_shape& s, int part, view<const 
     for (int j = 0; s.router && j < s.experts; ++j) sum += std::exp(x(i, s.logits(part) + j) - largest);
     for (int j = 0; j < s.experts; ++j) {
       T weight = s.router ? c.token * std::exp(x(i, s.logits(part) + j) - largest) / sum : T(0);
-      if (s.intuition && instances[i] >= 0) weight += c.intuition * intuition(instances[i], s.felt(part) + j);
+      if (s.intuition && instances[i] >= 0)
+        weight += c.intuition * intuition(instances[i], s.intuition_column(part) + j);
       w(i, j) = c.output * weight;
     }
   }
@@ -89,12 +90,12 @@ void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> 
       const auto put = [&](T& to, T value) { to = value + (beta == T(0) ? T(0) : beta * to); };
       for (int j = 0; j < s.experts; ++j) {
         const T product = x(i, s.products(part) + j), d = dg(i, s.products(part) + j);
-        const T felt = s.intuition && instances[i] >= 0 ? intuition(instances[i], s.felt(part) + j) : T(0);
+        const T felt = s.intuition && instances[i] >= 0 ? intuition(instances[i], s.intuition_column(part) + j) : T(0);
         const T w = (s.router ? c.token * p[j] : T(0)) + c.intuition * felt;
         const T dw = d * c.output * product;  // d loss / d w_j
         if (!dx.empty()) put(dx(i, s.products(part) + j), d * c.output * w);
         if (!dintuition.empty() && s.intuition && instances[i] >= 0)
-          dintuition(instances[i], s.felt(part) + j) += dw * c.intuition;
+          dintuition(instances[i], s.intuition_column(part) + j) += dw * c.intuition;
         if (s.learned_gates) {
           if (!da.empty())
             da[part] += dw * c.token_slope * ((s.router ? T(s.c_token) * p[j] : T(0)) - T(s.c_intuition) * felt);

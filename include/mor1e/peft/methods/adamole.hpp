@@ -17,6 +17,8 @@ namespace mor1e::peft {
 /// the likeliest expert never misses, and Switch's loss with weight 0.001 over the experts that are used; alpha 16 is
 /// our choice. A, R and t start uniform in +-1/sqrt(in), B at zero. t is the last row of the router.
 struct adamole {
+  static constexpr const char* label = "adamole";
+
   int experts = 8;
   int rank = 32;
   double alpha = 16;     ///< 0: no factor alpha / rank
@@ -24,11 +26,22 @@ struct adamole {
   router_losses losses = {.balance = 0.001};
 
   friend bool operator==(const adamole&, const adamole&) = default;
-  int slots() const { return experts * rank; }
+  static std::vector<preset_of<adamole>> presets() {
+    return {{"adamole", {}, {"q_proj", "k_proj", "v_proj", "o_proj"}}};
+  }
+  template <class F>
+  void fields(F f) {
+    mixture_fields(*this, f);
+    f(threshold, {.key = "threshold"});
+  }
+
+  int update_rank() const { return experts * rank; }
   int router_rows() const { return experts + 1; }
   double scale() const { return mixture_scale(alpha, rank); }
-  std::vector<extra_parameter> extra() const { return {}; }
-  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::block}); }
+  void rescale(double factor) { alpha = rescaled_alpha(alpha, rank, factor); }
+  std::string size() const { return mixture_size(experts, rank); }
+  std::vector<own_parameter> own_parameters() const { return {}; }
+  std::vector<expert_term> expert_terms() const { return mixture_terms({experts, rank, slot_order::block}); }
   start router_start() const { return start::uniform; }
 
   template <class B, class T>

@@ -11,18 +11,30 @@ namespace mor1e::peft {
 /// 32, on gate, up and down alone; A and R start uniform in +-1/sqrt(in), B at zero. lora_B holds the heads side by
 /// side.
 struct hydralora {
+  static constexpr const char* label = "hydralora";
+
   int experts = 4;
   int rank = 4;
   double alpha = 32;  ///< 0: no factor alpha / rank
   router_losses losses = {};
 
   friend bool operator==(const hydralora&, const hydralora&) = default;
-  int slots() const { return experts * rank; }
+  static std::vector<preset_of<hydralora>> presets() {
+    return {{"hydralora", {}, {"gate_proj", "up_proj", "down_proj"}}};
+  }
+  template <class F>
+  void fields(F f) {
+    mixture_fields(*this, f);
+  }
+
+  int update_rank() const { return experts * rank; }
   int down_rows() const { return rank; }
   int router_rows() const { return experts; }
   double scale() const { return mixture_scale(alpha, rank); }
-  std::vector<extra_parameter> extra() const { return {}; }
-  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, slot_order::shared}); }
+  void rescale(double factor) { alpha = rescaled_alpha(alpha, rank, factor); }
+  std::string size() const { return mixture_size(experts, rank); }
+  std::vector<own_parameter> own_parameters() const { return {}; }
+  std::vector<expert_term> expert_terms() const { return mixture_terms({experts, rank, slot_order::shared}); }
   start router_start() const { return start::uniform; }
 
   template <class B, class T>

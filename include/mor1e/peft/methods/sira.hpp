@@ -34,6 +34,8 @@ constexpr std::array<std::string_view, 3> names_of(renormalise) { return {"none"
 /// The paper has no code: experts, k, alpha, capacity, the rate of the dropout, the weight of the loss and how weights
 /// are renormalised are our choices.
 struct sira {
+  static constexpr const char* label = "sira";
+
   int experts = 16;
   int rank = 4;
   int k = 4;
@@ -43,11 +45,29 @@ struct sira {
   token_group group = token_group::instance;  ///< whose tokens compete for places: an instance's, or the batch's
   slot_order order = slot_order::block;
   double gate_dropout = 0.1;  ///< rate at which gates are dropped in training
-  start products = start::uniform;
-  start router = start::normal;
+  start start_of_products = start::uniform;
+  start start_of_router = start::normal;
   router_losses losses = {.gshard = 0.01};
 
   friend bool operator==(const sira&, const sira&) = default;
+  static std::vector<preset_of<sira>> presets() { return {{"sira"}, {"sira-release", release()}}; }
+  template <class F>
+  void fields(F f) {
+    mixture_fields(*this, f);
+    f(k, {.key = "top_k",
+          .option = "--top-k",
+          .help = "experts that work for a token",
+          .takes = accepts::count,
+          .part_of = "experts"});
+    f(capacity, {.key = "capacity_factor"});
+    f(renorm, {.key = "renormalise"});
+    f(group, {.key = "routing_group"});
+    f(gate_dropout, {.key = "gate_dropout"});
+    f(order, {.key = "slot_order"});
+    f(start_of_products, {.key = "start_of_products"});
+    f(start_of_router, {.key = "start_of_router"});
+  }
+
   /// As the baseline of Intuition-MoR1E was run: the 6 largest of 8 as they are, and nothing else.
   static sira release() {
     return {.experts = 8,
@@ -58,20 +78,23 @@ struct sira {
             .renorm = renormalise::none,
             .order = slot_order::tiled,
             .gate_dropout = 0,
-            .router = start::zero,
+            .start_of_router = start::zero,
             .losses = {}};
   }
 
-  int slots() const { return experts * rank; }
+  int update_rank() const { return experts * rank; }
   int router_rows() const { return experts; }
   double scale() const { return mixture_scale(alpha, rank); }
-  std::vector<extra_parameter> extra() const { return {}; }
-  std::vector<expert_term> terms() const { return mixture_terms({experts, rank, order}); }
-  start products_start() const { return products; }
-  start router_start() const { return router; }
+  void rescale(double factor) { alpha = rescaled_alpha(alpha, rank, factor); }
+  std::string size() const { return mixture_size(experts, rank); }
+  std::vector<own_parameter> own_parameters() const { return {}; }
+  std::vector<expert_term> expert_terms() const { return mixture_terms({experts, rank, order}); }
+  method_needs needs() const { return {.draws = gate_dropout > 0}; }
+  start down_start() const { return start_of_products; }
+  start router_start() const { return start_of_router; }
 
   /// Throws `value_error` for options that mean nothing.
-  void admit(index_t) const {
+  void check(index_t) const {
     require<value_error>(k >= 1 && k <= experts, "sira: ", k, " of ", experts, " experts");
     require<value_error>(capacity >= 0, "sira: a capacity factor of ", capacity);
     require<value_error>(group != token_group::token, "sira: tokens compete in an instance or in the batch");
@@ -96,7 +119,7 @@ struct sira {
   }
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    admit(x.cols);
+    check(x.cols);
     std::uint64_t linear = 0;  // each drops its own
     return mixture_gates(t, {experts, rank, order}, x, linears, experts, step,
                          [&](var<T> logits) { return weights(t, logits, step, stream_key(step.site, linear++)); });

@@ -1,0 +1,22 @@
+// A method whose update has no multiplier.
+// error: a method needs `double scale
+// first lines
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/peft/attach.hpp"
+
+using namespace mor1e;
+
+struct method {
+  int update_rank() const { return 2; }
+  int router_rows() const { return 0; }
+#ifndef MOR1E_WRONG
+  double scale() const { return 1; }
+#endif
+  std::vector<peft::own_parameter> own_parameters() const { return {}; }
+  template <class B, class T>
+  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>&) const {
+    return x;
+  }
+};
+
+void use(std::vector<nn::projection_group<reference, float>*> groups) { peft::attach(groups, method{}); }

@@ -1,0 +1,56 @@
+// The programs with a method that is not the library's: linked in, it has their options, folders and comparisons.
+#include <filesystem>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/text_file.hpp"
+#include "programs/shell.hpp"
+
+using namespace mor1e;
+
+namespace {
+
+const testing::shell here;
+const std::string job =
+    "--model toy --data suite --steps 4 --batch 4 --lr 0.01 --eval-limit 2 --threads 1 --quiet --method half ";
+
+}  // namespace
+
+TEST_CASE("a user's method: help, options, resuming, matching and its folder") {
+  const std::string help = here.check_success("own_finetune", "--help");
+  CHECK(help.find("half, half-wide") != std::string::npos);
+  CHECK(help.find("Options of half:") != std::string::npos);
+  CHECK(here.check_success("finetune", "--help").find("half") == std::string::npos);
+
+  here.check_success("own_finetune", job + "--rank 4 --off 1 --out whole");
+  here.check_success("own_finetune", job + "--rank 4 --off 1 --steps 2 --out run");
+  here.check_refusal("own_finetune", job + "--rank 4 --off 2 --resume run", 2, "method.off 1");
+  here.check_refusal("own_finetune", job + "--rank 4 --off 5 --out no", 2, "half: 5 of 4 ranks are off");
+  here.check_refusal("own_finetune", job + "--experts 4 --out no", 2, "--experts is not an option of half");
+  const nlohmann::json config = io::read_json(here / "whole" / "adapter" / "adapter_config.json");
+  CHECK(config.at("peft_type") == "HALF");
+  CHECK(config.at("off") == 1);
+  here.check_success("own_finetune", job + "--match-scale --match-params --out matched");
+  const nlohmann::json matched = io::read_json(here / "matched" / "adapter" / "adapter_config.json");
+  CHECK(matched.at("r") == 32);  // as many parameters as LoRA has
+  CHECK(matched.at("off") == 16);
+  CHECK(io::read_json(here / "whole" / "result.json").at("last_loss") <
+        io::read_json(here / "whole" / "result.json").at("first_loss"));
+}
+
+TEST_CASE("a user's method: account and compare") {
+  const auto cost = [&](const std::string& program, const std::string& method) {
+    here.check_success(program, "--model toy --rank 4 --quiet --json cost.json --method " + method);
+    return io::read_json(here / "cost.json");
+  };
+  CHECK(cost("own_account", "half").at("parameters") == cost("account", "lora").at("parameters"));
+  here.check_success("own_compare",
+                     "--model toy --steps 2 --batch 4 --seeds 1 --eval-limit 2 --threads 1 --quiet --out compared "
+                     "--contestants lora,half");
+  const nlohmann::json methods = io::read_json(here / "compared" / "comparison.json").at("methods");
+  CHECK(methods[1].at("method") == "half");
+  CHECK(methods[1].at("parameters") == methods[0].at("parameters"));
+  here.check_refusal("finetune", job + "--out no", 2, "method 'half' is not known");
+}
