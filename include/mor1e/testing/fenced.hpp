@@ -147,7 +147,6 @@ const backend::host_frozen<T>& behind_fence(const fenced::frozen<T>& w) {
     const fenced::opened o(device);                               \
     primitive(device.host(), detail::behind_fence(arguments)...); \
   }
-MOR1E_FENCED(add)
 MOR1E_FENCED(add_bias)
 MOR1E_FENCED(attention_backward)
 MOR1E_FENCED(attention_forward)
