@@ -5,6 +5,8 @@ include(CMakePackageConfigHelpers)
 set(mor1e_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mor1e)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mor1e DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS mor1e_core EXPORT mor1e_core INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT mor1e_core FILE mor1e_core.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 install(TARGETS mor1e EXPORT mor1e_headers INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT mor1e_headers FILE mor1e_headers.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 # Exported apart: its absence is how the package file knows that only the headers were built.

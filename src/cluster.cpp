@@ -2,10 +2,10 @@
 #include "mor1e/cluster/intuition.ipp"
 #include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/core/config.hpp"
+#include "mor1e/instances.hpp"
 
-namespace mor1e::cluster {
+namespace mor1e {
 
-template kmeans_result<float> kmeans(cpu&, view<const float>, const kmeans_options&);
-template tensor<float> intuition(cpu&, view<const float>, view<const float>, similarity);
+MOR1E_STANDARD(MOR1E_CLUSTER_INSTANCES, )
 
-}  // namespace mor1e::cluster
+}  // namespace mor1e

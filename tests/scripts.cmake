@@ -4,6 +4,7 @@ cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
 
 add_test(NAME script.layers COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_layers.py)
 add_test(NAME script.docs COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_docs.py)
+add_test(NAME script.ops_page COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/ops_page.py)
 add_test(NAME script.headers COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target headers -- -k 0)
 add_test(NAME script.compile_fail COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/run.sh
   ${CMAKE_CXX_COMPILER} ${PROJECT_BINARY_DIR}/headers.flags)

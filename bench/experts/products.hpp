@@ -26,7 +26,7 @@ class products {
   }
 
   void forward() {
-    constexpr auto no = transpose::no, yes = transpose::yes;
+    constexpr auto no = backend::transpose::no, yes = backend::transpose::yes;
     if (slots_) gemm(device(), no, yes, 1.f, in(x_), in(down_), 0.f, projected_.matrix());
     each([&](std::size_t p, const auto& w, view<float> y) {
       frozen_gemm(device(), yes, in(x_), w, 0.f, y);
@@ -34,7 +34,7 @@ class products {
     });
   }
   void backward() {
-    constexpr auto no = transpose::no, yes = transpose::yes;
+    constexpr auto no = backend::transpose::no, yes = backend::transpose::yes;
     each([&](std::size_t p, const auto& w, view<const float> dy) {
       frozen_gemm(device(), no, dy, w, p ? 1.f : 0.f, dx_.matrix());
       if (!slots_) return;

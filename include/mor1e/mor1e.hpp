@@ -1,6 +1,39 @@
-// All a program or an experiment needs: the back ends, models, tokenizers and methods.
+// Everything: tensors, autodiff, models, methods, training.
 //
-// With the target mor1e::compiled, models come from the library and cost no compile time here.
+// A formula and its gradient:
+//
+//   cpu device;                                          // all threads; `reference` is the slow, plain one
+//   param<cpu, float> w(device, "w", shape{3, 1});
+//   tape t(device);                                      // records what is computed
+//   const auto loss = mean(square(matmul(input(t, x), use(t, w)) - input(t, y)));
+//   backward(loss);                                      // dloss/dw is in w.gradient
+//
+// A language model with the paper's mixture on it, trained for a step and read:
+//
+//   const auto model = models::load(device, "smollm2");  // a folder, a GGUF file or a short name
+//   auto adapters = peft::attach(*model, peft::mor1e{.experts = 32});
+//   train::trainer trainer(device, *model, adapters.parameters(), {.program = {.clusters = 32}});
+//   const double before = trainer.step(batches, intuition, 1).loss;
+//
+// Both are programs of examples/tour. Where to look further, by folder:
+//
+//   core      tensor, view, shape, dtype, error, rng          docs/tensors.md
+//   backend   cpu, reference: memory and primitives           docs/adding-an-op.md
+//   autodiff  tape, value, plan, param                        docs/design.md
+//   ops       one op a file, ops/all.hpp lists them           docs/ops.md
+//   nn        layers: linear, attention, norms, embedding
+//   optim     adam, clipping, schedules
+//   peft      methods, adapters, their files                  docs/methods.md, docs/adding-a-method.md
+//   models    llama, bert, loading, generation
+//   data      task files, packing, sampling                   docs/data.md
+//   cluster   k-means, intuition
+//   train     trainer, checkpoints, whole runs
+//   eval      scoring, statistics, router reports
+//   text, io  tokenizers; safetensors, GGUF, .npy
+//   interop   Eigen, xtensor, DLPack
+//
+// mor1e::core needs the parts from core to optim alone. With mor1e::compiled what instances.hpp lists comes from the
+// library and costs no compile time here.
 #pragma once
 
 // First: so a mistake in a method is named in the first lines of the compiler's output.
@@ -8,6 +41,7 @@
 // All the rest.
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/cluster/intuition.hpp"
@@ -17,10 +51,10 @@
 #include "mor1e/models/outputs.hpp"
 #include "mor1e/models/registry.hpp"
 #include "mor1e/models/sentence_embedder.hpp"
+#include "mor1e/ops/all.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/peft/merge.hpp"
-#include "mor1e/peft/methods/lora.hpp"
-#include "mor1e/peft/methods/mor1e.hpp"
+#include "mor1e/peft/registration.hpp"
 #include "mor1e/train/trainer.hpp"
 
 namespace mor1e {
@@ -33,94 +67,18 @@ using registered = peft::registration<M, peft::on<cpu, float>>;
 }  // namespace mor1e
 
 #ifdef MOR1E_COMPILED
-#include "mor1e/ops/all.hpp"
+#include "mor1e/instances.hpp"
 
 namespace mor1e {
 
-// What src/ops_cpu_float.cpp instantiates: the ops that adapters are composed of. Any other is compiled where it is
-// used.
-extern template var<float> tape<cpu>::apply<ops::add_op, float>(const ops::add_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::columns_op, float>(const ops::columns_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::concat_columns_op, float>(const ops::concat_columns_op::attributes&,
-                                                                           operands);
-extern template var<float> tape<cpu>::apply<ops::frozen_linear_op, float>(const ops::frozen_linear_op::attributes&,
-                                                                          operands);
-extern template var<float> tape<cpu>::apply<ops::gather_rows_op, float>(const ops::gather_rows_op::attributes&,
-                                                                        operands);
-extern template var<float> tape<cpu>::apply<ops::layer_norm_op, float>(const ops::layer_norm_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::linear_op, float>(const ops::linear_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::multiply_op, float>(const ops::multiply_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::normalise_rows_op, float>(const ops::normalise_rows_op::attributes&,
-                                                                           operands);
-extern template var<float> tape<cpu>::apply<ops::rank1_gates_op, float>(const ops::rank1_gates_op::attributes&,
-                                                                        operands);
-extern template var<float> tape<cpu>::apply<ops::rank1_weights_op, float>(const ops::rank1_weights_op::attributes&,
-                                                                          operands);
-extern template var<float> tape<cpu>::apply<ops::rms_norm_op, float>(const ops::rms_norm_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::router_statistics_op, float>(
-    const ops::router_statistics_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::scale_op, float>(const ops::scale_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::scale_by_op, float>(const ops::scale_by_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::sigmoid_op, float>(const ops::sigmoid_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::silu_op, float>(const ops::silu_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::softmax_op, float>(const ops::softmax_op::attributes&, operands);
-extern template var<float> tape<cpu>::apply<ops::sum_op, float>(const ops::sum_op::attributes&, operands);
+MOR1E_STANDARD(MOR1E_OP_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_CLUSTER_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_LOADER_INSTANCES, extern)
+MOR1E_REFERENCES(MOR1E_LOADER_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_MODEL_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_PEFT_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_TRAIN_INSTANCES, extern)
+MOR1E_STANDARD(MOR1E_EVAL_INSTANCES, extern)
 
 }  // namespace mor1e
-
-namespace mor1e::cluster {
-
-// What src/cluster.cpp instantiates.
-extern template kmeans_result<float> kmeans(cpu&, view<const float>, const kmeans_options&);
-extern template tensor<float> intuition(cpu&, view<const float>, view<const float>, similarity);
-
-}  // namespace mor1e::cluster
-
-namespace mor1e::models {
-
-// What src/models_*.cpp instantiates.
-extern template std::unique_ptr<language_model<cpu, float>> load(cpu&, std::shared_ptr<io::checkpoint>, load_options);
-extern template std::unique_ptr<bert<cpu, float>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
-extern template std::unique_ptr<language_model<cpu, double>> load(cpu&, std::shared_ptr<io::checkpoint>, load_options);
-extern template std::unique_ptr<bert<cpu, double>> load_encoder(cpu&, std::shared_ptr<io::checkpoint>);
-extern template std::unique_ptr<language_model<reference, double>> load(reference&, std::shared_ptr<io::checkpoint>,
-                                                                        load_options);
-extern template std::unique_ptr<bert<reference, double>> load_encoder(reference&, std::shared_ptr<io::checkpoint>);
-extern template decoder_outputs<float> outputs_of(cpu&, language_model<cpu, float>&, const padded_batch&,
-                                                  view<const float>);
-extern template encoder_outputs<float> outputs_of(cpu&, const bert<cpu, float>&, const padded_batch&);
-extern template class generation<cpu, float>;
-extern template class bert_embedder<cpu>;
-
-}  // namespace mor1e::models
-
-namespace mor1e::peft {
-
-// What src/peft.cpp instantiates: the two methods that C++ names most, and all of them by name.
-extern template class low_rank_adapter<cpu, float, lora>;
-extern template class low_rank_adapter<cpu, float, mor1e>;
-extern template adapter_set<cpu, float> attach(const std::vector<nn::projection_group<cpu, float>*>&,
-                                               const adapter_spec&);
-extern template void save_adapter(const std::filesystem::path&, adapter_set<cpu, float>&, const adapter_record&);
-extern template loaded_adapter<cpu, float> load_adapter(const std::vector<nn::projection_group<cpu, float>*>&,
-                                                        const std::filesystem::path&);
-
-}  // namespace mor1e::peft
-
-namespace mor1e::train {
-
-// What src/trainer.cpp instantiates.
-extern template class trainer<cpu, float>;
-extern template class program_cache<cpu, float>;
-extern template class step_program<cpu, float>;
-
-}  // namespace mor1e::train
-
-namespace mor1e::eval {
-
-// What src/eval_cpu_float.cpp instantiates.
-extern template class branch_scorer<cpu, float>;
-extern template class scorer<cpu, float>;
-
-}  // namespace mor1e::eval
 #endif

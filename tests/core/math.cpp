@@ -45,6 +45,8 @@ const auto exp_of = [](auto x) { return math::exp(x); };
 const auto log_of = [](auto x) { return math::log(x); };
 const auto tanh_of = [](auto x) { return math::tanh(x); };
 const auto erf_of = [](auto x) { return math::erf(x); };
+const auto sin_of = [](auto x) { return math::sin(x); };
+const auto cos_of = [](auto x) { return math::cos(x); };
 const auto sigmoid_of = [](auto x) { return math::sigmoid(x); };
 
 }  // namespace
@@ -106,12 +108,36 @@ TEST_CASE("tanh and erf are odd and never leave [-1, 1]") {
   CHECK(inside);
 }
 
+TEST_CASE("sin and cos keep their error where a float tells angles apart, and stay in [-1, 1] everywhere") {
+  worst of_sin, of_cos;
+  bool inside = true;
+  for_floats([&](float x) {
+    inside &= std::abs(math::sin(x)) <= 1 && std::abs(math::cos(x)) <= 1;
+    if (std::abs(x) > 1e6f) return;
+    of_sin.see(std::abs(double(math::sin(x)) - std::sin(double(x))), x);
+    of_cos.see(std::abs(double(math::cos(x)) - std::cos(double(x))), x);
+  });
+  CHECK(inside);
+  CAPTURE(of_sin.at);
+  CHECK(of_sin.error <= 1e-7);
+  CHECK(of_sin.error > 0);
+  CAPTURE(of_cos.at);
+  CHECK(of_cos.error <= 1e-7);
+  CHECK(of_cos.error > 0);
+  CHECK(math::sin(0.0f) == 0);
+  CHECK(math::cos(0.0f) == 1);
+  CHECK(std::isnan(math::sin(infinity)));
+  CHECK(std::isnan(math::cos(std::numeric_limits<float>::quiet_NaN())));
+}
+
 TEST_CASE("double functions are those of the standard library") {
   for (double x : {-30.0, -1.5, -1e-9, 0.0, 0.3, 2.0, 700.0}) {
     CHECK(math::exp(x) == std::exp(x));
     CHECK(math::log(x * x + 1) == std::log(x * x + 1));
     CHECK(math::tanh(x) == std::tanh(x));
     CHECK(math::erf(x) == std::erf(x));
+    CHECK(math::sin(x) == std::sin(x));
+    CHECK(math::cos(x) == std::cos(x));
     CHECK(math::sigmoid(x) == 1 / (1 + std::exp(-x)));
   }
 }
@@ -133,6 +159,8 @@ TEST_CASE("a vectorised loop gives what a call gives") {
   CHECK(same(exp_of));
   CHECK(same(tanh_of));
   CHECK(same(erf_of));
+  CHECK(same(sin_of));
+  CHECK(same(cos_of));
   CHECK(same(sigmoid_of));
   for (float& v : x) v = v * v + 0.5f;
   CHECK(same(log_of));

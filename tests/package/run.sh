@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh BUILD WORK COMPILER: installs the build folder BUILD below WORK, then builds and runs the consumers beside this
-# script: one finds the installed package, one adds the sources as a subdirectory.
+# script: one finds the core of the installed package, one all of it, one adds the sources as a subdirectory.
 set -euo pipefail
 build=$1 work=$2 compiler=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +15,7 @@ if grep -rlF -e "$sources" -e "$build" "$work/prefix" --include='*.cmake'; then
   exit 1
 fi
 
-for consumer in find_package subdirectory; do
+for consumer in core find_package subdirectory; do
   cmake -S "$here/$consumer" -B "$work/$consumer" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/$consumer.log"
   cmake --build "$work/$consumer"

@@ -68,7 +68,7 @@ std::string difference(const tensor<double>& a, const tensor<double>& b) {
 /// to = a b
 void product(view<const double> a, view<const double> b, view<double> to) {
   reference device;
-  gemm(device, transpose::no, transpose::no, 1.0, a, b, 0.0, to);
+  gemm(device, backend::transpose::no, backend::transpose::no, 1.0, a, b, 0.0, to);
 }
 
 }  // namespace

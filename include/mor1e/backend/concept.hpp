@@ -23,8 +23,6 @@
 
 namespace mor1e {
 
-using backend::transpose;
-
 /// Memory. `upload` returns when the host memory may be reused, `download` when the values are there, `finish` when all
 /// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device
 /// keeps.
@@ -63,14 +61,26 @@ concept HasFrozen = HasMemory<B> &&
 };
 
 template <class B, class T>
-concept HasGemm = requires(B b, transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
+concept HasGemm = requires(B b, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
   gemm(b, t, t, s, x, x, s, y);
+};
+
+/// The same for each of n blocks of rows
+template <class B, class T>
+concept HasBatchedGemm = requires(B b, index_t n, backend::transpose t, T s, view_of<B, const T> x, view_of<B, T> y) {
+  batched_gemm(b, n, t, t, s, x, x, s, y);
+};
+
+/// y = x^T + beta y
+template <class B, class T>
+concept HasTransposed = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  transposed(b, x, s, y);
 };
 
 /// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class B, class T>
-concept HasFrozenGemm = HasGemm<B, T> &&
-    requires(B b, transpose t, T s, view_of<B, const T> x, const typename B::template frozen<T>& w, view_of<B, T> y) {
+concept HasFrozenGemm = HasGemm<B, T> && requires(B b, backend::transpose t, T s, view_of<B, const T> x,
+                                                  const typename B::template frozen<T>& w, view_of<B, T> y) {
   frozen_gemm(b, t, x, w, s, y);
 };
 
@@ -84,6 +94,12 @@ template <class B, class T>
 concept HasSoftmax = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
   softmax_forward(b, x, y);
   softmax_backward(b, x, x, s, y);
+};
+
+template <class B, class T>
+concept HasLogSoftmax = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  log_softmax_forward(b, x, y);
+  log_softmax_backward(b, x, x, s, y);
 };
 
 template <class B, class T>
@@ -106,6 +122,19 @@ concept HasZip = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y)
   zip_backward(b, f, x, x, x, s, y);
 };
 
+/// The sum of f(a, b) over all elements, and a gradient of it
+template <class B, class T, class F>
+concept HasZipSum = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y) {
+  zip_sum(b, f, s, x, x, y);
+  zip_sum_backward(b, f, s, x, x, x, s, y);
+};
+
+/// y = a where mask > 0, else b. A row, a column or a single number is repeated.
+template <class B, class T>
+concept HasSelect = requires(B b, view_of<B, const T> x, view_of<B, T> y) {
+  select(b, x, x, x, y);
+};
+
 template <class B, class T, class F>
 concept HasGated = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> y) {
   gated_forward(b, f, x, y);
@@ -116,11 +145,6 @@ concept HasGated = requires(B b, F f, T s, view_of<B, const T> x, view_of<B, T> 
 template <class B, class T>
 concept HasAxpby = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
   axpby(b, s, x, s, y);
-};
-
-template <class B, class T>
-concept HasAdd = HasAxpby<B, T> && requires(B b, view_of<B, const T> x, view_of<B, T> y) {
-  add(b, x, x, y);
 };
 
 template <class B, class T>
@@ -246,6 +270,7 @@ concept HasSum = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
 template <class B, class T>
 concept HasCrossEntropy = HasSum<B, T> && HasMultiply<B, T> &&
     requires(B b, T s, view_of<B, const T> x, view_of<B, const std::int32_t> targets, view_of<B, T> y) {
+  target_share(b, targets, y);
   cross_entropy_forward(b, x, targets, y, y);
   cross_entropy_backward(b, x, targets, x, x, s, y);
 };
@@ -284,7 +309,7 @@ concept HasRescale = requires(B b, T s, view_of<B, T> y) {
 
 /// The optimiser: one call for all tensors, each of which it reads and writes once
 template <class B, class T>
-concept HasAdam = HasRescale<B, T> &&
+concept HasAdam = HasAxpby<B, T> &&
     requires(B b, std::span<const backend::adam_tensor<view_of<B, T>>> tensors, const backend::adam_step& s,
              view_of<B, std::int32_t> finite, std::span<const view_of<B, T>> gradients, view_of<B, double> y) {
   adam_update(b, tensors, s, finite);
@@ -295,6 +320,13 @@ concept HasAdam = HasRescale<B, T> &&
 template <class B, class T>
 concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view_of<B, const T> x, view_of<B, T> y) {
   row_sums(b, x, y);
+};
+
+/// The largest element (of s x, s being 1 or -1) of all, of each column or of each row, and the way back to it
+template <class B, class T>
+concept HasLargest = requires(B b, T s, view_of<B, const T> x, view_of<B, T> y) {
+  largest(b, s, x, y);
+  largest_backward(b, x, x, x, s, y);
 };
 
 template <class B, class T>

@@ -21,7 +21,8 @@ class host_frozen {
   host_frozen(Device&, tensor<T> values) : owned_(std::move(values)), values_(std::as_const(owned_).matrix()) {}
   /// Leaves the values where they are: `keep` owns that memory.
   template <class Device>
-  host_frozen(Device&, view<const T> values, std::shared_ptr<const void> keep) : values_(values), keep_(std::move(keep)) {}
+  host_frozen(Device&, view<const T> values, std::shared_ptr<const void> keep)
+      : values_(values), keep_(std::move(keep)) {}
   host_frozen(host_frozen&&) = default;
   host_frozen& operator=(host_frozen&&) = default;
 
@@ -69,7 +70,8 @@ tensor<T> read_frozen(host_memory&, const host_frozen<T>& w) {
   return out;
 }
 
-/// y_i = sum_j w_ij^2, added in double                                                  w [outputs, inputs] -> y [1, outputs]
+/// y_i = sum_j w_ij^2, added in double                                                  w [outputs, inputs] -> y [1,
+/// outputs]
 template <class T>
 void row_squares(host_memory&, const host_frozen<T>& w, view<T> y) {
   for (index_t i = 0; i < w.rows(); ++i) {
@@ -84,6 +86,24 @@ void row_squares(host_memory&, const host_frozen<T>& w, view<T> y) {
 template <class T>
 T blend(T value, T beta, T old) {
   return beta == T(0) ? value : value + beta * old;
+}
+
+/// Block i of the `blocks` that the rows of x are cut into.
+template <class T>
+view<T> block(view<T> x, index_t blocks, index_t i) {
+  return x.row_range(i * (x.rows / blocks), x.rows / blocks);
+}
+
+/// Whether a comes before b as the largest: a NaN before all numbers.
+template <class T>
+bool exceeds(T a, T b) {
+  return (a > b) | ((a != a) & (b == b));
+}
+
+/// Whether a and b are equal or both NaN.
+template <class T>
+bool same(T a, T b) {
+  return (a == b) | ((a != a) & (b != b));
 }
 
 /// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.

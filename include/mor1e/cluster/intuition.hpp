@@ -56,6 +56,13 @@ requires HasHost<B> tensor<T> intuition(B& device, view<const T> embeddings, vie
   return out;
 }
 
+/// The same of tensors, which may be mutable.
+template <class T, class B>
+tensor<T> intuition(B& device, const tensor<T>& embeddings, const tensor<T>& centroids,
+                    similarity kind = similarity::cosine) {
+  return intuition(device, embeddings.matrix(), centroids.matrix(), kind);
+}
+
 /// What embeddings depend on. Two runs share embeddings only if all three hashes and texts agree.
 struct embedding_origin {
   std::string embedder_hash;  ///< of the embedder's weights

@@ -200,4 +200,10 @@ requires HasHost<B> kmeans_result<T> kmeans(B& device, view<const T> points,
   return best;
 }
 
+/// The same of a tensor, which may be mutable.
+template <class T, class B>
+kmeans_result<T> kmeans(B& device, const tensor<T>& points, const kmeans_options& options = {}) {
+  return kmeans(device, points.matrix(), options);
+}
+
 }  // namespace mor1e::cluster

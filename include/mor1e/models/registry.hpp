@@ -13,7 +13,7 @@ namespace mor1e::models {
 
 /// A decoder from an opened checkpoint. Throws `io_error` if it is malformed, `value_error` for an architecture that is
 /// not supported.
-template <class B, class T>
+template <class B, class T = float>
 std::unique_ptr<language_model<B, T>> load(B& device, std::shared_ptr<io::checkpoint> from, load_options options = {}) {
   const std::string type = architecture_of(*from);
   if (type == "llama" || type == "mistral") {
@@ -24,13 +24,13 @@ std::unique_ptr<language_model<B, T>> load(B& device, std::shared_ptr<io::checkp
 }
 
 /// A decoder by name (see open.hpp).
-template <class B, class T>
+template <class B, class T = float>
 std::unique_ptr<language_model<B, T>> load(B& device, const std::string& model, load_options options = {}) {
   return load<B, T>(device, std::make_shared<io::checkpoint>(open(model)), options);
 }
 
 /// An encoder from an opened checkpoint: BERT (all-MiniLM-L6-v2). Throws as `load`.
-template <class B, class T>
+template <class B, class T = float>
 std::unique_ptr<bert<B, T>> load_encoder(B& device, std::shared_ptr<io::checkpoint> from) {
   const std::string type = architecture_of(*from);
   require<value_error>(type == "bert", from->path.string(), ": model_type '", type,
@@ -41,7 +41,7 @@ std::unique_ptr<bert<B, T>> load_encoder(B& device, std::shared_ptr<io::checkpoi
 }
 
 /// An encoder by name.
-template <class B, class T>
+template <class B, class T = float>
 std::unique_ptr<bert<B, T>> load_encoder(B& device, const std::string& model) {
   return load_encoder<B, T>(device, std::make_shared<io::checkpoint>(open(model)));
 }

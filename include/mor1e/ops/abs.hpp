@@ -31,4 +31,9 @@ var<T> abs(tape<B>& t, var<T> x) {
   return t.template apply<abs_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> abs(value<B, T> x) {
+  return on(x.tape(), abs(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

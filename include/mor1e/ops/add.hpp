@@ -1,52 +1,59 @@
 // Sum of two matrices.
 #pragma once
 
-#include "mor1e/autodiff/tape.hpp"
-#include "mor1e/backend/concept.hpp"
+#include "mor1e/ops/affine.hpp"
+#include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
 
-/// y = a + b; da = db = dy                                                        a [T, n], b [T, n] -> y [T, n]
+/// y = a + b; da = db = dy. A row, a column or a number is repeated.          a, b -> y, shapes as in ops/zip.hpp
 /// In a residual b is the new branch, which has no other reader: y may take its place.
 /// Not cheap: recomputing one residual sum recomputes all below it, and needs every branch.
-struct add_op {
+struct add_op : zip<add_op> {
   static constexpr const char* label = "add";
-  using attributes = no_attributes;
+  static constexpr std::uint64_t backward_reads = 0;
 
-  static signature shape(const attributes&, operands in) {
-    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ",
-          describe("b", in[1]));
-    return {.outputs = {{in[0].rows, in[0].cols}}, .in_place = 1};
+  static signature shape(const attributes& none, operands in) {
+    signature s = zip<add_op>::shape(none, in);
+    s.cheap = false;
+    if (has_size(in[1], s.outputs[0])) s.in_place = 1;
+    return s;
   }
 
-  template <class B, class T>
-  requires HasAdd<B, T>
-  static void forward(call<B, T> c, const attributes&) { add(c.device(), c.in(0), c.in(1), c.out()); }
-
-  template <class B, class T>
-  requires HasAdd<B, T>
-  static void backward(call<B, T> c, const attributes&) {
-    for (int k = 0; k < 2; ++k)
-      if (const auto dx = c.grad_in(k)) axpby(c.device(), T(1), c.grad_out(), dx.beta(), dx.to);
+  template <class T>
+  static T f(T a, T b) {
+    return a + b;
   }
-
-  static cost work(const attributes&, operands in, bool backward) {
-    const double n = double(in[0].rows * in[0].cols);
-    return {backward ? 0 : n, (backward ? 4 : 3) * n * 4};
+  template <class T>
+  static T da(T, T, T) {
+    return T(1);
   }
-
-  static std::vector<op_case<add_op>> cases() {
-    return {{.name = "one", .inputs = {{1, 1}, {1, 1}}},
-            {.name = "rows", .inputs = {{5, 19}, {5, 19}}},
-            {.name = "one_gradient", .inputs = {{3, 2}, {.rows = 3, .cols = 2, .gradient = false}}},
-            {.name = "rows_differ", .inputs = {{4, 5}, {1, 5}}, .must_throw = true},
-            {.name = "2048x576", .inputs = {{2048, 576}, {2048, 576}}, .benchmark = true}};
+  template <class T>
+  static T db(T, T, T) {
+    return T(1);
   }
 };
 
 template <class B, class T>
 var<T> add(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<add_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto add(const X& a, const Y& b) {
+  return applied<add_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator+(const X& a, const Y& b) {
+  return add(a, b);
+}
+template <class B, class T>
+value<B, T> operator+(value<B, T> a, double b) {
+  return affine(a, 1, b);
+}
+template <class B, class T>
+value<B, T> operator+(double a, value<B, T> b) {
+  return affine(b, 1, a);
 }
 
 }  // namespace mor1e::ops

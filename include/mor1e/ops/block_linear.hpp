@@ -31,8 +31,8 @@ struct block_linear_op {
   requires HasGemm<B, T>
   static void forward(call<B, T> c, const attributes&) {
     each(c, [&](index_t x, index_t n, index_t w, index_t m) {
-      gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0).col_range(x, n), c.in(1).row_range(w, m), T(0),
-           c.out().col_range(w, m));
+      gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), c.in(0).col_range(x, n),
+           c.in(1).row_range(w, m), T(0), c.out().col_range(w, m));
     });
   }
 
@@ -42,10 +42,10 @@ struct block_linear_op {
     each(c, [&](index_t x, index_t n, index_t w, index_t m) {
       const view_of<B, const T> dy = c.grad_out().col_range(w, m);
       if (const auto dx = c.grad_in(0))
-        gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1).row_range(w, m), dx.beta(),
+        gemm(c.device(), backend::transpose::no, backend::transpose::no, T(1), dy, c.in(1).row_range(w, m), dx.beta(),
              dx.to.col_range(x, n));
       if (const auto dw = c.grad_in(1))
-        gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0).col_range(x, n), dw.beta(),
+        gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(1), dy, c.in(0).col_range(x, n), dw.beta(),
              dw.to.row_range(w, m));
     });
   }

@@ -1,6 +1,7 @@
 // A value held between two bounds.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/elementwise.hpp"
 
 namespace mor1e::ops {
@@ -33,6 +34,11 @@ struct clamp_op : elementwise<clamp_op, clamp_attributes> {
 template <class B, class T>
 var<T> clamp(tape<B>& t, var<T> x, double low, double high) {
   return t.template apply<clamp_op, T>({low, high}, {x});
+}
+
+template <class B, class T>
+value<B, T> clamp(value<B, T> x, double low, double high) {
+  return on(x.tape(), clamp(x.tape(), x.var(), low, high));
 }
 
 }  // namespace mor1e::ops

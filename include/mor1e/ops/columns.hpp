@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -53,6 +54,11 @@ struct columns_op {
 template <class B, class T>
 var<T> columns(tape<B>& t, var<T> x, index_t begin, index_t count) {
   return t.template apply<columns_op, T>({begin, count}, {x});
+}
+
+template <class B, class T>
+value<B, T> columns(value<B, T> x, index_t begin, index_t count) {
+  return on(x.tape(), columns(x.tape(), x.var(), begin, count));
 }
 
 }  // namespace mor1e::ops

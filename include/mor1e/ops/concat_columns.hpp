@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -55,6 +56,13 @@ struct concat_columns_op {
 template <class B, class T>
 var<T> concat_columns(tape<B>& t, std::span<const var<T>> x) {
   return t.template apply<concat_columns_op, T>({}, std::vector<operand>(x.begin(), x.end()));
+}
+
+/// concat_columns(a, b, ...)
+template <class B, class T, std::same_as<value<B, T>>... More>
+value<B, T> concat_columns(value<B, T> x, More... more) {
+  const var<T> parts[] = {x.var(), more.var()...};
+  return on(x.tape(), concat_columns(x.tape(), std::span<const var<T>>(parts)));
 }
 
 }  // namespace mor1e::ops

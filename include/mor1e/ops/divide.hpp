@@ -1,6 +1,8 @@
 // Quotient of two matrices, element by element.
 #pragma once
 
+#include "mor1e/ops/reciprocal.hpp"
+#include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
@@ -29,6 +31,23 @@ struct divide_op : zip<divide_op> {
 template <class B, class T>
 var<T> divide(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<divide_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto divide(const X& a, const Y& b) {
+  return applied<divide_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator/(const X& a, const Y& b) {
+  return divide(a, b);
+}
+template <class B, class T>
+value<B, T> operator/(value<B, T> a, double b) {
+  return scale(a, 1 / b);
+}
+template <class B, class T>
+value<B, T> operator/(double a, value<B, T> b) {
+  return scale(reciprocal(b), a);
 }
 
 }  // namespace mor1e::ops

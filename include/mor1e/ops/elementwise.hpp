@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 #include "mor1e/core/math.hpp"
 
@@ -29,14 +30,15 @@ struct with_attributes {
 ///   template <class T> static T f(T x);
 ///   template <class T> static T df(T x, T y);    // f'(x), given y = f(x)
 /// without branches, through core/math.hpp, so that loops over them vectorise. With Attributes (a struct), both take it
-/// as their last argument.
+/// as their last argument. Where df reads neither x nor y it says so by `backward_reads = 0`, and x need not be kept.
 template <class Op, class Attributes = no_attributes>
 struct elementwise {
   using attributes = Attributes;
+  static constexpr std::uint64_t backward_reads = reads(0);
   using function = std::conditional_t<std::is_same_v<Attributes, no_attributes>, Op, with_attributes<Op, Attributes>>;
 
   static signature shape(const attributes&, operands in) {
-    return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = reads(0), .cheap = true, .in_place = 0};
+    return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = Op::backward_reads, .cheap = true, .in_place = 0};
   }
 
   template <class B, class T>
@@ -47,7 +49,9 @@ struct elementwise {
   requires HasMap<B, T, function>
   static void backward(call<B, T> c, const attributes& a) {
     const auto dx = c.grad_in(0);
-    map_backward(c.device(), with(a), c.in(0), c.grad_out(), dx.beta(), dx.to);
+    const view_of<B, const T> dy = c.grad_out();
+    // Without a value to read, dy stands in for memory that may be gone.
+    map_backward(c.device(), with(a), Op::backward_reads ? c.in(0) : dy, dy, dx.beta(), dx.to);
   }
 
   static cost work(const attributes&, operands in, bool backward) {

@@ -1,6 +1,7 @@
 // Token embeddings from a trainable table.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/gather_rows.hpp"
 
 namespace mor1e::ops {
@@ -12,6 +13,11 @@ using embedding_op = gather_rows_op;
 template <class B, class T>
 var<T> embedding(tape<B>& t, var<T> table, var<std::int32_t> ids, double scale = 1) {
   return gather_rows(t, table, ids, scale);
+}
+
+template <class B, class T>
+value<B, T> embedding(value<B, T> table, value<B, std::int32_t> ids, double scale = 1) {
+  return gather_rows(table, ids, scale);
 }
 
 }  // namespace mor1e::ops

@@ -26,4 +26,9 @@ var<T> exp(tape<B>& t, var<T> x) {
   return t.template apply<exp_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> exp(value<B, T> x) {
+  return on(x.tape(), exp(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

@@ -75,11 +75,12 @@ struct frozen_linear_op {
   static void forward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view_of<B, T> y = c.out().col_range(out, w.rows());
-      frozen_gemm(c.device(), transpose::yes, c.in(0), w, T(0), y);
+      frozen_gemm(c.device(), backend::transpose::yes, c.in(0), w, T(0), y);
       if (a.bias) add_bias(c.device(), c.in(first_bias(a) + p), y);
       if (!a.update) return;
       const view_of<B, const T> u = c.in(first_up(a) + p);
-      gemm(c.device(), transpose::no, transpose::yes, T(a.scale), c.in(gates(a)).col_range(rank, u.cols), u, T(1), y);
+      gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(a.scale),
+           c.in(gates(a)).col_range(rank, u.cols), u, T(1), y);
     });
   }
 
@@ -89,14 +90,15 @@ struct frozen_linear_op {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view_of<B, const T> dy = c.grad_out().col_range(out, w.rows());
       if (const auto dx = c.grad_in(0))
-        frozen_gemm(c.device(), transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
+        frozen_gemm(c.device(), backend::transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
       if (!a.update) return;
       const int up = first_up(a) + p;
       const view_of<B, const T> u = c.in(up), g = c.in(gates(a)).col_range(rank, u.cols);
       if (const auto dg = c.grad_in(gates(a)))
-        gemm(c.device(), transpose::no, transpose::no, T(a.scale), dy, u, dg.beta(), dg.to.col_range(rank, u.cols));
+        gemm(c.device(), backend::transpose::no, backend::transpose::no, T(a.scale), dy, u, dg.beta(),
+             dg.to.col_range(rank, u.cols));
       if (const auto du = c.grad_in(up))
-        gemm(c.device(), transpose::yes, transpose::no, T(a.scale), dy, g, du.beta(), du.to);
+        gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(a.scale), dy, g, du.beta(), du.to);
     });
   }
 

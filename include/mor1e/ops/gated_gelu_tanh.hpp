@@ -6,6 +6,7 @@
 
 namespace mor1e::ops {
 
+/// y = gelu_tanh(gate) up for x = [gate | up]                                             x [T, 2 n] -> y [T, n]
 using gated_gelu_tanh_op = gated_op<gelu_tanh_op>;
 
 template <class B, class T>

@@ -6,6 +6,7 @@
 
 namespace mor1e::ops {
 
+/// y = silu(gate) up for x = [gate | up]                                                  x [T, 2 n] -> y [T, n]
 using gated_silu_op = gated_op<silu_op>;
 
 template <class B, class T>

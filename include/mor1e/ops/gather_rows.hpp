@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -54,6 +55,11 @@ struct gather_rows_op {
 template <class B, class T>
 var<T> gather_rows(tape<B>& t, var<T> x, var<std::int32_t> index, double scale = 1) {
   return t.template apply<gather_rows_op, T>({scale}, {x, index});
+}
+
+template <class B, class T>
+value<B, T> gather_rows(value<B, T> x, value<B, std::int32_t> index, double scale = 1) {
+  return on(x.tape(), gather_rows(x.tape(), x.var(), index.var(), scale));
 }
 
 }  // namespace mor1e::ops

@@ -29,4 +29,15 @@ var<T> gelu_erf(tape<B>& t, var<T> x) {
   return t.template apply<gelu_erf_op, T>({}, {x});
 }
 
+/// The same by the name it has without further word; its approximation is in ops/gelu_tanh.hpp.
+template <class B, class T>
+var<T> gelu(tape<B>& t, var<T> x) {
+  return gelu_erf(t, x);
+}
+
+template <class B, class T>
+value<B, T> gelu(value<B, T> x) {
+  return on(x.tape(), gelu(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

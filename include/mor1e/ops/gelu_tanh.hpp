@@ -31,4 +31,9 @@ var<T> gelu_tanh(tape<B>& t, var<T> x) {
   return t.template apply<gelu_tanh_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> gelu_tanh(value<B, T> x) {
+  return on(x.tape(), gelu_tanh(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

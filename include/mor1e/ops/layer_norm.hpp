@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -38,8 +39,7 @@ struct layer_norm_op {
     const view_of<B, const T> mean = c.saved(0), rstd = c.saved(1), dy = c.grad_out();
     if (const auto dx = c.grad_in(0))
       layer_norm_backward(c.device(), c.in(0), c.in(1), mean, rstd, dy, dx.beta(), dx.to);
-    if (const auto dw = c.grad_in(1))
-      layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
+    if (const auto dw = c.grad_in(1)) layer_norm_weight_gradient(c.device(), c.in(0), mean, rstd, dy, dw.beta(), dw.to);
     if (const auto db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }
 
@@ -62,6 +62,11 @@ struct layer_norm_op {
 template <class B, class T>
 var<T> layer_norm(tape<B>& t, var<T> x, var<T> w, var<T> b, double eps) {
   return t.template apply<layer_norm_op, T>({eps}, {x, w, b});
+}
+
+template <class B, class T>
+value<B, T> layer_norm(value<B, T> x, value<B, T> w, value<B, T> b, double eps = 1e-5) {
+  return on(x.tape(), layer_norm(x.tape(), x.var(), w.var(), b.var(), eps));
 }
 
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // A rectifier that lets part of the negative through.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/elementwise.hpp"
 
 namespace mor1e::ops {
@@ -32,6 +33,11 @@ struct leaky_relu_op : elementwise<leaky_relu_op, leaky_relu_attributes> {
 template <class B, class T>
 var<T> leaky_relu(tape<B>& t, var<T> x, double slope = 0.01) {
   return t.template apply<leaky_relu_op, T>({slope}, {x});
+}
+
+template <class B, class T>
+value<B, T> leaky_relu(value<B, T> x, double slope = 0.01) {
+  return on(x.tape(), leaky_relu(x.tape(), x.var(), slope));
 }
 
 }  // namespace mor1e::ops

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -25,7 +26,7 @@ struct linear_op {
   template <class B, class T>
   requires HasGemm<B, T> && HasBias<B, T>
   static void forward(call<B, T> c, const attributes&) {
-    gemm(c.device(), transpose::no, transpose::yes, T(1), c.in(0), c.in(1), T(0), c.out());
+    gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), c.in(0), c.in(1), T(0), c.out());
     if (c.inputs() == 3) add_bias(c.device(), c.in(2), c.out());
   }
 
@@ -34,9 +35,9 @@ struct linear_op {
   static void backward(call<B, T> c, const attributes&) {
     const view_of<B, const T> dy = c.grad_out();
     if (const auto dx = c.grad_in(0))
-      gemm(c.device(), transpose::no, transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
+      gemm(c.device(), backend::transpose::no, backend::transpose::no, T(1), dy, c.in(1), dx.beta(), dx.to);
     if (const auto dw = c.grad_in(1))
-      gemm(c.device(), transpose::yes, transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
+      gemm(c.device(), backend::transpose::yes, backend::transpose::no, T(1), dy, c.in(0), dw.beta(), dw.to);
     if (c.inputs() == 3)
       if (const auto db = c.grad_in(2)) column_sums(c.device(), dy, db.beta(), db.to);
   }
@@ -60,6 +61,15 @@ struct linear_op {
 template <class B, class T>
 var<T> linear(tape<B>& t, var<T> x, var<T> w, var<T> b = {}) {
   return b ? t.template apply<linear_op, T>({}, {x, w, b}) : t.template apply<linear_op, T>({}, {x, w});
+}
+
+template <class B, class T>
+value<B, T> linear(value<B, T> x, value<B, T> w) {
+  return on(x.tape(), linear(x.tape(), x.var(), w.var()));
+}
+template <class B, class T>
+value<B, T> linear(value<B, T> x, value<B, T> w, value<B, T> b) {
+  return on(x.tape(), linear(x.tape(), x.var(), w.var(), b.var()));
 }
 
 }  // namespace mor1e::ops

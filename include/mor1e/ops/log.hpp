@@ -26,4 +26,9 @@ var<T> log(tape<B>& t, var<T> x) {
   return t.template apply<log_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> log(value<B, T> x) {
+  return on(x.tape(), log(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -44,6 +45,11 @@ struct log_sum_exp_op {
 template <class B, class T>
 var<T> log_sum_exp(tape<B>& t, var<T> x) {
   return t.template apply<log_sum_exp_op, T>({}, {x});
+}
+
+template <class B, class T>
+value<B, T> log_sum_exp(value<B, T> x) {
+  return on(x.tape(), log_sum_exp(x.tape(), x.var()));
 }
 
 }  // namespace mor1e::ops

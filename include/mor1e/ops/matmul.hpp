@@ -2,9 +2,22 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
+
+/// The products that give the gradients of op_a(a) op_b(b): product(op_x, op_y, x, y, to) for to = op_x(x) op_y(y).
+template <class B, class T, class F>
+void matmul_gradients(call<B, T> c, backend::transpose op_a, backend::transpose op_b, const F& product) {
+  using backend::transpose;
+  const auto flipped = [](transpose t) { return t == transpose::no ? transpose::yes : transpose::no; };
+  const view_of<B, const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
+  if (const auto da = c.grad_in(0))
+    op_a == transpose::no ? product(transpose::no, flipped(op_b), dy, b, da) : product(op_b, transpose::yes, b, dy, da);
+  if (const auto db = c.grad_in(1))
+    op_b == transpose::no ? product(flipped(op_a), transpose::no, a, dy, db) : product(transpose::yes, op_a, dy, a, db);
+}
 
 /// y = op(a) op(b), each read as it is or transposed.                     op(a) [m, k], op(b) [k, n] -> y [m, n]
 /// d op(a) = dy op(b)^T, d op(b) = op(a)^T dy. The backward reads a and b. For a weight [out, in] see ops/linear.hpp.
@@ -30,20 +43,10 @@ struct matmul_op {
   template <class B, class T>
   requires HasGemm<B, T>
   static void backward(call<B, T> c, const attributes& t) {
-    using backend::transpose;
-    const view_of<B, const T> dy = c.grad_out(), a = c.in(0), b = c.in(1);
-    if (const auto da = c.grad_in(0)) {
-      if (t.a == transpose::no)
-        gemm(c.device(), transpose::no, flipped(t.b), T(1), dy, b, da.beta(), da.to);
-      else
-        gemm(c.device(), t.b, transpose::yes, T(1), b, dy, da.beta(), da.to);
-    }
-    if (const auto db = c.grad_in(1)) {
-      if (t.b == transpose::no)
-        gemm(c.device(), flipped(t.a), transpose::no, T(1), a, dy, db.beta(), db.to);
-      else
-        gemm(c.device(), transpose::yes, t.a, T(1), dy, a, db.beta(), db.to);
-    }
+    matmul_gradients<B, T>(c, t.a, t.b,
+                           [&](auto of_x, auto of_y, view_of<B, const T> x, view_of<B, const T> y, sink<B, T> to) {
+                             gemm(c.device(), of_x, of_y, T(1), x, y, to.beta(), to.to);
+                           });
   }
 
   static cost work(const attributes& t, operands in, bool backward) {
@@ -70,17 +73,19 @@ struct matmul_op {
   /// Rows and columns of op(x).
   static index_t outer(backend::transpose t, const operand& x) { return t == backend::transpose::no ? x.rows : x.cols; }
   static index_t inner(backend::transpose t, const operand& x) { return t == backend::transpose::no ? x.cols : x.rows; }
-  static backend::transpose flipped(backend::transpose t) {
-    return t == backend::transpose::no ? backend::transpose::yes : backend::transpose::no;
-  }
 };
 
-/// matmul(t, a, b), or a^T b by matmul(t, a, b, transpose::yes), a b^T by matmul(t, a, b, transpose::no,
-/// transpose::yes)
+/// matmul(t, a, b); with yes = backend::transpose::yes a^T b is matmul(t, a, b, yes), a b^T matmul(t, a, b, no, yes)
 template <class B, class T>
 var<T> matmul(tape<B>& t, var<T> a, var<T> b, backend::transpose of_a = backend::transpose::no,
               backend::transpose of_b = backend::transpose::no) {
   return t.template apply<matmul_op, T>({of_a, of_b}, {a, b});
+}
+
+template <class B, class T>
+value<B, T> matmul(value<B, T> x, value<B, T> y, backend::transpose of_x = backend::transpose::no,
+                   backend::transpose of_y = backend::transpose::no) {
+  return on(x.tape(), matmul(tape_of(x, y), x.var(), y.var(), of_x, of_y));
 }
 
 }  // namespace mor1e::ops

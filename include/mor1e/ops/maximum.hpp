@@ -35,4 +35,8 @@ var<T> maximum(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<maximum_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto maximum(const X& a, const Y& b) { return applied<maximum_op>(a, b); }
+
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // Mean of all elements, of each column or of each row.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/sum.hpp"
 
 namespace mor1e::ops {
@@ -13,8 +14,7 @@ struct mean_op {
 
   static signature shape(const attributes& a, operands in) {
     const slot_size y = reduced_shape(a.over, in[0]);
-    check((a.over == over::columns || in[0].rows > 0) && (a.over == over::rows || in[0].cols > 0), label,
-          "nothing to average: ", describe("x", in[0]));
+    check_not_empty(label, a.over, in[0]);
     return {.outputs = {y}, .backward_scratch = {y}, .cheap = a.over == over::columns};
   }
 
@@ -56,6 +56,11 @@ struct mean_op {
 template <class B, class T>
 var<T> mean(tape<B>& t, var<T> x, over what = over::all) {
   return t.template apply<mean_op, T>({what}, {x});
+}
+
+template <class B, class T>
+value<B, T> mean(value<B, T> x, over what = over::all) {
+  return on(x.tape(), mean(x.tape(), x.var(), what));
 }
 
 }  // namespace mor1e::ops

@@ -35,4 +35,8 @@ var<T> minimum(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<minimum_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto minimum(const X& a, const Y& b) { return applied<minimum_op>(a, b); }
+
 }  // namespace mor1e::ops

@@ -1,50 +1,50 @@
 // Product of two matrices, element by element.
 #pragma once
 
-#include "mor1e/autodiff/tape.hpp"
-#include "mor1e/backend/concept.hpp"
+#include "mor1e/ops/scale.hpp"
+#include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
 
-/// y = a * b; da = dy * b, db = dy * a                                            a [T, n], b [T, n] -> y [T, n]
-struct multiply_op {
+/// y = a * b; da = dy * b, db = dy * a. A row, a column or a number is repeated.
+///   a, b -> y, shapes as in ops/zip.hpp
+struct multiply_op : zip<multiply_op> {
   static constexpr const char* label = "multiply";
-  using attributes = no_attributes;
 
-  static signature shape(const attributes&, operands in) {
-    check(in[0].rows == in[1].rows && in[0].cols == in[1].cols, label, "shapes differ: ", describe("a", in[0]), ", ",
-          describe("b", in[1]));
-    return {.outputs = {{in[0].rows, in[0].cols}}, .backward_reads = reads(0) | reads(1), .cheap = true, .in_place = 0};
+  template <class T>
+  static T f(T a, T b) {
+    return a * b;
   }
-
-  template <class B, class T>
-  requires HasMultiply<B, T>
-  static void forward(call<B, T> c, const attributes&) { multiply(c.device(), c.in(0), c.in(1), T(0), c.out()); }
-
-  template <class B, class T>
-  requires HasMultiply<B, T>
-  static void backward(call<B, T> c, const attributes&) {
-    for (int k = 0; k < 2; ++k)
-      if (const auto dx = c.grad_in(k)) multiply(c.device(), c.grad_out(), c.in(1 - k), dx.beta(), dx.to);
+  template <class T>
+  static T da(T, T b, T) {
+    return b;
   }
-
-  static cost work(const attributes&, operands in, bool backward) {
-    const double n = double(in[0].rows * in[0].cols);
-    return {(backward ? 2 : 1) * n, (backward ? 6 : 3) * n * 4};
-  }
-
-  static std::vector<op_case<multiply_op>> cases() {
-    return {{.name = "one", .inputs = {{1, 1}, {1, 1}}},
-            {.name = "rows", .inputs = {{5, 19}, {5, 19}}},
-            {.name = "one_gradient", .inputs = {{3, 2}, {.rows = 3, .cols = 2, .gradient = false}}},
-            {.name = "rows_differ", .inputs = {{4, 5}, {1, 5}}, .must_throw = true},
-            {.name = "2048x576", .inputs = {{2048, 576}, {2048, 576}}, .benchmark = true}};
+  template <class T>
+  static T db(T a, T, T) {
+    return a;
   }
 };
 
 template <class B, class T>
 var<T> multiply(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<multiply_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto multiply(const X& a, const Y& b) {
+  return applied<multiply_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator*(const X& a, const Y& b) {
+  return multiply(a, b);
+}
+template <class B, class T>
+value<B, T> operator*(value<B, T> a, double b) {
+  return scale(a, b);
+}
+template <class B, class T>
+value<B, T> operator*(double a, value<B, T> b) {
+  return scale(b, a);
 }
 
 }  // namespace mor1e::ops

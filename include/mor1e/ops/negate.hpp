@@ -8,6 +8,7 @@ namespace mor1e::ops {
 /// y = -x
 struct negate_op : elementwise<negate_op> {
   static constexpr const char* label = "negate";
+  static constexpr std::uint64_t backward_reads = 0;
 
   template <class T>
   static T f(T x) {
@@ -24,6 +25,16 @@ struct negate_op : elementwise<negate_op> {
 template <class B, class T>
 var<T> negate(tape<B>& t, var<T> x) {
   return t.template apply<negate_op, T>({}, {x});
+}
+
+template <class B, class T>
+value<B, T> negate(value<B, T> x) {
+  return on(x.tape(), negate(x.tape(), x.var()));
+}
+
+template <class B, class T>
+value<B, T> operator-(value<B, T> x) {
+  return negate(x);
 }
 
 }  // namespace mor1e::ops

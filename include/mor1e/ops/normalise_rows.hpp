@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -54,6 +55,11 @@ struct normalise_rows_op {
 template <class B, class T>
 var<T> normalise_rows(tape<B>& t, var<T> x, double eps = 1e-12) {
   return t.template apply<normalise_rows_op, T>({eps}, {x});
+}
+
+template <class B, class T>
+value<B, T> normalise_rows(value<B, T> x, double eps = 1e-12) {
+  return on(x.tape(), normalise_rows(x.tape(), x.var(), eps));
 }
 
 }  // namespace mor1e::ops

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/elementwise.hpp"
 
 namespace mor1e::ops {
@@ -37,6 +38,11 @@ struct pow_op : elementwise<pow_op, pow_attributes> {
 template <class B, class T>
 var<T> pow(tape<B>& t, var<T> x, double exponent) {
   return t.template apply<pow_op, T>({exponent}, {x});
+}
+
+template <class B, class T>
+value<B, T> pow(value<B, T> x, double exponent) {
+  return on(x.tape(), pow(x.tape(), x.var(), exponent));
 }
 
 }  // namespace mor1e::ops

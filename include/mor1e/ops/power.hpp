@@ -34,4 +34,8 @@ var<T> power(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<power_op, T>({}, {a, b});
 }
 
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto power(const X& base, const Y& exponent) { return applied<power_op>(base, exponent); }
+
 }  // namespace mor1e::ops

@@ -26,4 +26,9 @@ var<T> reciprocal(tape<B>& t, var<T> x) {
   return t.template apply<reciprocal_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> reciprocal(value<B, T> x) {
+  return on(x.tape(), reciprocal(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

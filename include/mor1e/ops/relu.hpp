@@ -30,4 +30,9 @@ var<T> relu(tape<B>& t, var<T> x) {
   return t.template apply<relu_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> relu(value<B, T> x) {
+  return on(x.tape(), relu(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

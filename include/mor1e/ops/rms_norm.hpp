@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -62,6 +63,11 @@ struct rms_norm_op {
 template <class B, class T>
 var<T> rms_norm(tape<B>& t, var<T> x, var<T> w, double eps, double offset = 0) {
   return t.template apply<rms_norm_op, T>({eps, offset}, {x, w});
+}
+
+template <class B, class T>
+value<B, T> rms_norm(value<B, T> x, value<B, T> w, double eps = 1e-5, double offset = 0) {
+  return on(x.tape(), rms_norm(x.tape(), x.var(), w.var(), eps, offset));
 }
 
 }  // namespace mor1e::ops

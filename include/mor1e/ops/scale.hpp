@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -43,6 +44,11 @@ struct scale_op {
 template <class B, class T>
 var<T> scale(tape<B>& t, var<T> x, double alpha) {
   return t.template apply<scale_op, T>({alpha}, {x});
+}
+
+template <class B, class T>
+value<B, T> scale(value<B, T> x, double alpha) {
+  return on(x.tape(), scale(x.tape(), x.var(), alpha));
 }
 
 }  // namespace mor1e::ops

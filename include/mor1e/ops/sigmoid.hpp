@@ -24,4 +24,9 @@ var<T> sigmoid(tape<B>& t, var<T> x) {
   return t.template apply<sigmoid_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> sigmoid(value<B, T> x) {
+  return on(x.tape(), sigmoid(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

@@ -25,4 +25,9 @@ var<T> silu(tape<B>& t, var<T> x) {
   return t.template apply<silu_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> silu(value<B, T> x) {
+  return on(x.tape(), silu(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::ops {
@@ -46,6 +47,11 @@ struct softmax_op {
 template <class B, class T>
 var<T> softmax(tape<B>& t, var<T> x) {
   return t.template apply<softmax_op, T>({}, {x});
+}
+
+template <class B, class T>
+value<B, T> softmax(value<B, T> x) {
+  return on(x.tape(), softmax(x.tape(), x.var()));
 }
 
 }  // namespace mor1e::ops

@@ -1,6 +1,7 @@
 // A smooth rectifier.
 #pragma once
 
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/ops/elementwise.hpp"
 
 namespace mor1e::ops {
@@ -34,6 +35,11 @@ struct softplus_op : elementwise<softplus_op, softplus_attributes> {
 template <class B, class T>
 var<T> softplus(tape<B>& t, var<T> x, double beta = 1) {
   return t.template apply<softplus_op, T>({beta}, {x});
+}
+
+template <class B, class T>
+value<B, T> softplus(value<B, T> x, double beta = 1) {
+  return on(x.tape(), softplus(x.tape(), x.var(), beta));
 }
 
 }  // namespace mor1e::ops

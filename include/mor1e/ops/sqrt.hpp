@@ -28,4 +28,9 @@ var<T> sqrt(tape<B>& t, var<T> x) {
   return t.template apply<sqrt_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> sqrt(value<B, T> x) {
+  return on(x.tape(), sqrt(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

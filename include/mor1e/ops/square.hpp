@@ -26,4 +26,9 @@ var<T> square(tape<B>& t, var<T> x) {
   return t.template apply<square_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> square(value<B, T> x) {
+  return on(x.tape(), square(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

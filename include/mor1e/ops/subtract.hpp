@@ -1,6 +1,7 @@
 // Difference of two matrices.
 #pragma once
 
+#include "mor1e/ops/affine.hpp"
 #include "mor1e/ops/zip.hpp"
 
 namespace mor1e::ops {
@@ -27,6 +28,23 @@ struct subtract_op : zip<subtract_op> {
 template <class B, class T>
 var<T> subtract(tape<B>& t, var<T> a, var<T> b) {
   return t.template apply<subtract_op, T>({}, {a, b});
+}
+
+template <Value X, Value Y>
+auto subtract(const X& a, const Y& b) {
+  return applied<subtract_op>(a, b);
+}
+template <Value X, Value Y>
+auto operator-(const X& a, const Y& b) {
+  return subtract(a, b);
+}
+template <class B, class T>
+value<B, T> operator-(value<B, T> a, double b) {
+  return affine(a, 1, -b);
+}
+template <class B, class T>
+value<B, T> operator-(double a, value<B, T> b) {
+  return affine(b, -1, a);
 }
 
 }  // namespace mor1e::ops

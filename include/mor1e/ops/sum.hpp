@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/concept.hpp"
 #include "mor1e/ops/over.hpp"
 
@@ -60,6 +61,11 @@ struct sum_op {
 template <class B, class T>
 var<T> sum(tape<B>& t, var<T> x, over what = over::all) {
   return t.template apply<sum_op, T>({what}, {x});
+}
+
+template <class B, class T>
+value<B, T> sum(value<B, T> x, over what = over::all) {
+  return on(x.tape(), sum(x.tape(), x.var(), what));
 }
 
 }  // namespace mor1e::ops

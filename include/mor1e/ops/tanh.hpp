@@ -26,4 +26,9 @@ var<T> tanh(tape<B>& t, var<T> x) {
   return t.template apply<tanh_op, T>({}, {x});
 }
 
+template <class B, class T>
+value<B, T> tanh(value<B, T> x) {
+  return on(x.tape(), tanh(x.tape(), x.var()));
+}
+
 }  // namespace mor1e::ops

@@ -48,12 +48,13 @@ struct updated_row_norms_op {
       const auto& w = c.template object<typename B::template frozen<T>>(p);
       const view_of<B, const T> u = c.in(a.parts + 2 + p), down = c.in(a.parts + 1).row_range(rank, u.cols);
       const view_of<B, T> d = c.scratch(0).row_range(0, u.cols).col_range(0, w.rows()),
-                    gram = c.scratch(1).row_range(0, u.cols).col_range(0, u.cols);
+                          gram = c.scratch(1).row_range(0, u.cols).col_range(0, u.cols);
       if (u.cols > 0) {
         // d = 2 s A W^T + s^2 A A^T U^T
-        frozen_gemm(c.device(), transpose::yes, down, w, T(0), d);
-        gemm(c.device(), transpose::no, transpose::yes, T(1), down, down, T(0), gram);
-        gemm(c.device(), transpose::no, transpose::yes, s * s, view_of<B, const T>(gram), u, 2 * s, d);
+        frozen_gemm(c.device(), backend::transpose::yes, down, w, T(0), d);
+        gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), down, down, T(0), gram);
+        gemm(c.device(), backend::transpose::no, backend::transpose::yes, s * s, view_of<B, const T>(gram), u, 2 * s,
+             d);
       }
       updated_row_norms(c.device(), c.in(a.parts).col_range(out, w.rows()), u, view_of<B, const T>(d),
                         c.out().col_range(out, w.rows()));

@@ -4,22 +4,26 @@
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/concept.hpp"
 #include "mor1e/core/math.hpp"
+#include "mor1e/ops/value_operands.hpp"
 
 namespace mor1e::ops {
 
 /// The shape of f(a, b), to which a row [1, n], a column [T, 1] or a single number [1, 1] is repeated. Throws a
 /// shape_error naming both where an axis has two lengths and neither is one.
-inline slot_size repeated_shape(const char* label, const operand& a, const operand& b) {
+inline slot_size repeated_shape(const char* label, const operand& a, const operand& b, const char* name_a = "a",
+                                const char* name_b = "b") {
   const auto fits = [](index_t m, index_t n) { return m == n || m == 1 || n == 1; };
-  check(fits(a.rows, b.rows) && fits(a.cols, b.cols), label, "shapes differ: ", describe("a", a), ", ",
-        describe("b", b));
+  check(fits(a.rows, b.rows) && fits(a.cols, b.cols), label, "shapes differ: ", describe(name_a, a), ", ",
+        describe(name_b, b));
   return {a.rows == 1 ? b.rows : a.rows, a.cols == 1 ? b.cols : a.cols};
 }
 
+inline bool has_size(const operand& x, const slot_size& y) { return x.rows == y.rows && x.cols == y.cols; }
+
 /// The input whose place y may take: the first of y's shape.
 inline int replaced_input(const slot_size& y, operands in) {
-  for (int k = 0; k < 2; ++k)
-    if (in[k].rows == y.rows && in[k].cols == y.cols) return k;
+  for (int k = 0; k < int(in.size()); ++k)
+    if (has_size(in[k], y)) return k;
   return -1;
 }
 

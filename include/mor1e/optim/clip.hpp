@@ -32,7 +32,10 @@ double clip_gradients(B& device, const std::vector<param<B, T>*>& parameters, do
   const double norm = gradient_norm(device, parameters);
   const double factor = max_norm / (norm + 1e-6);
   if (factor >= 1) return norm;  // false for NaN
-  for (auto* p : parameters) rescale(device, T(factor), p->gradient.matrix());
+  for (auto* p : parameters) {  // 0 times an infinity is NaN: not `rescale`, for which 0 clears
+    const view_of<B, T> gradient = p->gradient.matrix();
+    axpby(device, T(factor), view_of<B, const T>(gradient), T(0), gradient);
+  }
   return norm;
 }
 

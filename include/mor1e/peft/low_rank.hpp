@@ -236,9 +236,9 @@ class low_rank_adapter final : public stored_adapter<B, T> {
       // W + s U (G^T A)
       const view<const T> g = view<const T>(gates.data(), downs, linears * rank).col_range(p * rank, rank);
       const view<const T> a = down.matrix().row_range(p * downs, downs);
-      gemm(host, transpose::yes, transpose::no, T(1), g, a, T(0), rows.matrix());
-      gemm(host, transpose::no, transpose::no, T(method_.scale()), up.matrix(), std::as_const(rows).matrix(), T(1),
-           weight.matrix());
+      gemm(host, backend::transpose::yes, backend::transpose::no, T(1), g, a, T(0), rows.matrix());
+      gemm(host, backend::transpose::no, backend::transpose::no, T(method_.scale()), up.matrix(),
+           std::as_const(rows).matrix(), T(1), weight.matrix());
       if constexpr (traits::learns_magnitudes) magnitudes_.rescale(part, weight.matrix());
       out.push_back({part, std::move(weight)});
       ++p;

@@ -61,15 +61,6 @@ void gated_backward(cpu& device, F, view<const T> x, view<const T> dy, T beta, v
   });
 }
 
-/// y = a + b
-template <class T>
-void add(cpu& device, view<const T> a, view<const T> b, view<T> y) {
-  each_row(device, y.rows, y.cols, [&](index_t i) {
-    const T *p = a.row(i), *q = b.row(i);
-    write_row(y.row(i), y.cols, T(0), [=](index_t j) { return p[j] + q[j]; });
-  });
-}
-
 /// y = alpha x + beta y
 template <class T>
 void axpby(cpu& device, T alpha, view<const T> x, T beta, view<T> y) {

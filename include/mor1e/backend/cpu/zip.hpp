@@ -1,4 +1,5 @@
-// Functions of two elements, one of each operand. A row, a column or a single number is repeated.
+// Functions of two elements, one of each operand, and the choice between two. A row, a column or a single number is
+// repeated.
 #pragma once
 
 #include "mor1e/backend/cpu/row_loops.hpp"
@@ -58,6 +59,56 @@ void zip_backward(cpu& device, F f, view<const T> a, view<const T> b, view<const
             i, [&](auto g) { write_row(dx.data + begin, end - begin, T(1), [=](index_t j) { return g(begin + j); }); });
     });
   }
+}
+
+/// y = alpha times the sum of f(a, b) over all elements, added in double.             a, b of one shape, y [1, 1]
+template <class F, class T>
+void zip_sum(cpu& device, F f, T alpha, view<const T> a, view<const T> b, view<T> y) {
+  y[0] = alpha * T(sum_over_rows(device, a.rows, 4 * a.cols, [&](index_t i) {
+           const T *p = a.row(i), *q = b.row(i);
+           return sum_row<double>(a.cols, [=](index_t j) { return double(f.f(p[j], q[j])); });
+         }));
+}
+
+/// dx = alpha dy f(a, b) + beta dx for dy [1, 1], f being the derivative by the operand x
+template <class F, class T>
+void zip_sum_backward(cpu& device, F f, T alpha, view<const T> a, view<const T> b, view<const T> dy, T beta,
+                      view<T> dx) {
+  each_row(device, a.rows, 4 * a.cols, [&, s = alpha * dy[0]](index_t i) {
+    const T *p = a.row(i), *q = b.row(i);
+    write_row(dx.row(i), dx.cols, beta, [=](index_t j) { return s * f.f(p[j], q[j]); });
+  });
+}
+
+namespace detail {
+/// use(g) with g(j) = x_ij for j < cols, an axis of one element being repeated
+template <class T, class Use>
+void with_repeated_row(view<const T> x, index_t i, index_t cols, const Use& use) {
+  const T* p = x.row(x.rows == 1 ? 0 : i);
+  if (x.cols == cols)
+    use([=](index_t j) { return p[j]; });
+  else
+    use([value = *p](index_t) { return value; });
+}
+}  // namespace detail
+
+/// y = a where mask > 0, else b
+template <class T>
+void select(cpu& device, view<const T> mask, view<const T> a, view<const T> b, view<T> y) {
+  const index_t n = y.cols;
+  const auto with_row = [n](view<const T> x, index_t i, const auto& use) { detail::with_repeated_row(x, i, n, use); };
+  each_row(device, y.rows, 2 * n, [&](index_t i) {
+    with_row(mask, i, [&](auto m) {
+      with_row(a, i, [&](auto p) {
+        with_row(b, i, [&](auto q) {
+          write_row(y.row(i), n, T(0), [=](index_t j) {
+            const T chosen = p(j), other = q(j);  // both read: a load under a condition does not vectorise
+            return m(j) > T(0) ? chosen : other;
+          });
+        });
+      });
+    });
+  });
 }
 
 }  // namespace mor1e::backend

@@ -38,13 +38,6 @@ void gated_backward(reference&, F, view<const T> x, view<const T> dy, T beta, vi
     }
 }
 
-/// y = a + b
-template <class T>
-void add(reference&, view<const T> a, view<const T> b, view<T> y) {
-  for (index_t i = 0; i < y.rows; ++i)
-    for (index_t j = 0; j < y.cols; ++j) y(i, j) = a(i, j) + b(i, j);
-}
-
 /// y = alpha x + beta y
 template <class T>
 void axpby(reference&, T alpha, view<const T> x, T beta, view<T> y) {

@@ -1,4 +1,4 @@
-// Matrix product, three loops.
+// Matrix products, three loops, and the transpose.
 #pragma once
 
 #include "mor1e/backend/reference/device.hpp"
@@ -17,6 +17,21 @@ void gemm(reference&, transpose ta, transpose tb, T alpha, view<const T> a, view
         sum += (ta == transpose::no ? a(i, k) : a(k, i)) * (tb == transpose::no ? b(k, j) : b(j, k));
       c(i, j) = blend(alpha * sum, beta, c(i, j));
     }
+}
+
+/// c_i = alpha op(a_i) op(b_i) + beta c_i for the blocks i that the rows of a, b and c are cut into
+template <class T>
+void batched_gemm(reference& device, index_t batches, transpose ta, transpose tb, T alpha, view<const T> a,
+                  view<const T> b, T beta, view<T> c) {
+  for (index_t i = 0; i < batches; ++i)
+    gemm(device, ta, tb, alpha, block(a, batches, i), block(b, batches, i), beta, block(c, batches, i));
+}
+
+/// y = x^T + beta y
+template <class T>
+void transposed(reference&, view<const T> x, T beta, view<T> y) {
+  for (index_t i = 0; i < y.rows; ++i)
+    for (index_t j = 0; j < y.cols; ++j) y(i, j) = blend(x(j, i), beta, y(i, j));
 }
 
 /// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.

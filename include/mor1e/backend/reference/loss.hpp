@@ -1,12 +1,20 @@
 // Cross entropy of rows of logits.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "mor1e/backend/reference/device.hpp"
 
 namespace mor1e::backend {
+
+/// s = one over the number of targets that are not negative, 0 without any
+template <class T>
+void target_share(reference&, view<const std::int32_t> targets, view<T> s) {
+  const auto counted = std::count_if(targets.data, targets.data + targets.rows, [](auto t) { return t >= 0; });
+  s[0] = counted ? T(1) / T(counted) : T(0);
+}
 
 /// lse_i = log sum_j exp(x_ij); nll_i = lse_i - x_i,target. A row with a negative target is ignored: nll_i = 0.
 /// Throws a value_error for a target past the last column.

@@ -1,0 +1,33 @@
+// Where one element is larger than another.
+#pragma once
+
+#include "mor1e/ops/zip.hpp"
+
+namespace mor1e::ops {
+
+/// y = 1 where a > b, else 0; 0 where either is NaN. A mask for ops/where.hpp; it has no gradient.
+///   a, b -> y, shapes as in ops/zip.hpp
+struct greater_op : zip<greater_op> {
+  static constexpr const char* label = "greater";
+  static constexpr const char* no_gradient = "a step: it does not change with small changes";
+
+  template <class T>
+  static T f(T a, T b) {
+    return a > b ? T(1) : T(0);
+  }
+};
+
+template <class B, class T>
+var<T> greater(tape<B>& t, var<T> a, var<T> b) {
+  return t.template apply<greater_op, T>({}, {a, b});
+}
+
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto greater(const X& a, const Y& b) { return applied<greater_op>(a, b); }
+
+template <class X, class Y>
+requires ValueOperands<X, Y>
+auto operator>(const X& a, const Y& b) { return greater(a, b); }
+
+}  // namespace mor1e::ops
