@@ -32,7 +32,7 @@ def missing_tests():
                 yield name
                 continue
             for case in re.findall(r'"([^"]+)"', cases):
-                if f'TEST_CASE("{case}' not in source.read_text():
+                if not re.search(r'TEST_CASE(_TEMPLATE)?\("' + re.escape(case), source.read_text()):
                     yield f'{name} "{case}"'
 
 

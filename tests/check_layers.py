@@ -95,10 +95,12 @@ def check_header(name, lines):
 
 
 def check_source(lines):
-    """src/ holds includes and explicit instantiations only: `template class x<float>;`, in a namespace or not."""
+    """src/ holds includes and explicit instantiations only: `template class x<float>;` or a list of instances.hpp."""
     statement, start = "", 0
     for number, text in lines:
         if not text.strip() or not statement and re.fullmatch(r"\s*(namespace [\w:]+ \{|\})\s*", text):
+            continue
+        if not statement and re.fullmatch(r"\s*MOR1E_\w+\(MOR1E_\w+_INSTANCES, \)\s*", text):
             continue
         if text.lstrip().startswith("#"):
             if not INCLUDE.match(text):

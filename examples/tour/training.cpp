@@ -22,8 +22,7 @@ int main(int argc, char** argv) {
   const auto intuition = cluster::intuition(device, embeddings, clusters.centroids);
 
   auto adapters = peft::attach(*model, peft::mor1e{.experts = 32});
-  train::trainer trainer(device, *model, adapters.parameters(),
-                                     {.adam = {.learning_rate = 5e-3}, .program = {.clusters = 32}});
+  train::trainer trainer(device, *model, adapters, {.adam = {.learning_rate = 5e-3}});
   double first = 0, last = 0;
   for (const auto& batch : data::pack(set.examples, {.tokens = 2048})) {
     last = trainer.step({&batch, 1}, intuition, 1).loss;

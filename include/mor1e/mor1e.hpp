@@ -12,7 +12,7 @@
 //
 //   const auto model = models::load(device, "smollm2");  // a folder, a GGUF file or a short name
 //   auto adapters = peft::attach(*model, peft::mor1e{.experts = 32});
-//   train::trainer trainer(device, *model, adapters.parameters(), {.program = {.clusters = 32}});
+//   train::trainer trainer(device, *model, adapters);
 //   const double before = trainer.step(batches, intuition, 1).loss;
 //
 // Both are programs of examples/tour. Where to look further, by folder:

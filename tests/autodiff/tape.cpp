@@ -1,13 +1,20 @@
 #include "mor1e/autodiff/tape.hpp"
 
+#include <optional>
+#include <utility>
+
 #include <doctest/doctest.h>
 
+#include "mor1e/autodiff/plan.hpp"
+#include "mor1e/autodiff/value.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/ops/add.hpp"
+#include "mor1e/ops/cross_entropy.hpp"
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/ops/multiply.hpp"
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/softmax.hpp"
+#include "mor1e/ops/square.hpp"
 #include "mor1e/ops/sum.hpp"
 #include "mor1e/testing/counting.hpp"
 #include "mor1e/testing/random.hpp"
@@ -148,4 +155,61 @@ TEST_CASE("misuse is refused by name") {
   CHECK_THROWS_WITH_AS(t.backward(y), "backward: the tape was swept already", error);
   tape plans(device, recording::plan);
   CHECK_THROWS_WITH_AS(plans.input<double>(values.matrix()), doctest::Contains("fill: "), error);
+}
+
+TEST_CASE("a value of another tape, of one that is gone, of another type or without a gradient is refused in words") {
+  reference device;
+  tape<reference> t(device), other(device);
+  const tensor<double> values = testing::random({2, 3}, 3);
+  const auto x = t.input(values, true), plain = t.input(values), foreign = other.input(values);
+  var<double> dead;
+  {
+    tape<reference> gone(device);
+    dead = gone.input(values);
+  }
+  CHECK_THROWS_WITH_AS(ops::add(t, x, foreign), "add: a value of another tape, or of one that is gone", value_error);
+  CHECK_THROWS_WITH_AS(ops::add(t, dead, x), "add: a value of another tape, or of one that is gone", value_error);
+  CHECK_THROWS_WITH_AS(ops::add(t, x, {}), "add: an empty value", value_error);
+  CHECK_THROWS_WITH_AS(t.read(dead), "read: a value of another tape, or of one that is gone", value_error);
+  CHECK_THROWS_WITH_AS(t.fill(foreign, values), "fill: a value of another tape, or of one that is gone", value_error);
+  CHECK_THROWS_WITH_AS(t.gradient(plain), "gradient: the value is not watched", value_error);
+  CHECK_THROWS_WITH_AS(t.backward(foreign), doctest::Contains("a value of another tape"), error);
+  CHECK_THROWS_WITH_AS(t.read(var<float>{x.id, x.rows, x.cols, x.graph}), "read: a value of F64 as one of F32",
+                       value_error);
+  // What one op reads as reals another reads as indices.
+  const auto scale = t.input(tensor<double>({1, 1}, 1.0));
+  CHECK_THROWS_WITH_AS((t.apply<ops::cross_entropy_op, double>({}, {x, t.input(tensor<double>({2, 1}, 0.0)), scale})),
+                       doctest::Contains("cross_entropy: operand 1 is F64 [2, 1] where I32 is needed"), value_error);
+  // The tape is as good as before.
+  t.backward(ops::sum(t, x));
+  CHECK(t.gradient(x)[5] == 1);
+}
+
+TEST_CASE("a value finds out that its tape is gone, and follows one that moves") {
+  reference device;
+  const tensor<double> values = testing::random({2, 3}, 3);
+  std::optional<value<reference, double>> kept;
+  {
+    tape<reference> first(device);
+    kept = input(first, values, true);
+    tape<reference> second(std::move(first));
+    backward(sum(square(*kept)));
+    CHECK(kept->gradient()[0] == doctest::Approx(2 * values[0]));
+  }
+  CHECK_THROWS_WITH_AS(kept->read(), "a value of a tape that is gone", value_error);
+  CHECK_THROWS_WITH_AS(square(*kept), "a value of a tape that is gone", value_error);
+}
+
+TEST_CASE("a plan refuses values that it did not keep") {
+  reference device;
+  tape<reference> t(device, recording::plan);
+  const auto x = t.input<double>(2, 3, true);
+  const auto inner = ops::multiply(t, x, x), loss = ops::sum(t, inner);
+  plan<reference> p(std::move(t), loss, true);
+  p.fill(x, testing::random({2, 3}, 3));
+  p.run();
+  CHECK(p.gradient(x)[1] == doctest::Approx(2 * testing::random({2, 3}, 3)[1]));
+  CHECK_THROWS_WITH_AS(p.read(inner), doctest::Contains("keep() it before the plan is made"), error);
+  tape<reference> other(device);
+  CHECK_THROWS_AS(p.read(other.input(testing::random({2, 3}, 3))), value_error);
 }

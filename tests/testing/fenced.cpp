@@ -84,7 +84,7 @@ std::vector<double> everything(B& device, const std::string& family, const Metho
   const auto model = load();
   auto set = peft::attach(*model, method, 7);
   out.push_back(train::update_scale(device, *model, std::span<const data::packed_batch>(batches), rows));
-  train::trainer<B, float> first(device, *model, set.parameters(), options);
+  train::trainer<B, float> first(device, *model, set, options);
   for (int step = 0; step < 3; ++step) {
     const train::step_report report = first.step(batches, rows, 1);
     out.insert(out.end(), {report.loss, report.gradient_norm, report.auxiliary});
@@ -95,7 +95,7 @@ std::vector<double> everything(B& device, const std::string& family, const Metho
   train::save_checkpoint(scratch.path(), first, state);
   const auto other = load();
   auto resumed_set = peft::attach(*other, method, 8);
-  train::trainer<B, float> resumed(device, *other, resumed_set.parameters(), options);
+  train::trainer<B, float> resumed(device, *other, resumed_set, options);
   train::load_checkpoint(scratch.path(), resumed);
   out.push_back(resumed.step(batches, rows, 1).loss);
   for (auto* p : resumed_set.parameters()) testing::append(out, p->read());

@@ -75,6 +75,15 @@ class adapter_set {
     for (auto* p : parameters()) sum += p->size();
     return sum;
   }
+  /// What a step has to give the adapters.
+  method_needs needs() const {
+    method_needs out;
+    for (const auto& a : adapters_) {
+      const method_needs its = a->needs();
+      out = {std::max(out.clusters, its.clusters), out.draws || its.draws, out.types || its.types};
+    }
+    return out;
+  }
   bool empty() const { return adapters_.empty(); }
 
  private:

@@ -72,6 +72,8 @@ class stored_adapter : public nn::adapter<B, T> {
                                              const fold_options<T>& options) = 0;
   /// Of each adapted linear; empty for a method without experts.
   virtual std::vector<update_norms> expert_norms() = 0;
+  /// What a step has to give it.
+  virtual method_needs needs() const = 0;
 };
 
 /// z_p = W_p x + scale U_p g_p(V^T x, R x) for the targeted linears p of one group.
@@ -246,6 +248,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return out;
   }
 
+  method_needs needs() const override { return traits::needs(method_); }
   std::vector<update_norms> expert_norms() override {
     std::vector<update_norms> out;
     if constexpr (traits::has_experts) {

@@ -1,6 +1,7 @@
 // Optimiser steps: micro-batches, accumulation, clipping, AdamW.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "mor1e/optim/adam.hpp"
 #include "mor1e/optim/clip.hpp"
+#include "mor1e/peft/attach.hpp"
 #include "mor1e/train/step_program.hpp"
 
 namespace mor1e::train {
@@ -57,6 +59,11 @@ class trainer {
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
   }
 
+  /// Trains adapters, and gives each step what their method needs: its intuition, random numbers, types of tasks.
+  trainer(B& device, models::language_model<B, T>& model, peft::adapter_set<B, T>& adapters,
+          trainer_options options = {})
+      : trainer(device, model, adapters.parameters(), options_for(adapters.needs(), std::move(options))) {}
+
   /// One optimiser step over `micro_batches` with the learning rate times `rate_factor`. `intuition`: one row for each
   /// instance number of the batches, or empty. Throws for a loss or gradient that is not finite, naming the op where
   /// that began and leaving the parameters as they are, and for a parameter that is not finite behind the update.
@@ -93,6 +100,13 @@ class trainer {
   void profile(std::vector<node_time>* times) { times_ = times; }
 
  private:
+  static trainer_options options_for(const peft::method_needs& needs, trainer_options options) {
+    options.program.clusters = std::max(options.program.clusters, needs.clusters);
+    options.program.dropout |= needs.draws;
+    options.program.types |= needs.types;
+    return options;
+  }
+
   /// The step again, op by op.
   std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
                                const step_report& report) {
