@@ -19,7 +19,7 @@ GROUPS = {
     " frozen_embedding scale_columns fold_columns spread_columns",
     "Softmax and normalisation": "softmax log_softmax layer_norm rms_norm normalise_rows normalise_sum",
     "Losses": "cross_entropy linear_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss",
-    "Attention": "attention attention_cached rotary rotary_table dropout",
+    "Attention": "attention attention_cached rotary rotary_table dropout noise",
     "Experts": "rank1_gates rank1_weights expert_slots top_k_mask capacity_mask excess group_mean router_statistics"
     " updated_row_norms",
 }

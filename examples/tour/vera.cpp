@@ -1,5 +1,5 @@
 // VeRA: random matrices that are never trained, and a vector on either side of them that is.
-#include "mor1e/ops/product.hpp"
+#include "mor1e/ops/multiply.hpp"
 #include "round_trip.hpp"
 
 using namespace mor1e;
@@ -30,7 +30,7 @@ struct vera {
 
   template <class B, class T>
   var<T> gates(tape<B>& t, var<T> products, int, std::span<const var<T>> own, nn::step_context<B, T>&) const {
-    return ops::product(t, products, own[0]);
+    return ops::multiply(t, products, own[0]);
   }
 };
 

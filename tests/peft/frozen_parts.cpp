@@ -8,7 +8,7 @@
 
 #include "mor1e/ops/block_linear.hpp"
 #include "mor1e/ops/columns.hpp"
-#include "mor1e/ops/product.hpp"
+#include "mor1e/ops/multiply.hpp"
 #include "mor1e/ops/softmax.hpp"
 #include "mor1e/ops/softplus.hpp"
 #include "mor1e/peft/merge.hpp"

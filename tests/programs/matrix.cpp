@@ -43,7 +43,7 @@ std::vector<variant> variants() {
     const std::string family = spec.method.label();
     out.push_back({name, "",
                    family == "lora" || family == "dora" ? merging::exact
-                   : spec.method.needs().clusters > 0         ? merging::for_text
+                   : spec.method.needs().clusters > 0   ? merging::for_text
                                                         : merging::refused});
   }
   for (const char* options : {"--no-router", "--low-rank-router --recompute", "--clusters 5", "--experts 6 --top-k 2",

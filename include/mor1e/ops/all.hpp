@@ -61,7 +61,6 @@
 #include "mor1e/ops/power.hpp"
 #include "mor1e/ops/rank1_gates.hpp"
 #include "mor1e/ops/rank1_weights.hpp"
-#include "mor1e/ops/product.hpp"
 #include "mor1e/ops/reciprocal.hpp"
 #include "mor1e/ops/relu.hpp"
 #include "mor1e/ops/reshape.hpp"

@@ -16,7 +16,7 @@
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/linear.hpp"
-#include "mor1e/ops/product.hpp"
+#include "mor1e/ops/multiply.hpp"
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
@@ -327,7 +327,7 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     for (std::size_t p = 0; p < up_.size(); ++p) {
       out.push_back(on(t, *up_[p], traits::trains_up));
       if constexpr (traits::scales_up)
-        if (up_[p]->size()) out.back() = ops::product(t, out.back(), t.use(*up_scales_[p]));
+        if (up_[p]->size()) out.back() = ops::multiply(t, out.back(), t.use(*up_scales_[p]));
     }
     return out;
   }

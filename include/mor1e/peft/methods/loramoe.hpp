@@ -12,9 +12,9 @@ namespace mor1e::peft {
 /// gate, up and down alone, of an input of A with a dropout of 0.05; A and R start uniform in +-1/sqrt(in), B at zero.
 /// Its own loss of balance is `type_balance` times the variation of the router's mass over all pairs of instance and
 /// expert; half of the experts belong to each type of task, and mass on the other half counts less
-/// (`add_type_balance`). Its steps need `program_options::types`. `losses.variation` is over the experts alone, of their
-/// mass in the batch. Both are of a micro-batch as a whole. The script that was released trains without, and so does
-/// the default.
+/// (`add_type_balance`). Its steps need `program_options::types`. `losses.variation` is over the experts alone, of
+/// their mass in the batch. Both are of a micro-batch as a whole. The script that was released trains without, and so
+/// does the default.
 struct loramoe {
   static constexpr const char* label = "loramoe";
 
