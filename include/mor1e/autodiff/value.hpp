@@ -14,8 +14,8 @@ namespace ops {
 struct on_values {};
 }  // namespace ops
 
-/// A matrix [rows, cols] of T on a tape of device B: a `var` with its tape, copied freely. Every op of general use takes
-/// it in the place of tape and var. One that outlives its tape is refused.
+/// A matrix [rows, cols] of T on a tape of device B: a `var` with its tape, copied freely. Every op of general use
+/// takes it in the place of tape and var. One that outlives its tape is refused.
 template <class B, class T>
 class value : public ops::on_values {
  public:
