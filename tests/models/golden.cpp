@@ -116,7 +116,7 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
       planned.bind(memory.data());
       bytes[recompute][recompute_cheap] = planned.bytes();
       for (int again = 0; again < 2; ++again) {
-        fill_batch(planned, step, batch, 1.0 / double(batch.live_targets));
+        fill_batch(planned, step, batch, batch.instances, {.loss = 1.0 / double(batch.live_targets)});
         check_equal(eager, gradients_after(*model, [&] {
                       planned.run();
                       return planned.read_scalar(loss);

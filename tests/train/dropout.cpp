@@ -65,7 +65,7 @@ TEST_CASE("a step draws its own dropout, the same after a resume") {
     const double one = first.step(batches, {}, 1).loss, two = first.step(batches, {}, 1).loss;
     CHECK(one != two);
     const auto moments = first.optimizer().moments();
-    resumed.optimizer().restore(1, {moments.begin(), moments.end()});
+    resumed.optimizer().restore(1, moments);
     CHECK(resumed.step(batches, {}, 1).loss == two);
   };
   check(peft::lora{.rank = 4, .alpha = 8, .dropout = 0.25});

@@ -214,20 +214,20 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
 
 namespace {
 
-/// The CPU with an account of its memory, which runs out at a given request.
+/// The CPU with an account of the memory of its tapes, which runs out at a given request.
 struct counting_cpu : cpu {
   using cpu::cpu;
   long live = 0, requests = 0, fails_at = -1;
 
-  void* allocate(std::size_t bytes) {
+  void* take(std::size_t bytes) {
     if (requests++ == fails_at) throw std::bad_alloc();
-    void* p = cpu::allocate(bytes);
+    void* p = cpu::take(bytes);
     ++live;
     return p;
   }
-  void deallocate(void* p) {
-    live -= p != nullptr;
-    cpu::deallocate(p);
+  void give_back(void* p, std::size_t bytes) {
+    --live;
+    cpu::give_back(p, bytes);
   }
 };
 

@@ -218,6 +218,7 @@ class tape {
   void backward(var<T> root, std::type_identity_t<view<const T>> cotangent = {}) {
     require<error>(how_ == recording::gradients, "backward: this tape does not record gradients");
     require<error>(!swept_, "backward: the tape was swept already");
+    detail::slot_of(graph_, root, "backward");
     require<shape_error>(cotangent.data || root.rows * root.cols == 1, "backward: a root [", root.rows, ", ", root.cols,
                          "] needs a cotangent");
     keep(root);

@@ -22,13 +22,14 @@ class pool {
 
   void* take(std::size_t bytes) {
     const std::size_t size = rounded(bytes);
+    std::vector<void*>& blocks = free_[size];
+    void* block = blocks.empty() ? memory_->allocate(size) : blocks.back();
+    if (!blocks.empty()) {
+      blocks.pop_back();
+      unused_ -= size;
+    }
     in_use_ += size;
     peak_ = std::max(peak_, in_use_);
-    std::vector<void*>& blocks = free_[size];
-    if (blocks.empty()) return memory_->allocate(size);
-    void* block = blocks.back();
-    blocks.pop_back();
-    unused_ -= size;
     return block;
   }
   void give_back(void* block, std::size_t bytes) {

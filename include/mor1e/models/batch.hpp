@@ -1,6 +1,8 @@
 // Batches on their way to a model: padded arrays as files hold them, packed rows as models read them.
 #pragma once
 
+#include <algorithm>
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,17 +63,27 @@ tensor<T> unpack(const tensor<T>& rows, const padded_batch& batch) {
 
 /// The numbers that fix the shapes of a pass.
 struct batch_size {
-  index_t rows = 0;
+  index_t rows = 0;  ///< tokens
   index_t sequences = 0;
-  index_t answers = 0;
+  index_t answers = 0;  ///< rows with a target
+
+  friend auto operator<=>(const batch_size&, const batch_size&) = default;
 };
 inline batch_size size_of(const data::packed_batch& batch) {
   return {batch.rows(), index_t(batch.segments.size()), index_t(batch.answer_rows.size())};
 }
 
+/// Inputs that not every pass has.
+struct batch_extras {
+  bool token_scale = false;  ///< for auxiliary losses
+  bool draws = false;        ///< random numbers
+  bool types = false;        ///< the type of each sequence's task
+  index_t clusters = 0;      ///< columns of an intuition with a row for each sequence; 0: none
+};
+
 /// The inputs of a pass, to be filled before it runs (an eager tape runs as it records, so at once).
 template <class B, class T>
-nn::step_context<B, T> declare_batch(tape<B>& t, batch_size size) {
+nn::step_context<B, T> declare_batch(tape<B>& t, batch_size size, const batch_extras& extras = {}) {
   nn::step_context<B, T> step;
   step.tokens = t.template input<std::int32_t>(size.rows, 1);
   step.positions = t.template input<std::int32_t>(size.rows, 1);
@@ -82,33 +94,90 @@ nn::step_context<B, T> declare_batch(tape<B>& t, batch_size size) {
     step.targets = t.template input<std::int32_t>(size.answers, 1);
     step.loss_scale = t.template input<T>(1, 1);
   }
+  if (extras.token_scale) step.token_scale = t.template input<T>(1, 1);
+  if (extras.draws) {
+    step.examples = t.template input<std::int32_t>(size.rows, 1);
+    step.draw = t.template input<std::int32_t>(1, 2);
+  }
+  if (extras.types) step.types = t.template input<T>(size.sequences, 1);
+  if (extras.clusters) step.intuition = t.template input<T>(size.sequences, extras.clusters);
   return step;
 }
 
-/// Copies a batch into the inputs of `step`; `at` is the tape or the plan that holds them. The loss is `loss_scale`
-/// times the sum over the targets.
+/// The numbers of a pass that its batch does not hold.
+struct batch_scales {
+  double loss = 0;         ///< the loss is so many times the sum over the targets
+  double token = 0;        ///< 1 / tokens of the whole step
+  std::uint64_t draw = 0;  ///< key of its random numbers
+};
+
+/// Copies a batch into the inputs of `step`; `at` is the tape or the plan that holds them. `instances`: the row of
+/// `step.intuition` of each token, -1 for dead rows.
 template <class Where, class B, class T>
-void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch, double loss_scale) {
+void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch,
+                const std::vector<std::int32_t>& instances, const batch_scales& scales) {
   const auto column = [](const std::vector<std::int32_t>& values) {
     return view<const std::int32_t>(values.data(), index_t(values.size()), 1);
+  };
+  const auto number = [&](var<T> to, double value) {
+    const T as_stored = T(value);
+    at.fill(to, view<const T>(&as_stored, 1, 1));
   };
   at.fill(step.tokens, column(batch.tokens));
   at.fill(step.positions, column(batch.positions));
   at.fill(step.segments,
           view<const std::int32_t>(&batch.segments.data()->begin, index_t(batch.segments.size()), segment_fields));
-  at.fill(step.instances, column(batch.instances));
-  if (!step.answer_rows) return;
-  at.fill(step.answer_rows, column(batch.answer_rows));
-  at.fill(step.targets, column(batch.targets));
-  const T scale = T(loss_scale);
-  at.fill(step.loss_scale, view<const T>(&scale, 1, 1));
+  at.fill(step.instances, column(instances));
+  if (step.answer_rows) {
+    at.fill(step.answer_rows, column(batch.answer_rows));
+    at.fill(step.targets, column(batch.targets));
+    number(step.loss_scale, scales.loss);
+  }
+  if (step.token_scale) number(step.token_scale, scales.token);
+  if (step.draw) {
+    const std::int32_t halves[] = {std::int32_t(std::uint32_t(scales.draw)),
+                                   std::int32_t(std::uint32_t(scales.draw >> 32))};
+    at.fill(step.draw, view<const std::int32_t>(halves, 1, 2));
+    at.fill(step.examples, column(batch.instances));
+  }
 }
+
+/// What a plan of a batch is filled with: the instances of a batch are its sequences, in their order.
+template <class T>
+class sequence_inputs {
+ public:
+  /// `intuition`: a row for each example number of the batch's instances.
+  template <class Where, class B>
+  void fill(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch, view<const T> intuition,
+            const batch_scales& scales) {
+    const index_t sequences = index_t(batch.segments.size());
+    instances_.assign(batch.tokens.size(), -1);
+    if (step.intuition) rows_.assign(std::size_t(sequences * step.intuition.cols), T(0));
+    for (index_t i = 0; i < batch.examples; ++i) {
+      const segment& of = batch.segments[std::size_t(i)];
+      std::fill(instances_.begin() + of.begin, instances_.begin() + of.end, std::int32_t(i));
+      if (!step.intuition) continue;
+      const T* row = intuition.row(batch.instances[std::size_t(of.begin)]);
+      std::copy(row, row + intuition.cols, rows_.begin() + i * intuition.cols);
+    }
+    fill_batch(at, step, batch, instances_, scales);
+    if (step.intuition) at.fill(step.intuition, view<const T>(rows_.data(), sequences, step.intuition.cols));
+    if (!step.types) return;
+    types_.assign(std::size_t(sequences), T(0));
+    for (index_t i = 0; i < batch.examples; ++i) types_[std::size_t(i)] = batch.types[std::size_t(i)] ? T(1) : T(-1);
+    at.fill(step.types, view<const T>(types_.data(), sequences, 1));
+  }
+
+ private:
+  std::vector<std::int32_t> instances_;
+  std::vector<T> rows_, types_;
+};
 
 /// A batch on an eager tape, with the mean over its targets as loss.
 template <class B, class T>
 nn::step_context<B, T> place_batch(tape<B>& t, const data::packed_batch& batch) {
   nn::step_context<B, T> step = declare_batch<B, T>(t, size_of(batch));
-  fill_batch(t, step, batch, batch.live_targets > 0 ? 1.0 / double(batch.live_targets) : 0);
+  fill_batch(t, step, batch, batch.instances, {.loss = batch.live_targets > 0 ? 1.0 / double(batch.live_targets) : 0});
   return step;
 }
 

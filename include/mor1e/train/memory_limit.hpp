@@ -31,8 +31,9 @@ inline batch_size largest_batch(std::span<const data::encoded_example> examples,
   const index_t rows = std::min(tokens, batch * longest);
   const index_t answers = std::min(batch * targets, index_t(std::ceil(density * double(rows))));
   const index_t sequences = std::min(batch, rows / std::max<index_t>(1, shortest)) + 1;  // one more is dead
-  return {rounded(rows, buckets.row_bucket), rounded(answers, buckets.answer_bucket),
-          rounded(sequences, buckets.segment_bucket)};
+  return {.rows = rounded(rows, buckets.row_bucket),
+          .sequences = rounded(sequences, buckets.segment_bucket),
+          .answers = rounded(answers, buckets.answer_bucket)};
 }
 
 /// The largest budget up to `tokens`, and recomputation only if it must be, with which a step over `batch` of these

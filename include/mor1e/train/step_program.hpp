@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <compare>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,25 +12,15 @@
 #include "mor1e/autodiff/plan.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/data/packing.hpp"
+#include "mor1e/models/batch.hpp"
 #include "mor1e/models/language_model.hpp"
 #include "mor1e/nn/auxiliary_loss.hpp"
 #include "mor1e/ops/router_statistics.hpp"
 
 namespace mor1e::train {
 
-/// The sizes a plan is made for; batches are rounded up to buckets so that few occur.
-struct batch_size {
-  index_t rows = 0;     ///< tokens
-  index_t answers = 0;  ///< rows with a target
-  index_t sequences = 0;
-
-  friend auto operator<=>(const batch_size&, const batch_size&) = default;
-};
-
-/// The size of the plan that a batch runs in.
-inline batch_size size_of(const data::packed_batch& batch) {
-  return {batch.rows(), index_t(batch.answer_rows.size()), index_t(batch.segments.size())};
-}
+using models::batch_size;
+using models::size_of;
 
 struct program_options {
   bool training = true;         ///< with backward
@@ -50,20 +39,11 @@ class step_program {
   step_program(B& device, models::language_model<B, T>& model, batch_size size, const program_options& options)
       : size_(size) {
     tape<B> t(device, recording::plan);
-    step_.tokens = t.template input<std::int32_t>(size.rows, 1);
-    step_.positions = t.template input<std::int32_t>(size.rows, 1);
-    step_.instances = t.template input<std::int32_t>(size.rows, 1);
-    step_.segments = t.template input<std::int32_t>(size.sequences, segment_fields);
-    step_.answer_rows = t.template input<std::int32_t>(size.answers, 1);
-    step_.targets = t.template input<std::int32_t>(size.answers, 1);
-    step_.loss_scale = t.template input<T>(1, 1);
-    step_.token_scale = t.template input<T>(1, 1);
-    if (options.training && options.dropout) {
-      step_.examples = t.template input<std::int32_t>(size.rows, 1);
-      step_.draw = t.template input<std::int32_t>(1, 2);
-    }
-    if (options.training && options.types) step_.types = t.template input<T>(size.sequences, 1);
-    if (options.clusters) step_.intuition = t.template input<T>(size.sequences, options.clusters);
+    step_ = models::declare_batch<B, T>(t, size,
+                                        {.token_scale = true,
+                                         .draws = options.training && options.dropout,
+                                         .types = options.training && options.types,
+                                         .clusters = options.clusters});
     step_.training = options.training;
     step_.recompute = options.recompute;
     if (options.statistics) step_.routers = &routers_;
@@ -94,44 +74,7 @@ class step_program {
                          batch.answer_rows.size(), " answers and ", batch.examples,
                          " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ",
                          size_.sequences);
-    const auto column = [](const std::vector<std::int32_t>& values) {
-      return view<const std::int32_t>(values.data(), index_t(values.size()), 1);
-    };
-    plan_->fill(step_.tokens, column(batch.tokens));
-    plan_->fill(step_.positions, column(batch.positions));
-    plan_->fill(step_.answer_rows, column(batch.answer_rows));
-    plan_->fill(step_.targets, column(batch.targets));
-    const T scale = T(loss_scale);
-    plan_->fill(step_.loss_scale, view<const T>(&scale, 1, 1));
-    const T share = T(token_scale);
-    plan_->fill(step_.token_scale, view<const T>(&share, 1, 1));
-
-    if (step_.draw) {
-      const std::int32_t halves[] = {std::int32_t(std::uint32_t(draw)), std::int32_t(std::uint32_t(draw >> 32))};
-      plan_->fill(step_.draw, view<const std::int32_t>(halves, 1, 2));
-      plan_->fill(step_.examples, column(batch.instances));
-    }
-
-    if (step_.types) {
-      signs_.assign(std::size_t(size_.sequences), T(0));
-      for (index_t i = 0; i < batch.examples; ++i) signs_[std::size_t(i)] = batch.types[std::size_t(i)] ? T(1) : T(-1);
-      plan_->fill(step_.types, view<const T>(signs_.data(), size_.sequences, 1));
-    }
-
-    sequence_of_.assign(std::size_t(size_.rows), -1);
-    if (step_.intuition) felt_.assign(std::size_t(size_.sequences * step_.intuition.cols), T(0));
-    for (index_t i = 0; i < batch.examples; ++i) {
-      const segment& of = batch.segments[i];
-      std::fill(sequence_of_.begin() + of.begin, sequence_of_.begin() + of.end, std::int32_t(i));
-      if (!step_.intuition) continue;
-      const T* row = intuition.row(batch.instances[of.begin]);
-      std::copy(row, row + intuition.cols, felt_.begin() + i * intuition.cols);
-    }
-    plan_->fill(step_.segments,
-                view<const std::int32_t>(&batch.segments.data()->begin, size_.sequences, segment_fields));
-    plan_->fill(step_.instances, column(sequence_of_));
-    if (step_.intuition)
-      plan_->fill(step_.intuition, view<const T>(felt_.data(), size_.sequences, step_.intuition.cols));
+    inputs_.fill(*plan_, step_, batch, intuition, {.loss = loss_scale, .token = token_scale, .draw = draw});
   }
 
   /// The scaled loss of the batch that was filled in, auxiliary losses included; gradients are added to the parameters.
@@ -165,7 +108,7 @@ class step_program {
   struct reduction final : nn::router_observer<B, T> {
     std::vector<std::pair<std::string, var<T>>> seen;
     void observe(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
-             const nn::step_context<B, T>& step) override {
+                 const nn::step_context<B, T>& step) override {
       for (std::size_t p = 0; p < names.size(); ++p) {
         seen.emplace_back(names[p], ops::router_statistics(t, weights[p], step.instances));
         t.keep(seen.back().second);
@@ -180,8 +123,7 @@ class step_program {
   reduction routers_;
   var<T> loss_, auxiliary_, token_losses_;
   std::optional<plan<B>> plan_;
-  std::vector<std::int32_t> sequence_of_;
-  std::vector<T> felt_, signs_;
+  models::sequence_inputs<T> inputs_;
 };
 
 /// The programs of all batch sizes met so far. They share one slab, as one runs at a time.
