@@ -20,9 +20,7 @@ inline bool round_trip(const char* name) {
 
   const peft::adapter_spec spec = peft::preset(name);
   auto adapters = peft::attach(*model, spec);
-  train::trainer<cpu, float> trainer(
-      device, *model, adapters.parameters(),
-      {.adam = {.learning_rate = 0.02}, .program = {.dropout = spec.method.needs().draws}});
+  train::trainer trainer(device, *model, adapters, {.adam = {.learning_rate = 0.02}});
   const double first = trainer.step(batches, {}, 1).loss;
   double last = first;
   for (int step = 0; step < 20; ++step) last = trainer.step(batches, {}, 1).loss;
