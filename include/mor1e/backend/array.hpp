@@ -60,6 +60,12 @@ class array {
     if (out.size()) device_->download(out.data(), data_ + begin, std::size_t(out.size()) * sizeof(T));
     return out;
   }
+  /// Copies all elements to host memory of the same size.
+  void read_to(view<T> to) const {
+    require<shape_error>(to.size() == size() && to.contiguous(), "read: ", to.size(), " places for an array ",
+                         extents_);
+    if (size()) device_->download(to.data, data_, std::size_t(size()) * sizeof(T));
+  }
   /// Copies host values, as many as there are elements. The host memory may be reused at once.
   void write(view<const T> values) {
     require<shape_error>(values.size() == size(), "write: ", values.size(), " values for an array ", extents_.str());

@@ -42,7 +42,10 @@ class adam {
  public:
   /// Moments start at 0. The parameters must outlive this. Throws `value_error` for an option outside its domain.
   adam(B& device, const std::vector<param<B, T>*>& parameters, adam_options options)
-      : device_(&device), options_(options), finite_(device, shape{1, index_t(parameters.size())}) {
+      : device_(&device),
+        options_(options),
+        finite_(device, shape{1, index_t(parameters.size())}),
+        finite_read_(shape{1, index_t(parameters.size())}) {
     require<value_error>(options.learning_rate >= 0, "adam: learning rate ", options.learning_rate, " is negative");
     require<value_error>(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
                          "adam: betas ", options.beta1, ", ", options.beta2, " are outside [0, 1)");
@@ -69,9 +72,9 @@ class adam {
                                     .weight_decay = options_.weight_decay,
                                     .decoupled = options_.decay == decay_rule::decoupled};
     adam_update(*device_, std::span<const backend::adam_tensor<view_of<B, T>>>(tensors_), update, finite_.matrix());
-    const tensor<std::int32_t> finite = finite_.read();
-    const auto broken = std::find(finite.begin(), finite.end(), 0);
-    return broken == finite.end() ? -1 : index_t(broken - finite.begin());
+    finite_.read_to(finite_read_.matrix());
+    const auto broken = std::find(finite_read_.begin(), finite_read_.end(), 0);
+    return broken == finite_read_.end() ? -1 : index_t(broken - finite_read_.begin());
   }
 
   const adam_options& options() const { return options_; }
@@ -107,6 +110,7 @@ class adam {
   std::vector<array<B, T>> first_, second_;
   std::vector<backend::adam_tensor<view_of<B, T>>> tensors_;
   array<B, std::int32_t> finite_;  ///< [1, tensors], what an update says
+  tensor<std::int32_t> finite_read_;
 };
 
 }  // namespace mor1e::optim

@@ -10,33 +10,54 @@
 
 namespace mor1e::optim {
 
-/// The Euclidean norm of all gradients together, summed in double: floats neither overflow nor underflow.
+/// The gradients of a list of parameters, to be measured and clipped each step without an allocation.
 template <class B, class T>
 requires HasAdam<B, T>
-double gradient_norm(B& device, const std::vector<param<B, T>*>& parameters) {
-  std::vector<view_of<B, T>> gradients;
-  for (auto* p : parameters) gradients.push_back(p->gradient.matrix());
-  array<B, double> squares(device, shape{1, index_t(gradients.size())});
-  square_sums(device, std::span<const view_of<B, T>>(gradients), squares.matrix());
-  double sum = 0;
-  for (const double of_one : squares.read()) sum += of_one;
-  return std::sqrt(sum);
-}
+class gradient_clip {
+ public:
+  /// The parameters must outlive this.
+  gradient_clip(B& device, const std::vector<param<B, T>*>& parameters)
+      : device_(&device),
+        squares_(device, shape{1, index_t(parameters.size())}),
+        squares_read_(shape{1, index_t(parameters.size())}) {
+    for (auto* p : parameters) gradients_.push_back(p->gradient.matrix());
+  }
 
-/// Scales all gradients by min(1, max_norm / (norm + 1e-6)) and returns the norm before. Not guarded, as in torch: a
-/// NaN norm makes every gradient NaN, an infinite one makes finite gradients 0 and infinite ones NaN; the caller sees
-/// it by the returned norm. Throws `value_error` for a `max_norm` that is not positive.
+  /// The Euclidean norm of all gradients together, summed in double: floats neither overflow nor underflow.
+  double norm() {
+    square_sums(*device_, std::span<const view_of<B, T>>(gradients_), squares_.matrix());
+    squares_.read_to(squares_read_.matrix());
+    double sum = 0;
+    for (const double of_one : squares_read_) sum += of_one;
+    return std::sqrt(sum);
+  }
+  /// Scales all gradients by min(1, max_norm / (norm + 1e-6)) and returns the norm before. Not guarded, as in torch: a
+  /// NaN norm makes every gradient NaN, an infinite one makes finite gradients 0 and infinite ones NaN; the caller sees
+  /// it by the returned norm. Throws `value_error` for a `max_norm` that is not positive.
+  double clip(double max_norm) {
+    require<value_error>(max_norm > 0, "clip_gradients: norm ", max_norm, " is not positive");
+    const double before = norm(), factor = max_norm / (before + 1e-6);
+    if (factor >= 1) return before;                   // false for NaN
+    for (const view_of<B, T>& gradient : gradients_)  // 0 times an infinity is NaN: not `rescale`, for which 0 clears
+      axpby(*device_, T(factor), view_of<B, const T>(gradient), T(0), gradient);
+    return before;
+  }
+
+ private:
+  B* device_;
+  std::vector<view_of<B, T>> gradients_;
+  array<B, double> squares_;
+  tensor<double> squares_read_;
+};
+
+/// `gradient_clip::norm` and `clip` for once.
+template <class B, class T>
+double gradient_norm(B& device, const std::vector<param<B, T>*>& parameters) {
+  return gradient_clip(device, parameters).norm();
+}
 template <class B, class T>
 double clip_gradients(B& device, const std::vector<param<B, T>*>& parameters, double max_norm) {
-  require<value_error>(max_norm > 0, "clip_gradients: norm ", max_norm, " is not positive");
-  const double norm = gradient_norm(device, parameters);
-  const double factor = max_norm / (norm + 1e-6);
-  if (factor >= 1) return norm;  // false for NaN
-  for (auto* p : parameters) {  // 0 times an infinity is NaN: not `rescale`, for which 0 clears
-    const view_of<B, T> gradient = p->gradient.matrix();
-    axpby(device, T(factor), view_of<B, const T>(gradient), T(0), gradient);
-  }
-  return norm;
+  return gradient_clip(device, parameters).clip(max_norm);
 }
 
 }  // namespace mor1e::optim

@@ -53,7 +53,7 @@ class trainer {
       : parameters_(std::move(parameters)),
         options_(options),
         programs_(device, model, options.program),
-        device_(&device),
+        clip_(device, parameters_),
         adam_(device, parameters_, options.adam) {
     require<value_error>(!parameters_.empty(), "trainer: there is nothing to train");
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
@@ -82,8 +82,7 @@ class trainer {
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
     if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
-    report.gradient_norm = options_.clip > 0 ? optim::clip_gradients(*device_, parameters_, options_.clip)
-                                             : optim::gradient_norm(*device_, parameters_);
+    report.gradient_norm = options_.clip > 0 ? clip_.clip(options_.clip) : clip_.norm();
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
       throw error(text("trainer: step ", adam_.steps() + 1, ": the loss is ", report.loss, ", the gradient norm is ",
                        report.gradient_norm, "; first in ", first_not_finite(micro_batches, intuition, report)));
@@ -150,7 +149,7 @@ class trainer {
   std::vector<param<B, T>*> parameters_;
   trainer_options options_;
   program_cache<B, T> programs_;
-  B* device_;
+  optim::gradient_clip<B, T> clip_;
   optim::adam<B, T> adam_;
   std::vector<node_time>* times_ = nullptr;
 };

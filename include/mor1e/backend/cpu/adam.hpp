@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "mor1e/backend/adam_step.hpp"
 #include "mor1e/backend/cpu/device.hpp"
@@ -40,15 +39,16 @@ bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, index
 template <class T>
 void adam_update(cpu& device, std::span<const adam_tensor<view<T>>> tensors, const adam_step& s,
                  view<std::int32_t> finite) {
-  // The tensors end to end: elements are independent, so that a thread may begin inside one.
-  std::vector<index_t> begin_of(tensors.size() + 1, 0);
+  index_t elements = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    begin_of[i + 1] = begin_of[i] + tensors[i].value.size();
+    elements += tensors[i].value.size();
     finite[index_t(i)] = 1;
   }
-  parallel_for(device.threads(), begin_of.back(), 4096, [&](index_t begin, index_t end) {
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const index_t from = std::max(begin, begin_of[i]) - begin_of[i], to = std::min(end, begin_of[i + 1]) - begin_of[i];
+  // The tensors end to end: elements are independent, so that a thread may begin inside one.
+  parallel_for(device.threads(), elements, 4096, [&](index_t begin, index_t end) {
+    index_t first = 0;  // of tensor i
+    for (std::size_t i = 0; i < tensors.size(); first += tensors[i++].value.size()) {
+      const index_t from = std::max(begin - first, index_t(0)), to = std::min(end - first, tensors[i].value.size());
       if (from >= to) continue;
       const adam_constants<T> c(s, tensors[i].learning_rate_scale, tensors[i].decay);
       if (!detail::adam_range(tensors[i], c, from, to))
