@@ -34,7 +34,7 @@ void run_case(benchmark::State& state, const op_case<Op>& c, bool with_backward)
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     const case_input& spec = c.inputs[k];
     if (spec.frozen) {
-      held.push_back(std::make_unique<cpu::frozen<T>>(testing::narrow<T>(drawn.inputs[k])));
+      held.push_back(std::make_unique<cpu::frozen<T>>(device(), testing::narrow<T>(drawn.inputs[k])));
       in.push_back(t.frozen(*held.back()));
     } else if (spec.integers.empty()) {
       in.push_back(t.input<T>(spec.rows, spec.cols, with_backward && spec.gradient));
@@ -46,12 +46,9 @@ void run_case(benchmark::State& state, const op_case<Op>& c, bool with_backward)
   const var<T> root = y.rows * y.cols == 1 ? y : ops::sum(t, y);
   // Nothing is kept for another op here: a second forward would be time that a model need not spend.
   plan<cpu> steps(std::move(t), root, with_backward, false);
-  slab<cpu> memory(device());
-  memory.reserve(steps.bytes());
-  steps.bind(memory.data());
   const auto fill = [&]<class U>(std::size_t k, U) {
     const tensor<U> values = testing::narrow<U>(drawn.inputs[k]);
-    steps.fill(var<U>{in[k].id, in[k].rows, in[k].cols}, values.matrix());
+    steps.fill(var<U>{in[k].id, in[k].rows, in[k].cols, in[k].graph}, values);
   };
   for (std::size_t k = 0; k < c.inputs.size(); ++k)
     if (!c.inputs[k].frozen) c.inputs[k].integers.empty() ? fill(k, T()) : fill(k, std::int32_t());

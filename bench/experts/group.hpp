@@ -54,9 +54,9 @@ inline group& linears_of(const sizes& s) {
     std::vector<nn::projection<cpu, float>> parts(s.out.size());
     for (std::size_t p = 0; p < parts.size(); ++p) {
       parts[p].name = text("linear", p);
-      parts[p].w = nn::weight<cpu, float>(cpu::frozen<float>(random(s.out[p], s.in, p)));
+      parts[p].w = nn::weight<cpu, float>(cpu::frozen<float>(device(), random(s.out[p], s.in, p)));
     }
-    held = group(std::move(parts)), made = s;
+    held = group(device(), std::move(parts)), made = s;
   }
   return held;
 }

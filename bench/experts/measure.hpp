@@ -48,7 +48,7 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
   adapted on = method ? method->put(linears, experts) : adapted{};
   std::uint64_t key = 100;
   for (auto& v : on.set.views())
-    if (!v.vector) {
+    if (v.extents.rank() == 2) {
       const tensor<float> values = random(v.extents.rows(), v.extents.cols(), ++key);
       v.write(values);
     }
@@ -62,9 +62,6 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
   if (on.clusters) step.intuition = t.input<float>(instances, on.clusters);
   const var<float> y = ops::sum(t, linears.forward(t, x, step)), root = nn::total_loss(t, y, step);
   plan<cpu> steps(std::move(t), root, with_backward);
-  slab<cpu> memory(device());
-  memory.reserve(steps.bytes());
-  steps.bind(memory.data());
   const auto fill = [&](var<float> v, std::uint64_t with) {
     const tensor<float> values = random(v.rows, v.cols, with);
     steps.fill(v, values.matrix());
