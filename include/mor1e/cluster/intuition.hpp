@@ -43,7 +43,7 @@ tensor<T> unit_rows(view<const T> x) {
 /// is a zero vector, or x.c. Cosines may be negative; nothing is clamped. Throws `shape_error` when the widths differ.
 template <class T, class B>
 requires HasHost<B> tensor<T> intuition(B& device, view<const T> embeddings, view<const T> centroids,
-                                           similarity kind = similarity::cosine) {
+                                        similarity kind = similarity::cosine) {
   require<shape_error>(embeddings.cols == centroids.cols, "intuition: widths differ: embeddings [", embeddings.rows,
                        ", ", embeddings.cols, "], centroids [", centroids.rows, ", ", centroids.cols, "]");
   tensor<T> unit_embeddings, unit_centroids;

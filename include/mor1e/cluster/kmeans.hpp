@@ -147,8 +147,7 @@ kmeans_result<T> run_lloyd(point_set<T, B>& points, tensor<T> centroids, int max
 /// another differs from all chosen; with fewer than k distinct points, some repeat.
 /// The same for the same seed, whatever the number of threads. Throws as `kmeans`.
 template <class T, class B>
-requires HasHost<B> tensor<T> kmeans_plus_plus(B& device, view<const T> points, index_t clusters,
-                                                      std::uint64_t seed) {
+requires HasHost<B> tensor<T> kmeans_plus_plus(B& device, view<const T> points, index_t clusters, std::uint64_t seed) {
   detail::check_clusters(clusters, points.rows);
   point_set<T, host_of<B>> set(device.host(), points);
   return detail::seed_centroids(set, clusters, seed);
@@ -162,7 +161,7 @@ requires HasHost<B> tensor<T> kmeans_plus_plus(B& device, view<const T> points, 
 /// The same bits whatever the number of threads. Throws as `kmeans`; `shape_error` for centroids of another width.
 template <class T, class B>
 requires HasHost<B> kmeans_result<T> lloyd(B& device, view<const T> points, view<const T> centroids,
-                                                  int max_iterations = 300) {
+                                           int max_iterations = 300) {
   detail::check_clusters(centroids.rows, points.rows);
   require<shape_error>(points.cols == centroids.cols, "kmeans: widths differ: points [", points.rows, ", ", points.cols,
                        "], centroids [", centroids.rows, ", ", centroids.cols, "]");
@@ -181,8 +180,7 @@ requires HasHost<B> kmeans_result<T> lloyd(B& device, view<const T> points, view
 /// Throws `value_error` for fewer points than clusters (with both numbers), for a point with a NaN or an infinity (with
 /// its row), and for options below one; `shape_error` for points without columns.
 template <class T, class B>
-requires HasHost<B> kmeans_result<T> kmeans(B& device, view<const T> points,
-                                                   const kmeans_options& options = {}) {
+requires HasHost<B> kmeans_result<T> kmeans(B& device, view<const T> points, const kmeans_options& options = {}) {
   detail::check_clusters(options.clusters, points.rows);
   require<value_error>(options.restarts >= 1, "kmeans: ", options.restarts, " restarts; there must be one at least");
   require<value_error>(options.max_iterations >= 1, "kmeans: ", options.max_iterations,

@@ -84,7 +84,7 @@ class router_collector final : public nn::router_observer<B, T> {
   std::vector<int> task_of_row;
 
   void observe(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
-           const nn::step_context<B, T>&) override {
+               const nn::step_context<B, T>&) override {
     for (std::size_t p = 0; p < names.size(); ++p) add(names[p], t.read(weights[p]));
   }
 
