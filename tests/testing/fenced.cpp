@@ -79,8 +79,7 @@ std::vector<double> everything(B& device, const std::string& family, const Metho
   const train::trainer_options options{
       .adam = {.learning_rate = 0.01, .weight_decay = 0.1},
       .clip = 0.5,
-      .program = {
-          .recompute = true, .statistics = true, .dropout = true, .clusters = intuitive ? clusters : 0, .types = true}};
+      .program = {.recompute = true, .statistics = true, .dropout = true, .types = true}};
   const auto model = load();
   auto set = peft::attach(*model, method, 7);
   out.push_back(train::update_scale(device, *model, std::span<const data::packed_batch>(batches), rows));

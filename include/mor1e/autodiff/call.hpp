@@ -44,11 +44,7 @@ class call {
   }
 
   view_of<B, T> out(int k = 0) const { return at<T>(frame_.ids[frame_.of->inputs + k]); }
-  view_of<B, T> saved(int k = 0) const { return saved_as<T>(k); }
-  template <class U>
-  view_of<B, U> saved_as(int k) const {
-    return at<U>(frame_.ids[frame_.of->operands() + k]);
-  }
+  view_of<B, T> saved(int k = 0) const { return at<T>(frame_.ids[frame_.of->operands() + k]); }
   /// Workspace of the running direction, uninitialised.
   view_of<B, T> scratch(int k = 0) const {
     const int before = frame_.of->operands() + frame_.of->saved + (frame_.gradients ? frame_.of->forward_scratch : 0);

@@ -41,20 +41,24 @@ void fill_slot(B& device, const slot& to, view<const T> value) {
   for (index_t i = 0; i < value.rows; ++i) device.upload(to.data + std::size_t(i) * row, value.row(i), row);
 }
 
+/// Copies what a slot holds to adjacent host memory of its size.
+template <class B>
+void read_slot_to(B& device, const slot& s, void* to) {
+  require<error>(s.data != nullptr, "read: the value was released; keep() it");
+  device.download(to, s.data, s.bytes());
+}
 /// A host copy of what a slot holds.
 template <class T, class B>
 tensor<T> read_slot(B& device, const slot& s) {
   tensor<T> out(shape{s.rows, s.cols});
-  require<error>(s.data != nullptr, "read: the value was released; keep() it");
-  device.download(out.data(), s.data, s.bytes());
+  read_slot_to(device, s, out.data());
   return out;
 }
 template <class T, class B>
 T read_slot_scalar(B& device, const slot& s) {
   require<shape_error>(s.rows * s.cols == 1, "read_scalar: a value [", s.rows, ", ", s.cols, "]");
-  require<error>(s.data != nullptr, "read_scalar: the value was released; keep() it");
   T out;
-  device.download(&out, s.data, sizeof(T));
+  read_slot_to(device, s, &out);
   return out;
 }
 /// A host copy of the gradient of a watched value; zeros if nothing was added to it.

@@ -165,6 +165,13 @@ class tape {
   tensor<T> read(var<T> v) const {
     return detail::read_slot<T>(*device_, detail::slot_of(graph_, v, "read"));
   }
+  /// The same into host memory of the value's shape, rows adjacent.
+  template <class T>
+  void read_to(var<T> v, view<T> to) const {
+    require<shape_error>(to.rows == v.rows && to.cols == v.cols && to.contiguous(), "read: a value [", v.rows, ", ",
+                         v.cols, "] to [", to.rows, ", ", to.cols, "], stride ", to.stride);
+    detail::read_slot_to(*device_, detail::slot_of(graph_, v, "read"), to.data);
+  }
   /// The same of a value [1, 1].
   template <class T>
   T read_scalar(var<T> v) const {

@@ -195,10 +195,13 @@ class branch_scorer {
         const var<T> last = ops::gather_rows(t, body, t.input(column(asked_at)));
         const var<T> logits = model_->logits(t, model_->final_norm(t, last));
         const var<T> nll = ops::cross_entropy(t, logits, t.input(column(target)), scale).nll;
-        const tensor<T> all = t.read(logits), losses = t.read(nll);
+        // Megabytes that every chunk would ask for anew.
+        if (logits_.size() < rows * wide) logits_ = tensor<T>(shape{rows, wide});
+        t.read_to(logits, view<T>(logits_.data(), rows, wide));
+        const tensor<T> losses = t.read(nll);
         for (index_t i = 0; i < rows; ++i) {
           const asked_row& row = asked[std::size_t(begin + i)];
-          const T* z = all.data() + i * wide;
+          const T* z = logits_.data() + i * wide;
           // log sum exp, from the loss of one token
           const double lse = double(losses[i]) + double(z[target[std::size_t(begin + i)]]);
           require<error>(std::isfinite(lse), "scoring: ", items[row.item].id, ": the logits are not finite");
@@ -232,6 +235,7 @@ class branch_scorer {
   B* device_;
   models::language_model<B, T>* model_;
   pass_options options_;
+  tensor<T> logits_;
 };
 
 }  // namespace mor1e::eval
