@@ -66,21 +66,21 @@ nlohmann::json in_json(const testing::allocation_count& n) {
   return {{"containers", n.containers}, {"buffers", n.buffers}, {"foreign", n.foreign}};
 }
 
-nlohmann::json measure(const step_options& o, const configuration& c) {
+template <class B>
+nlohmann::json measure(B& device, const step_options& o, const configuration& c) {
   using clock = std::chrono::steady_clock;
   const auto seconds_since = [](clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
   };
-  cpu device(o.common.threads);
-  const auto model = models::load<cpu, float>(device, o.model);
+  const auto model = models::load<B, float>(device, o.model);
   const auto loaded = train::peak_memory();
   auto adapters = c.mixture ? peft::attach(*model, peft::mor1e{.experts = o.experts})
                             : peft::attach(*model, peft::lora{.rank = o.rank, .alpha = double(o.rank)});
   const index_t clusters = c.mixture ? o.experts : 0;
   const auto batches = data::pack(sequences(o, model->vocabulary()), {.tokens = index_t(o.sequences) * o.length});
   const tensor<float> intuition(shape{o.sequences, std::max<index_t>(clusters, 1)}, 0.5f);
-  train::trainer<cpu, float> trainer(
-      device, *model, adapters.parameters(),
+  train::trainer<B, float> trainer(
+      device, *model, adapters,
       {.adam = {.learning_rate = 1e-4},
        .program = {.recompute = c.recompute, .statistics = o.statistics, .clusters = clusters}});
   trainer.step(batches, intuition.matrix(), 1);  // plans, and touches all memory
@@ -121,7 +121,7 @@ nlohmann::json measure(const step_options& o, const configuration& c) {
                         {"model", o.model},
                         {"parameters", adapters.parameter_count()},
                         {"tokens", tokens},
-                        {"threads", device.threads().size()},
+                        {"threads", device.arithmetic().threads},
                         {"tokens_per_second", rates[rates.size() / 2]},
                         {"slowest", rates.front()},
                         {"fastest", rates.back()},
@@ -211,7 +211,11 @@ int main(int argc, char** argv) {
         for (const bool recompute : {false, true})
           for (const bool mixture : {false, true}) {
             if (o.method == (mixture ? "lora" : "mor1e") || o.recompute == (recompute ? "no" : "yes")) continue;
-            results.push_back(in_a_child([&] { return measure(o, {mixture, recompute}); }));
+            results.push_back(in_a_child([&] {
+              return with_device(o.common.device, [&](auto& device) {
+                return measure(device, o, {mixture, recompute});
+              });
+            }));
             if (!o.common.quiet) print(results.back());
           }
         program::write_results(o.common, results);

@@ -13,9 +13,10 @@
 
 namespace mor1e::program {
 
+template <class B>
 struct adapted_model {
-  std::unique_ptr<models::language_model<cpu, float>> model;
-  std::optional<peft::loaded_adapter<cpu, float>> adapter;  // behind the model, on which it sits: gone before it is
+  std::unique_ptr<models::language_model<B, float>> model;
+  std::optional<peft::loaded_adapter<B, float>> adapter;  // behind the model, on which it sits: gone before it is
 
   bool reads_intuition() const { return adapter && adapter->record.spec.method.needs().clusters > 0; }
 };
@@ -34,8 +35,9 @@ inline std::string adapter_folder(const std::string& given) {
 
 /// `adapter` empty: the base alone. Else the folder of an adapter or of a run. Throws `value_error` for an adapter that
 /// was trained on other weights.
-inline adapted_model load_adapted(cpu& device, const std::string& model, const std::string& adapter) {
-  adapted_model out{models::load<cpu, float>(device, model), std::nullopt};
+template <class B>
+adapted_model<B> load_adapted(B& device, const std::string& model, const std::string& adapter) {
+  adapted_model<B> out{models::load<B, float>(device, model), std::nullopt};
   if (adapter.empty()) return out;
   out.adapter.emplace(peft::load_adapter(*out.model, adapter_folder(adapter)));
   const std::string& trained_on = out.adapter->record.base_sha256;
@@ -48,8 +50,9 @@ inline adapted_model load_adapted(cpu& device, const std::string& model, const s
 
 /// The intuition of one text, [1, clusters], as the adapter was trained with it. Throws `io_error` for an adapter that
 /// does not say how, `value_error` for an embedder that is not the one it was trained with.
-inline tensor<float> intuition_of(cpu& device, const peft::adapter_record& record, const std::string& where,
-                                  const std::string& text) {
+template <class B>
+tensor<float> intuition_of(B& device, const peft::adapter_record& record, const std::string& where,
+                           const std::string& text) {
   const auto recipe = train::recipe_from_json(record.intuition, record.centroids.clone(), where);
   require<value_error>(recipe.kind == train::intuition_kind::clusters, where, ": its intuition is of kind ",
                        train::name_of(recipe.kind), ": rows of a task have one, a text alone has none");

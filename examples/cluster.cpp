@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "mor1e/backend/cpu.hpp"
 #include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "program.hpp"
@@ -62,9 +61,9 @@ const io::safetensors_entry& find_embeddings(const io::safetensors_file& file) {
   return *matrices[0];
 }
 
-template <class T>
-void run_as(const cluster_options& options, const io::safetensors_file& file, const io::safetensors_entry& entry) {
-  cpu device(options.common.threads);
+template <class T, class B>
+void run_as(B& device, const cluster_options& options, const io::safetensors_file& file,
+            const io::safetensors_entry& entry) {
   tensor<T> points(entry.extents);
   file.read(entry, points.data());
 
@@ -113,12 +112,12 @@ int main(int argc, char** argv) {
   cluster_options options;
   return program::run(
       argc, argv, "cluster", "K-means over embeddings: k-means++ seeding, Lloyd's iteration", options.common,
-      [&](CLI::App& app) { add_options(app, options); },
-      [&] {
+      [&](CLI::App& app) { add_options(app, options); }, program::on_device(options.common, [&](auto& device) {
         options.kmeans.seed = options.common.seed;
         io::require_writable_file(options.out);
         const io::safetensors_file file(options.input);
         const auto& entry = find_embeddings(file);
-        entry.type == dtype::f64 ? run_as<double>(options, file, entry) : run_as<float>(options, file, entry);
-      });
+        entry.type == dtype::f64 ? run_as<double>(device.host(), options, file, entry)
+                                 : run_as<float>(device.host(), options, file, entry);
+      }));
 }

@@ -14,9 +14,14 @@
 #include <vector>
 
 #include "comparison.hpp"
+#include "finetune_options.hpp"
+#include "matched.hpp"
+#include "mor1e/core/quartiles.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/io/json_fields.hpp"
-#include "training_run.hpp"
+#include "mor1e/mor1e.hpp"
+#include "mor1e/train/run.hpp"
+#include "run_printer.hpp"
 
 using namespace mor1e;
 namespace fs = std::filesystem;
@@ -25,9 +30,9 @@ namespace {
 
 struct compare_options {
   program::common_options common;
-  program::data_options data{.model = "smollm2", .data = "suite", .eval_limit = 60};
+  train::data_settings data{.model = "smollm2", .data = "suite", .eval_limit = 60};
   program::schedule_options schedule{.preset = "suite", .steps = 60, .learning_rate = 1e-3};
-  program::run_options run;
+  train::run_settings run;
   std::string contestants =
       "lora,dora,molora,sira,loramoe,hydralora,adamole,mix,mor1e,mor1e-paper,mor1e+low-rank-router,mor1e+no-router,"
       "mor1e+no-intuition,mor1e+random";  // rslora at the scale of lora is lora
@@ -102,33 +107,37 @@ program::common_options common_of(const compare_options& o, std::uint64_t seed) 
 }
 
 /// What a contestant is run as with this seed.
-program::run_request request_of(program::experiment& experiment, const compare_options& o, const contestant& of,
-                                std::uint64_t seed) {
+template <class B>
+train::run_request request_of(train::experiment<B>& experiment, const compare_options& o, const contestant& of,
+                              std::uint64_t seed) {
   const train::schedule_settings schedule = o.schedule.settings();
   const peft::adapter_spec reference = program::reference_of(of.method);
   peft::adapter_spec spec = program::spec_of(of.method, seed, schedule.learning_rate);
   require<value_error>(of.control.empty() || spec.method.needs().clusters > 0, "--contestants: ", of.name,
                        " reads no intuition");
-  if (!o.own_parameters) spec = program::matched(experiment, spec, reference, common_of(o, seed));
-  program::run_request request{.label = of.name,
-                               .spec = spec,
-                               .measure_scale = true,
-                               .schedule = schedule,
-                               .how = o.run,
-                               .out = fs::path(o.out) / of.name / text("seed", seed),
-                               .embeddings = fs::path(o.out) / "embeddings.safetensors",
-                               .keep_data = false,
-                               .saved = program::saved_state(fs::path(o.out) / of.name / text("seed", seed))};
+  if (!o.own_parameters) spec = program::matched(*experiment.model, spec, reference, common_of(o, seed));
+  train::run_request request{.label = of.name,
+                             .spec = spec,
+                             .measure_scale = true,
+                             .schedule = schedule,
+                             .how = o.run,
+                             .seed = seed,
+                             .out = fs::path(o.out) / of.name / text("seed", seed),
+                             .embeddings = fs::path(o.out) / "embeddings.safetensors",
+                             .keep_data = false,
+                             .saved = train::saved_state(fs::path(o.out) / of.name / text("seed", seed))};
   request.how.control = of.control;
   if (!o.own_scale) request.match_scale = reference.method.scale();
   return request;
 }
 
 /// One run, or what is left of it from before.
-program::run_record run_once(program::experiment& experiment, const compare_options& o, const contestant& of,
+template <class B>
+program::run_record run_once(train::experiment<B>& experiment, const compare_options& o, const contestant& of,
                              std::uint64_t seed) {
-  const program::run_request request = request_of(experiment, o, of, seed);
-  program::training_run run(experiment, request, common_of(o, seed));
+  const train::run_request request = request_of(experiment, o, of, seed);
+  program::run_printer printer(common_of(o, seed));
+  train::run<B> run(experiment, request, &printer);
   nlohmann::json settings = run.settings();
   settings["items"] = experiment.scored.hash();
   const fs::path kept = request.out / "run.json";
@@ -143,7 +152,7 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
       throw io_error(text(kept.string(), ": ", e.what()));
     }
   }
-  const nlohmann::json result = run.run();
+  const nlohmann::json result = run.run_all();
   const program::run_record record{.size = request.spec.method.size(),
                                    .parameters = result.at("parameters").get<std::int64_t>(),
                                    .own_scale = result.at("scale").at("own").get<double>(),
@@ -160,7 +169,8 @@ program::run_record run_once(program::experiment& experiment, const compare_opti
   return record;
 }
 
-void compare(compare_options o) {
+template <class B>
+void compare(B& device, compare_options o) {
   io::require_writable_folder(o.out);
   o.data.check();
   o.run.settle(o.data);
@@ -172,13 +182,12 @@ void compare(compare_options o) {
                        "--memory: what one run needs depends on those before it; use --recompute");
   for (contestant& c : contestants) program::settle_intuition(c.method, o.run.intuition);
   const train::schedule_settings schedule = o.schedule.settings();
-  program::experiment experiment(o.common, o.data, schedule);
+  train::experiment<B> experiment(device, o.data, schedule, o.common.seed, !o.common.quiet);
   require<value_error>(!experiment.scored.empty(), "--data ", o.data.data, ": no task has an eval.jsonl to compare by");
   // Everything that can be wrong with anybody is found before anything is written.
-  for (const contestant& c : contestants)
-    program::training_run(experiment, request_of(experiment, o, c, o.common.seed), common_of(o, o.common.seed));
+  for (const contestant& c : contestants) train::run<B>(experiment, request_of(experiment, o, c, o.common.seed));
   fs::create_directories(o.out);
-  program::keep_data(experiment.rows.made, fs::path(o.out) / "data");
+  train::keep_rows(experiment.rows.made, fs::path(o.out) / "data");
   std::vector<program::contestant_result> results;
   for (const contestant& c : contestants) results.push_back({c.name, {}});
   const std::int64_t runs = std::int64_t(contestants.size()) * o.seeds;
@@ -221,7 +230,8 @@ int main(int argc, char** argv) {
   compare_options options;
   return program::run(
       argc, argv, "compare", "Fine-tunes every method on equal terms and holds them against each other", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { compare(options); },
+      [&](CLI::App& app) { add_options(app, options); },
+      program::on_device(options.common, [&](auto& device) { compare(device, options); }),
       [&](const CLI::App&) {
         options.common.folder = options.out;
         return std::vector<std::string>{};

@@ -79,7 +79,8 @@ std::vector<std::string> prompts_of(const embed_options& o) {
   return out;
 }
 
-void run(const embed_options& options) {
+template <class B>
+void run(B& device, const embed_options& options) {
   check_options(options);
   for (const std::string& file : {options.out, options.texts_out})
     if (!file.empty()) io::require_writable_file(file);
@@ -92,7 +93,6 @@ void run(const embed_options& options) {
 
   // Before the work: what is no file cannot be read again.
   std::string list_hash = options.texts_out.empty() ? io::sha256_of_file(options.input) : "";
-  cpu device(options.common.threads);
   const auto embedder = models::load_sentence_embedder(device, options.model, options.embedding);
   const auto start = std::chrono::steady_clock::now();
   tensor<float> embeddings;
@@ -128,5 +128,6 @@ int main(int argc, char** argv) {
   embed_options options;
   return program::run(
       argc, argv, "embed", "Sentences as vectors of unit length", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+      [&](CLI::App& app) { add_options(app, options); },
+      program::on_device(options.common, [&](auto& device) { run(device, options); }));
 }

@@ -20,8 +20,8 @@
 #include "mor1e/eval/report.hpp"
 #include "mor1e/eval/scoring.hpp"
 #include "mor1e/train/intuition.hpp"
+#include "mor1e/train/run/rows.hpp"
 #include "mor1e/train/telemetry.hpp"
-#include "one_token.hpp"
 #include "program.hpp"
 #include "router_pictures.hpp"
 
@@ -72,7 +72,7 @@ std::vector<data::example> load_items(const evaluate_options& o) {
           tasks.push_back({name,
                            {},
                            data::suite_examples(family, data::suite_split::eval, data::suite_options{}.eval_items,
-                                                o.eval_seed, program::one_token(tokenizer))});
+                                                o.eval_seed, train::one_token(tokenizer))});
   } else {
     tasks = data::read_data_folder(o.data, o.tasks, data::splits::eval);
   }
@@ -89,15 +89,16 @@ std::vector<data::example> load_items(const evaluate_options& o) {
 }
 
 /// What the adapter was trained with stands in for what was not given.
-eval::scoring_options scoring_of(const evaluate_options& o, const program::adapted_model& base) {
+template <class B>
+eval::scoring_options scoring_of(const evaluate_options& o, const program::adapted_model<B>& base) {
   eval::scoring_options out{.how = eval::scoring_named(o.scoring),
                             .template_name = o.wording,
                             .pass = {.tokens = o.batch_tokens},
                             .truncate = o.truncate};
   if (!base.adapter || !base.adapter->record.extras.is_object()) return out;
-  const nlohmann::json& said = base.adapter->record.extras;
+  const nlohmann::json& extras = base.adapter->record.extras;
   const auto field = [&](const char* name) {
-    return said.contains(name) && said[name].is_string() ? said[name].get<std::string>() : std::string();
+    return extras.contains(name) && extras[name].is_string() ? extras[name].get<std::string>() : std::string();
   };
   if (out.template_name.empty()) out.template_name = field("template");
   if (out.how == eval::scoring::rows && field("answer") == "text") out.how = eval::scoring::loglik;
@@ -105,7 +106,8 @@ eval::scoring_options scoring_of(const evaluate_options& o, const program::adapt
 }
 
 /// The intuition of the items as the adapter was trained with it.
-tensor<float> trained_intuition(cpu& device, const evaluate_options& o, const peft::adapter_record& record,
+template <class B>
+tensor<float> trained_intuition(B& device, const evaluate_options& o, const peft::adapter_record& record,
                                 const std::vector<data::example>& items) {
   const auto recipe = train::recipe_from_json(record.intuition, record.centroids.clone(), o.adapter);
   std::unique_ptr<models::sentence_embedder> embedder;
@@ -128,20 +130,20 @@ void check_options(const evaluate_options& o) {
                        "--against-base, --intuition, --embedder and --routers need an --adapter");
 }
 
-void evaluate(const evaluate_options& o) {
+template <class B>
+void evaluate(B& device, const evaluate_options& o) {
   check_options(o);
   if (!o.routers.empty()) io::require_writable_folder(o.routers);
   const std::vector<data::example> items = load_items(o);
-  cpu device(o.common.threads);
   auto base = program::load_adapted(device, o.model, o.adapter);
   if (!o.routers.empty()) program::require_routers(base.adapter->record.spec, o.adapter);
   require<value_error>(base.reads_intuition() || o.intuition == "as-trained", "--intuition ", o.intuition,
                        ": the adapter ", o.adapter, " reads no intuition");
-  tensor<float> felt;
-  if (base.reads_intuition()) felt = trained_intuition(device, o, base.adapter->record, items);
-  if (o.intuition == "none") felt.fill(0);
+  tensor<float> intuition;
+  if (base.reads_intuition()) intuition = trained_intuition(device, o, base.adapter->record, items);
+  if (o.intuition == "none") intuition.fill(0);
 
-  eval::scorer<cpu, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring_of(o, base));
+  eval::scorer<B, float> scorer(device, *base.model, models::open_tokenizer(o.model), scoring_of(o, base));
   for (const data::example& item : items) scorer.encoder().encode(item, 0);  // refused before the log is replaced
   program::log_file log(o.common);
   double seconds = 0;
@@ -188,20 +190,20 @@ void evaluate(const evaluate_options& o) {
     report("base model: ", "base", base_scores);
     program::say(o.common, "\nwith the adapter: ");
   }
-  const auto scores = score(o.adapter.empty() ? "base" : "adapter", felt);
+  const auto scores = score(o.adapter.empty() ? "base" : "adapter", intuition);
   report("", "report", scores);
   if (o.against_base) compare("base -> adapter", base_scores, scores);
   if (o.intuition == "permuted") {
-    const tensor<float> mixed = train::permuted_rows(std::as_const(felt).matrix(), o.common.seed);
+    const tensor<float> mixed = train::permuted_rows(std::as_const(intuition).matrix(), o.common.seed);
     const auto permuted = score("permuted", mixed);
     report("\nintuition permuted over all items: ", "permuted", permuted);
     compare("as trained -> permuted", scores, permuted);
   }
   if (!o.routers.empty())
-    program::write_routers(
-        o.routers,
-        program::report_routers(device, *base.model, base.adapter->set, scorer.encoder(), items, felt, o.batch_tokens),
-        o.common);
+    program::write_routers(o.routers,
+                           eval::report_routers<B, float>(device, *base.model, base.adapter->set, scorer.encoder(),
+                                                          items, intuition.matrix(), o.batch_tokens),
+                           o.common);
   const double passes = 1.0 + (o.against_base ? 1 : 0) + (o.intuition == "permuted" ? 1 : 0);
   const double rate = passes * double(items.size()) / std::max(seconds, 1e-9);
   program::say(o.common, "{} items in {:.1f} s, {:.0f} a second\n", items.size(), seconds, rate);
@@ -216,5 +218,6 @@ int main(int argc, char** argv) {
   evaluate_options options;
   return program::run(
       argc, argv, "evaluate", "Scores the items of tasks with a language model", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { evaluate(options); });
+      [&](CLI::App& app) { add_options(app, options); },
+      program::on_device(options.common, [&](auto& device) { evaluate(device, options); }));
 }

@@ -6,7 +6,18 @@
 //
 // OUT holds adapter/ (a PEFT folder), checkpoint/ and checkpoint.previous/ (to resume), options.json, log.jsonl (one
 // object a step), result.json, data/ when the data was generated, and routers/ with --routers.
-#include "training_run.hpp"
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "finetune_options.hpp"
+#include "matched.hpp"
+#include "mor1e/mor1e.hpp"
+#include "mor1e/train/run.hpp"
+#include "router_pictures.hpp"
+#include "run_printer.hpp"
+#include "stored_options.hpp"
 
 using namespace mor1e;
 namespace fs = std::filesystem;
@@ -15,9 +26,9 @@ namespace {
 
 struct finetune_options {
   program::common_options common;
-  program::data_options data;
+  train::data_settings data;
   program::schedule_options schedule;
-  program::run_options run;
+  train::run_settings run;
   program::method_options method;
   std::string out, resume;
   bool match_scale = false, match_parameters = false, routers = false;
@@ -42,7 +53,7 @@ void add_options(CLI::App& app, finetune_options& o) {
 /// The options that the run to go on with has.
 std::vector<std::string> stored_options(const CLI::App& app, finetune_options& o) {
   o.common.folder = o.out.empty() ? o.resume : o.out;
-  const fs::path file = fs::path(o.resume) / program::options_file;
+  const fs::path file = fs::path(o.resume) / train::options_file;
   std::error_code none;
   if (o.resume.empty() || !fs::exists(file, none)) return {};
   return program::stored_arguments(app, io::read_json(file), file.string());
@@ -64,7 +75,7 @@ void settle(finetune_options& o) {
   std::error_code none;
   require<value_error>(begun || !fs::exists(fs::path(o.out) / "adapter", none), o.out,
                        " holds an adapter and no checkpoint to go on from; give another --out");
-  if (const fs::path file = fs::path(o.out) / program::options_file; fs::exists(file, none)) {
+  if (const fs::path file = fs::path(o.out) / train::options_file; fs::exists(file, none)) {
     const nlohmann::json kept = io::read_json(file);
     require<value_error>(kept.is_object() && kept.contains("model"), file.string(),
                          ": is of no run and would be replaced; give another --out");
@@ -73,38 +84,48 @@ void settle(finetune_options& o) {
                        " goes on with it, or give another --out");
 }
 
-void finetune(finetune_options o, const nlohmann::json& given) {
+template <class B>
+void finetune(B& device, finetune_options o, const nlohmann::json& given) {
   settle(o);
-  const auto saved = program::saved_state(o.out);
+  const auto saved = train::saved_state(o.out);
   const train::schedule_settings schedule = o.schedule.settings();
   peft::adapter_spec spec = program::spec_of(o.method, o.common.seed, schedule.learning_rate);
   // A run that is to be longer than it was keeps its data.
   std::optional<index_t> suite_examples;
   if (saved && saved->settings.contains("suite_examples") && saved->settings["suite_examples"].is_number_integer())
     suite_examples = saved->settings["suite_examples"].get<index_t>();
-  program::experiment experiment(o.common, o.data, schedule, suite_examples);
+  train::experiment<B> experiment(device, o.data, schedule, o.common.seed, !o.common.quiet, suite_examples);
   const peft::adapter_spec reference = program::reference_of(o.method);
   if (o.match_parameters) {
-    spec = program::matched(experiment, spec, reference, o.common);
+    spec = program::matched(*experiment.model, spec, reference, o.common);
     program::set_clusters(o.method, spec.method);
   }
-  program::run_request request{.label = o.method.method,
-                               .spec = spec,
-                               .schedule = schedule,
-                               .how = o.run,
-                               .out = o.out,
-                               .embeddings = fs::path(o.out) / "embeddings.safetensors",
-                               .routers = o.routers,
-                               .options = given,
-                               .goes_on = "finetune --resume " + program::in_shell(o.out),
-                               .saved = saved};
+  if (o.routers) {
+    program::require_routers(spec, "--method " + o.method.method);
+    require<value_error>(!experiment.scored.empty(), "--routers: there are no items to route");
+  }
+  train::run_request request{.label = o.method.method,
+                             .spec = spec,
+                             .schedule = schedule,
+                             .how = o.run,
+                             .seed = o.common.seed,
+                             .out = o.out,
+                             .log = o.common.log,
+                             .embeddings = fs::path(o.out) / "embeddings.safetensors",
+                             .options = given,
+                             .goes_on = "finetune --resume " + program::in_shell(o.out),
+                             .saved = saved};
   if (o.match_scale) request.match_scale = reference.method.scale();
-  program::training_run run(experiment, request, o.common);
+  program::run_printer printer(o.common);
+  train::run<B> run(experiment, request, &printer);
   if (run.finished()) {
     program::say(o.common, "{} is finished: {} steps\n", o.out, run.steps());
     return program::write_results(o.common, io::read_json(fs::path(o.out) / "result.json"));
   }
-  program::write_results(o.common, run.run());
+  const nlohmann::json result = run.run_all();
+  if (o.routers)
+    program::write_routers(fs::path(o.out) / "routers", experiment.scored.routers(run.adapters()), o.common);
+  program::write_results(o.common, result);
 }
 
 }  // namespace
@@ -118,6 +139,7 @@ int main(int argc, char** argv) {
         parsed = &app;
         add_options(app, options);
       },
-      [&] { finetune(options, program::options_given(*parsed)); },
+      program::on_device(options.common,
+                         [&](auto& device) { finetune(device, options, program::options_given(*parsed)); }),
       [&](const CLI::App& app) { return stored_options(app, options); });
 }

@@ -5,35 +5,12 @@
 #include <string>
 
 #include "method_options.hpp"
-#include "mor1e/data/example.hpp"
-#include "mor1e/models/toy.hpp"
-#include "mor1e/text/prompt.hpp"
-#include "mor1e/train/settings.hpp"
+#include "mor1e/train/run/settings.hpp"
 #include "program.hpp"
 
 namespace mor1e::program {
 
-/// What is trained on and scored.
-struct data_options {
-  std::string model = {}, data = {}, tasks = {}, task_types = {}, wording = {}, answer = {};
-  index_t max_length = 2048, train_limit = 0, eval_limit = 100;
-  bool truncate = false;
-
-  texts::prompt_options prompt() const {
-    texts::prompt_options out{wording, {}};
-    if (!answer.empty()) out.style = answer == "letter" ? data::answer_style::letter : data::answer_style::text;
-    return out;
-  }
-  /// Throws `value_error` for what is wrong in itself.
-  void check() const {
-    require<value_error>(!model.empty() && !data.empty(), "--model and --data are needed");
-    require<value_error>(answer.empty() || answer == "letter" || answer == "text", "--answer ", answer,
-                         " is neither letter nor text");
-    if (!wording.empty()) texts::find_template(wording);
-  }
-};
-
-inline void add_data_options(CLI::App& app, data_options& o) {
+inline void add_data_options(CLI::App& app, train::data_settings& o) {
   const auto count = accept::count();
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy")->capture_default_str();
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one")
@@ -83,26 +60,7 @@ inline void add_schedule_options(CLI::App& app, schedule_options& o) {
   app.add_option("--steps", o.steps, "optimiser steps, instead of epochs")->check(count);
 }
 
-/// Who embeds texts where nobody is named.
-inline std::string default_embedder(const data_options& data) {
-  return data.model == models::toy_name ? models::toy_name : "minilm";
-}
-
-/// How a run goes about it.
-struct run_options {
-  std::string intuition, prefix, similarity = "cosine", order, memory;
-  index_t cluster_sample = 0, micro_batch = 0, checkpoint_every = 20, eval_every = 0;
-  bool recompute = false;
-  std::string control = {};  ///< random or category: in place of the intuition
-
-  /// Fills in what follows from the data.
-  void settle(const data_options& data) {
-    if (order.empty()) order = data.data == "suite" ? "round-robin" : "shuffled";
-    if (intuition.empty()) intuition = default_embedder(data);
-  }
-};
-
-inline void add_run_options(CLI::App& app, run_options& o) {
+inline void add_run_options(CLI::App& app, train::run_settings& o) {
   const auto count = accept::count();
   app.add_option("--intuition", o.intuition,
                  "embedder: minilm (the default), a BERT folder, E.safetensors (vectors of any embedder, the list of "

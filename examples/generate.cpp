@@ -42,14 +42,14 @@ void add_options(CLI::App& app, generate_options& options) {
 }
 
 /// One turn of a conversation, up to where the model answers.
-std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& said) {
+std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& message) {
   require<value_error>(tokenizer.id_of("<|im_start|>") && tokenizer.id_of("<|im_end|>"),
                        "--chat: the model has no ChatML tokens <|im_start|>, <|im_end|>");
-  return "<|im_start|>user\n" + said + "<|im_end|>\n<|im_start|>assistant\n";
+  return "<|im_start|>user\n" + message + "<|im_end|>\n<|im_start|>assistant\n";
 }
 
-void run(const generate_options& options) {
-  cpu device(options.common.threads);
+template <class B>
+void run(B& device, const generate_options& options) {
   const auto base = program::load_adapted(device, options.model, options.adapter);
   const auto tokenizer = models::open_tokenizer(options.model);
   const auto ends = models::end_tokens(models::open(options.model), tokenizer);
@@ -65,10 +65,10 @@ void run(const generate_options& options) {
   program::log_file log(options.common);
   rng random(options.common.seed);
   texts::stream_decoder decoder(tokenizer);
-  std::string said;
+  std::string continuation;
   std::vector<std::int32_t> tokens;
   const auto emit = [&](const std::string& piece) {
-    said += piece;
+    continuation += piece;
     program::say(options.common, "{}", piece);
     std::fflush(stdout);
   };
@@ -76,7 +76,7 @@ void run(const generate_options& options) {
   using clock = std::chrono::steady_clock;
   const auto start = clock::now();
   const index_t capacity = std::min(context, length + options.tokens);
-  models::generation<cpu, float> sequence(device, *base.model, capacity, intuition);
+  models::generation<B, float> sequence(device, *base.model, capacity, intuition);
   tensor<float> logits = sequence.push(prompt);
   const auto first = clock::now();
   bool ended = false;
@@ -99,7 +99,7 @@ void run(const generate_options& options) {
   const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
   program::write_results(options.common, {{"model", options.model},
                                           {"prompt", options.prompt},
-                                          {"text", said},
+                                          {"text", continuation},
                                           {"tokens", tokens},
                                           {"ended", ended},
                                           {"first_token_ends", at_once},
@@ -115,5 +115,5 @@ int main(int argc, char** argv) {
   generate_options options;
   return program::run(
       argc, argv, "generate", "Continues a text", options.common, [&](CLI::App& app) { add_options(app, options); },
-      [&] { run(options); });
+      program::on_device(options.common, [&](auto& device) { run(device, options); }));
 }

@@ -33,7 +33,8 @@ void add_options(CLI::App& app, logits_options& options) {
 }
 
 /// `intuition`, one row for each sequence, if the adapter reads one.
-tensor<float> read_intuition(const program::adapted_model& base, const io::safetensors_file& input,
+template <class B>
+tensor<float> read_intuition(const program::adapted_model<B>& base, const io::safetensors_file& input,
                              const models::padded_batch& batch) {
   if (!base.reads_intuition()) return {};
   require<value_error>(input.find("intuition") != nullptr, batch.where,
@@ -45,11 +46,12 @@ tensor<float> read_intuition(const program::adapted_model& base, const io::safet
   return values;
 }
 
-nlohmann::json run_decoder(cpu& device, const logits_options& options, const io::safetensors_file& input,
+template <class B>
+nlohmann::json run_decoder(B& device, const logits_options& options, const io::safetensors_file& input,
                            const models::padded_batch& batch) {
   const auto base = program::load_adapted(device, options.model, options.adapter);
   const tensor<float> intuition = read_intuition(base, input, batch);
-  const auto outputs = models::outputs_of<cpu, float>(device, *base.model, batch, intuition);
+  const auto outputs = models::outputs_of<B, float>(device, *base.model, batch, intuition);
   std::vector<io::stored_tensor> tensors{io::stored("logits", outputs.logits),
                                          io::stored("hidden.final", outputs.hidden_final)};
   for (std::size_t i = 0; i < outputs.hidden.size(); ++i)
@@ -63,18 +65,19 @@ nlohmann::json run_decoder(cpu& device, const logits_options& options, const io:
   return outputs.loss ? nlohmann::json{{"loss", *outputs.loss}} : nlohmann::json::object();
 }
 
-nlohmann::json run_encoder(cpu& device, const logits_options& options, const models::padded_batch& batch) {
+template <class B>
+nlohmann::json run_encoder(B& device, const logits_options& options, const models::padded_batch& batch) {
   require<value_error>(options.adapter.empty(), "--adapter: ", options.model, " is an encoder");
-  const auto outputs = models::outputs_of(device, *models::load_encoder<cpu, float>(device, options.model), batch);
+  const auto outputs = models::outputs_of(device, *models::load_encoder<B, float>(device, options.model), batch);
   const std::vector tensors{io::stored("last_hidden_state", outputs.last_hidden_state),
                             io::stored("mean", outputs.mean), io::stored("embedding", outputs.embedding)};
   io::write_safetensors(options.out, tensors);
   return nlohmann::json::object();
 }
 
-void run(const logits_options& options) {
+template <class B>
+void run(B& device, const logits_options& options) {
   io::require_writable_file(options.out);
-  cpu device(options.common.threads);
   const io::safetensors_file input(options.input);
   const auto batch = models::read_padded_batch(input);
   const auto start = std::chrono::steady_clock::now();
@@ -98,5 +101,6 @@ int main(int argc, char** argv) {
   logits_options options;
   return program::run(
       argc, argv, "logits", "Logits, hidden states and loss of a model for given tokens", options.common,
-      [&](CLI::App& app) { add_options(app, options); }, [&] { run(options); });
+      [&](CLI::App& app) { add_options(app, options); },
+      program::on_device(options.common, [&](auto& device) { run(device, options); }));
 }

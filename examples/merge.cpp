@@ -29,8 +29,8 @@ struct merge_options {
   std::string model, adapter, out, text;
 };
 
-void merge(const merge_options& o) {
-  cpu device(o.common.threads);
+template <class B>
+void merge(B& device, const merge_options& o) {
   const io::checkpoint base = models::open(o.model);
   require<value_error>(fs::weakly_canonical(o.out) != fs::weakly_canonical(base.path), "--out ", o.out,
                        " is the base itself");
@@ -47,7 +47,7 @@ void merge(const merge_options& o) {
   models::padded_batch probe;
   tensor<float> before;
   const auto logits = [&] {
-    return models::outputs_of<cpu, float>(device, *adapted.model, probe, std::as_const(intuition).matrix()).logits;
+    return models::outputs_of<B, float>(device, *adapted.model, probe, std::as_const(intuition).matrix()).logits;
   };
   if (!o.text.empty()) {
     require<value_error>(adapted.reads_intuition(), "--intuition-of: this ", method, " reads no intuition");
@@ -66,7 +66,7 @@ void merge(const merge_options& o) {
                          " weighs its experts for each text; --intuition-of TEXT folds it for one");
   }
 
-  const peft::merged_adapters<cpu, float> merged(device, set, options);
+  const peft::merged_adapters<B, float> merged(device, set, options);
   nlohmann::json result = {
       {"model", o.model}, {"adapter", o.adapter}, {"method", method}, {"linears", merged.weights().size()}};
   if (!before.empty()) {
@@ -95,5 +95,5 @@ int main(int argc, char** argv) {
         app.add_option("--out", options.out, "folder to write")->required();
         app.add_option("--intuition-of", options.text, "fold a mixture for this text, without its router");
       },
-      [&] { merge(options); });
+      program::on_device(options.common, [&](auto& device) { merge(device, options); }));
 }

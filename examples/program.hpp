@@ -18,11 +18,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "mor1e/backend/with_device.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/memory_map.hpp"
 #include "mor1e/io/open_file.hpp"
 #include "mor1e/text/utf8.hpp"
-#include "stop_signals.hpp"
+#include "mor1e/train/run/stopped.hpp"
 
 namespace mor1e::program {
 enum exit_code { success = 0, failure = 1, bad_use = 2 };
@@ -30,8 +31,7 @@ enum exit_code { success = 0, failure = 1, bad_use = 2 };
 /// Options that every program has.
 struct common_options {
   const char* name = "";  ///< of the program
-  std::string backend = "cpu";
-  int threads = 0;
+  device_options device;
   std::uint64_t seed = 0;
   std::string log, json;
   bool quiet = false;
@@ -39,13 +39,8 @@ struct common_options {
 };
 
 inline void add_common_options(CLI::App& app, common_options& options) {
-  const auto known = [](const std::string& name) -> std::string {
-    return name == "cpu"    ? ""
-           : name == "cuda" ? "this build has no CUDA back end"
-                            : "'" + name + "' is neither cpu nor cuda";
-  };
-  app.add_option("--backend", options.backend, "cpu or cuda")->check(known)->capture_default_str();
-  app.add_option("--threads", options.threads, "0: one for each processor")
+  app.add_option("--backend", options.device.backend, "cpu or cuda")->check(check_backend)->capture_default_str();
+  app.add_option("--threads", options.device.threads, "0: one for each processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   // CLI11 2.1 reads -1 as 2^64 - 1, and so it does with anything larger.
@@ -85,7 +80,7 @@ int guarded(const char* name, F&& f) {
     return printed ? success : fail(name, "cannot write to standard output", failure);
   } catch (const std::bad_alloc&) {
     return fail(name, "not enough memory", failure);
-  } catch (const stopped& e) {
+  } catch (const train::stopped& e) {
     return fail(name, e.what(), 128 + e.signal);
   } catch (const std::exception& e) {
     const bool asked_wrongly = dynamic_cast<const CLI::ParseError*>(&e) || dynamic_cast<const value_error*>(&e) ||
@@ -143,6 +138,12 @@ int run(int argc, char** argv, const char* name, const char* description, common
     require_outputs(common);
     std::forward<Body>(body)();
   });
+}
+
+/// The body of a program that computes: f(device) on the one that was asked for.
+template <class F>
+auto on_device(const common_options& options, F f) {
+  return [&options, f] { with_device(options.device, f); };
 }
 
 /// Prints to stdout unless --quiet.

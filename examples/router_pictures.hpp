@@ -29,20 +29,6 @@ inline void require_routers(const peft::adapter_spec& spec, const std::string& a
                        ": it has no experts, and no router that weighs them");
 }
 
-/// Over the prompts by which the items are asked first.
-inline eval::router_report report_routers(cpu& device, models::language_model<cpu, float>& model,
-                                          peft::adapter_set<cpu, float>& adapters, const eval::item_encoder& encoder,
-                                          const std::vector<data::example>& items, view<const float> intuition,
-                                          index_t tokens) {
-  std::vector<std::vector<std::int32_t>> prompts;
-  std::vector<std::string> tasks;
-  for (const data::example& row : items) {
-    prompts.push_back(encoder.encode(row, index_t(prompts.size())).front().prompt);
-    tasks.push_back(row.task);
-  }
-  return eval::report_routers<cpu, float>(device, model, adapters, prompts, tasks, intuition, {.tokens = tokens});
-}
-
 namespace detail {
 
 inline std::vector<double> numbers(const tensor<double>& x) { return {x.data(), x.data() + x.size()}; }

@@ -2,16 +2,8 @@
 #pragma once
 
 #include <csignal>
-#include <stdexcept>
-#include <string>
 
 namespace mor1e::program {
-
-/// A program that stopped because it was told to, with what the user is to know.
-struct stopped : std::runtime_error {
-  stopped(int by, const std::string& why) : std::runtime_error(why), signal(by) {}
-  int signal;
-};
 
 /// While it lives, the first of these signals is only noted; a second one ends the process at once. One that the parent
 /// has turned off (nohup) stays off.

@@ -14,9 +14,6 @@
 
 namespace mor1e::program {
 
-/// Where a run keeps its options.
-inline constexpr const char* options_file = "options.json";
-
 namespace detail {
 
 /// Those that say where this process writes and what it prints, not what is run.

@@ -24,12 +24,14 @@ SEES = {
     "backend/reference": HOST,
     "backend/cpu": HOST,
     "backend/cuda": CONCEPT,
+    "backend/with_device": HOST | {"backend/cpu"},  # the one place where a program picks
     "autodiff/": CONCEPT,
     "ops/": AUTODIFF | {"testing/cases"},
     "nn/": OPS,
     "peft/": NN | {"io/"},
     "models/": MODELS,
     "train/": TOP,
+    "train/run": TOP | {"train/", "eval/"},  # trains, then scores
     "eval/": TOP,
     "optim/": AUTODIFF,
     "io/": AUTODIFF,

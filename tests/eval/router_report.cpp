@@ -46,9 +46,10 @@ struct fixture {
     testing::randomise(set, 0.02, 0.3);
     return set;
   }
-  eval::router_report report(peft::adapter_set<cpu, float>& set, bool felt, data::packing_options packing = {}) {
+  eval::router_report report(peft::adapter_set<cpu, float>& set, bool reads_intuition,
+                             data::packing_options packing = {}) {
     return eval::report_routers<cpu, float>(device, *model, set, prompts, tasks,
-                                            felt ? intuition.matrix() : view<float>{}, packing);
+                                            reads_intuition ? intuition.matrix() : view<float>{}, packing);
   }
 };
 
@@ -75,10 +76,10 @@ void same(const eval::router_report& a, const eval::router_report& b) {
 
 TEST_CASE("neither padding nor neighbours are counted: packed and rounded up is each prompt alone") {
   fixture f;
-  const auto check = [&](const auto& method, bool felt) {
+  const auto check = [&](const auto& method, bool reads_intuition) {
     auto set = f.attach(method);
-    const auto packed = f.report(set, felt, {.row_bucket = 128}),
-               alone = f.report(set, felt, {.tokens = 1, .row_bucket = 1, .segment_bucket = 1});
+    const auto packed = f.report(set, reads_intuition, {.row_bucket = 128}),
+               alone = f.report(set, reads_intuition, {.tokens = 1, .row_bucket = 1, .segment_bucket = 1});
     CHECK(packed.tasks == std::vector<std::string>{"many", "few"});
     CHECK(packed.items == std::vector<index_t>{4, 2});
     CHECK(packed.tokens == std::vector<index_t>{5 + 11 + 14 + 20, 8 + 17});
@@ -112,9 +113,9 @@ TEST_CASE("the report of permuted experts is the permuted report") {
       for (index_t j = 0; j < v.extents.cols(); ++j)
         testing::in_place(v)(i, j) = old[(columns ? i : order[i]) * v.extents.cols() + (columns ? order[j] : j)];
   }
-  const tensor<float> felt = f.intuition.clone();
+  const tensor<float> original = f.intuition.clone();
   for (index_t i = 0; i < 6; ++i)
-    for (index_t e = 0; e < experts; ++e) f.intuition[i * experts + e] = felt[i * experts + order[e]];
+    for (index_t e = 0; e < experts; ++e) f.intuition[i * experts + e] = original[i * experts + order[e]];
   const auto after = f.report(set, true);
   eval::router_report expected = f.report(set, true);
   bool uneven = false;
@@ -151,14 +152,14 @@ TEST_CASE("sums of weights by hand: means by task, loads, effective experts, dif
       double sum = 0;
       index_t largest = 0;
       for (index_t e = 0; e < experts; ++e) {
-        const float felt = f.intuition[index_t(i) * experts + e];
-        sum += std::abs(felt);
-        if (std::abs(felt) > std::abs(f.intuition[index_t(i) * experts + largest])) largest = e;
+        const float value = f.intuition[index_t(i) * experts + e];
+        sum += std::abs(value);
+        if (std::abs(value) > std::abs(f.intuition[index_t(i) * experts + largest])) largest = e;
       }
       first[index_t(task) * experts + largest] += tokens;
       for (index_t e = 0; e < experts; ++e) {
-        const double felt = f.intuition[index_t(i) * experts + e], p = std::abs(felt) / sum;
-        weights[index_t(task) * experts + e] += tokens * scale * felt;
+        const double value = f.intuition[index_t(i) * experts + e], p = std::abs(value) / sum;
+        weights[index_t(task) * experts + e] += tokens * scale * value;
         shares[index_t(task) * experts + e] += tokens * p;
         entropy[task] -= tokens * p * std::log(p);
         load[std::size_t(e)] += p * double(f.prompts[i].size()) / 75;

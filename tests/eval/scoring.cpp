@@ -328,14 +328,14 @@ TEST_CASE("each item reads its own row of intuition") {
   const auto items = toy_items();
   auto adapters = peft::attach(*t.model, peft::mor1e{.experts = 4}, 3);
   disturb(adapters, 7);
-  tensor<float> felt(shape{index_t(items.size()), 4});
+  tensor<float> intuition_rows(shape{index_t(items.size()), 4});
   rng random(5);
-  for (float& v : felt) v = float(random.normal());
+  for (float& v : intuition_rows) v = float(random.normal());
   const eval::scoring_options options{.how = eval::scoring::both};
-  const scores right = t.score(items, options, felt);
-  tensor<float> reversed(felt.extents());
-  for (index_t i = 0; i < felt.extents().rows(); ++i)
-    std::copy_n(felt.data() + (felt.extents().rows() - 1 - i) * 4, 4, reversed.data() + i * 4);
+  const scores right = t.score(items, options, intuition_rows);
+  tensor<float> reversed(intuition_rows.extents());
+  for (index_t i = 0; i < intuition_rows.extents().rows(); ++i)
+    std::copy_n(intuition_rows.data() + (intuition_rows.extents().rows() - 1 - i) * 4, 4, reversed.data() + i * 4);
   const scores permuted = t.score(items, options, reversed);
   for (std::size_t i = 0; i < items.size(); ++i) {
     CHECK(std::fabs(right[i].loglik->choices[0].sum - permuted[i].loglik->choices[0].sum) > 1e-4);
@@ -344,11 +344,11 @@ TEST_CASE("each item reads its own row of intuition") {
   // An item alone with its row: the same as among the others.
   scores one_by_one;
   for (std::size_t i = 0; i < items.size(); ++i)
-    one_by_one.push_back(
-        std::move(t.score({&items[i], 1}, options, std::as_const(felt).matrix().row_range(index_t(i), 1)).front()));
+    one_by_one.push_back(std::move(
+        t.score({&items[i], 1}, options, std::as_const(intuition_rows).matrix().row_range(index_t(i), 1)).front()));
   check_same(right, one_by_one, 1e-5);
   CHECK_THROWS_WITH_AS(t.score(items, options), doctest::Contains("this step has no intuition"), value_error);
-  CHECK_THROWS_WITH_AS(t.score(items, options, std::as_const(felt).matrix().row_range(0, 2)),
+  CHECK_THROWS_WITH_AS(t.score(items, options, std::as_const(intuition_rows).matrix().row_range(0, 2)),
                        doctest::Contains("4 items, 2 rows"), value_error);
 }
 

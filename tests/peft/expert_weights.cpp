@@ -58,8 +58,8 @@ outcome run(const group& g, const tensor<double>& x, index_t clusters, bool obse
   tape<reference> t(device, recording::forward);
   nn::step_context<reference, double> step;
   step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(rows_of.data(), tokens, 1));
-  const tensor<double> felt = testing::random(shape{instances, std::max<index_t>(1, clusters)}, 2);
-  if (clusters) step.batch.intuition = t.input<double>(felt.matrix());
+  const tensor<double> intuition_rows = testing::random(shape{instances, std::max<index_t>(1, clusters)}, 2);
+  if (clusters) step.batch.intuition = t.input<double>(intuition_rows.matrix());
   // In training SiRA drops gates and refuses tokens.
   step.mode.training = true;
   const std::vector<std::int32_t> positions{0, 1, 0, 2, 0, 1, 1}, key{7, 9};
@@ -183,7 +183,7 @@ TEST_CASE("by hand: constants, learned gates and intuition are in the weights of
   auto set = peft::attach(std::vector{&g}, peft::mor1e{.experts = 3});
   randomise(set, 0.02);
   const tensor<double> x = testing::random(shape{tokens, inputs}, 1, -2, 2);
-  const tensor<double> felt = testing::random(shape{instances, 3}, 2);
+  const tensor<double> intuition_rows = testing::random(shape{instances, 3}, 2);
   const outcome got = run(g, x, 3, true);
   for (const auto& [name, weights] : got.routers.seen) {
     const view<double> router = values_of(set, name + ".router.weight");
@@ -194,7 +194,7 @@ TEST_CASE("by hand: constants, learned gates and intuition are in the weights of
       for (index_t e = 0; e < 3; ++e) sum += std::exp(product(router, e, x, row));
       for (index_t e = 0; e < 3; ++e) {
         const std::int32_t of = rows_of[std::size_t(row)];
-        const double p = std::exp(product(router, e, x, row)) / sum, i = of < 0 ? 0 : felt[of * 3 + e];
+        const double p = std::exp(product(router, e, x, row)) / sum, i = of < 0 ? 0 : intuition_rows[of * 3 + e];
         CHECK(weights[row * 3 + e] == doctest::Approx(o * (3 * t * p + 4 * (1 - t) * i)).epsilon(1e-9));
       }
     }

@@ -75,7 +75,7 @@ void each_rank1(F f) {
 
 /// Columns of the intuition; 0 for a method without.
 template <class M>
-index_t felt_columns(const M& method) {
+index_t intuition_columns(const M& method) {
   if constexpr (requires { method.intuition; }) {
     if (!method.intuition) return 0;
     if (method.clusters) return method.clusters;
@@ -111,13 +111,14 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
   randomise(set);
   const std::vector<std::int32_t> draw{7, -3};
   tensor<double> x = testing::random(shape{tokens, inputs}, 1, -2, 2),
-                 intuition = testing::random(shape{instances, std::max<index_t>(1, felt_columns(method))}, 2);
-  const bool felt = felt_columns(method) > 0;
+                 intuition = testing::random(shape{instances, std::max<index_t>(1, intuition_columns(method))}, 2);
+  const bool reads_intuition = intuition_columns(method) > 0;
   const tensor<double> dy = testing::random(shape{tokens, g.outputs()}, 300);
-  const auto root = [&](tape<reference>& t, var<double>& in, var<double>& feels) {
+  const auto root = [&](tape<reference>& t, var<double>& in, var<double>& intuition_var) {
     auto step = context(t, true, of, &draw);
     in = t.input<double>(std::as_const(x).matrix(), true);
-    if (felt) step.batch.intuition = feels = t.input<double>(std::as_const(intuition).matrix(), true);
+    if (reads_intuition)
+      step.batch.intuition = intuition_var = t.input<double>(std::as_const(intuition).matrix(), true);
     const var<double> y = g.forward(t, in, step);
     return nn::total_loss(t, ops::sum(t, ops::multiply(t, y, t.input<double>(dy.matrix()))), step);
   };
@@ -138,8 +139,8 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
     if (!magnitude) each_row([&](std::size_t row, double& m, double norm) { m = lengths[row] * norm / norms[row]; });
     reference device;
     tape<reference> t(device, recording::forward);
-    var<double> in, feels;
-    const double value = t.read(root(t, in, feels))[0];
+    var<double> in, intuition_var;
+    const double value = t.read(root(t, in, intuition_var))[0];
     if (!magnitude) each_row([&](std::size_t row, double& m, double) { m = lengths[row]; });
     return value;
   };
@@ -162,12 +163,12 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
 
   reference device;
   tape<reference> t(device);
-  var<double> in, feels;
-  t.backward(root(t, in, feels));
+  var<double> in, intuition_var;
+  t.backward(root(t, in, intuition_var));
   const tensor<double> dx = t.gradient(in);
   close("x", x.data(), dx.data(), x.size());
-  if (felt) {
-    const tensor<double> di = t.gradient(feels);
+  if (reads_intuition) {
+    const tensor<double> di = t.gradient(intuition_var);
     close("intuition", intuition.data(), di.data(), intuition.size());
   }
   for (auto* p : set.parameters()) close(p->name, p->value.matrix().data, p->gradient.matrix().data, p->size());

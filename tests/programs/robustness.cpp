@@ -40,10 +40,10 @@ const std::string& whole() {
 TEST_CASE("adapters of ours with a bit flipped are refused or compute the same; of a run folder, its adapter") {
   whole();
   const std::vector<std::int64_t> ids{72, 101, 108, 108, 111, 32};
-  const std::vector<float> felt(8, 0.1f);
+  const std::vector<float> intuition_rows(8, 0.1f);
   io::write_safetensors(here / "x.safetensors",
                         std::vector<io::stored_tensor>{{"input_ids", dtype::i64, shape{2, 3}, ids.data()},
-                                                       {"intuition", dtype::f32, shape{2, 4}, felt.data()}});
+                                                       {"intuition", dtype::f32, shape{2, 4}, intuition_rows.data()}});
   const auto logits = [&](const std::string& adapter) {
     return here.run("logits", "--quiet --model toy --input x.safetensors --out y.safetensors --adapter " + adapter);
   };

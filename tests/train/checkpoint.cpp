@@ -33,8 +33,8 @@ struct small_run {
 
   void step() {
     const auto batches = data::pack(examples());
-    const tensor<float> felt = intuition<float>();
-    state.totals.last_loss = trainer.step(batches, felt.matrix(), 1).loss;
+    const tensor<float> intuition_rows = intuition<float>();
+    state.totals.last_loss = trainer.step(batches, intuition_rows.matrix(), 1).loss;
     ++state.step;
     state.sampler_position += 6;
     state.settings = {{"lr", 0.01}, {"steps", 9}};
@@ -152,7 +152,7 @@ TEST_CASE("what is not finite is not saved, and names the tensor") {
 
 TEST_CASE("a step stops at what is not finite: the op where it began, or the parameter the update broke") {
   const auto batches = data::pack(examples());
-  const tensor<float> felt = intuition<float>();
+  const tensor<float> intuition_rows = intuition<float>();
   {
     small_run first;
     const std::string before = first.all();
@@ -164,7 +164,7 @@ TEST_CASE("a step stops at what is not finite: the op where it began, or the par
   }
   {
     small_run first;
-    CHECK_THROWS_WITH_AS(first.trainer.step(batches, felt.matrix(), 1e300),
+    CHECK_THROWS_WITH_AS(first.trainer.step(batches, intuition_rows.matrix(), 1e300),
                          doctest::Contains((first.trainer.parameters()[0]->name + " is not finite").c_str()), error);
   }
 }

@@ -131,7 +131,7 @@ TEST_CASE("one and four threads agree") {
 
 TEST_CASE("the same seed gives the same bits") {
   const auto all = examples();
-  const tensor<float> felt = intuition<float>();
+  const tensor<float> intuition_rows = intuition<float>();
   const auto trained = [&](std::uint64_t seed) {
     cpu device(3);
     const auto model = load_base<float>(device);
@@ -139,7 +139,7 @@ TEST_CASE("the same seed gives the same bits") {
     train::trainer<cpu, float> trainer(device, *model, set.parameters(),
                                        {.adam = {.learning_rate = 0.01}, .program = {.clusters = clusters}});
     for (int step = 0; step < 4; ++step)
-      trainer.step(std::vector{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})}, felt.matrix(), 1);
+      trainer.step(std::vector{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})}, intuition_rows.matrix(), 1);
     std::vector<float> out;
     for (const auto* p : set.parameters()) testing::append(out, p->read());
     return out;
@@ -152,7 +152,7 @@ TEST_CASE("the same seed gives the same bits") {
 TEST_CASE("every adapter tensor learns") {
   cpu device(2);
   const auto all = examples();
-  const tensor<float> felt = intuition<float>();
+  const tensor<float> intuition_rows = intuition<float>();
   const auto check = [&](const auto& method) {
     adapted<float, std::decay_t<decltype(method)>> fresh(device, method, false);
     train::trainer<cpu, float> trainer(device, *fresh.model, fresh.set.parameters(),
@@ -161,10 +161,10 @@ TEST_CASE("every adapter tensor learns") {
       const tensor<float> gradient = v.read_gradient();
       return std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; });
     };
-    // U starts at 0, so nothing that acts through it can be felt: the first step moves U alone.
-    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, felt.matrix(), 1);
+    // U starts at 0, so nothing that acts through it shows: the first step moves U alone.
+    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, intuition_rows.matrix(), 1);
     for (const auto& v : fresh.set.views()) CHECK_MESSAGE(moves(v) == v.name.ends_with("lora_B.weight"), v.name);
-    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, felt.matrix(), 1);
+    trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, intuition_rows.matrix(), 1);
     for (const auto& v : fresh.set.views()) CHECK_MESSAGE(moves(v), v.name);
   };
   check(lora);
@@ -182,7 +182,7 @@ TEST_CASE("every adapter tensor learns") {
 TEST_CASE("a step that throws leaves the parameters, and the next one is as if it had not been") {
   cpu device(2);
   const auto all = examples();
-  const tensor<float> felt = intuition<float>();
+  const tensor<float> intuition_rows = intuition<float>();
   const std::vector<data::packed_batch> good{pack_these(all, {0, 1, 2}), pack_these(all, {3, 4, 5})};
   std::vector<data::packed_batch> bad = good;
   bad[1].tokens[3] = vocabulary;
@@ -196,10 +196,10 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
   train::trainer<cpu, float> first(device, *a.model, a.set.parameters(), options),
       second(device, *b.model, b.set.parameters(), options);
   const auto before = values(a.set);
-  CHECK_THROWS_AS(first.step(bad, felt.matrix(), 1), value_error);
+  CHECK_THROWS_AS(first.step(bad, intuition_rows.matrix(), 1), value_error);
   CHECK(values(a.set) == before);
-  first.step(good, felt.matrix(), 1);
-  second.step(good, felt.matrix(), 1);
+  first.step(good, intuition_rows.matrix(), 1);
+  second.step(good, intuition_rows.matrix(), 1);
   CHECK(values(a.set) == values(b.set));
   CHECK(values(a.set) != before);
 
@@ -208,7 +208,7 @@ TEST_CASE("a step that throws leaves the parameters, and the next one is as if i
   spoiled[0] = std::numeric_limits<float>::quiet_NaN();
   a.set.parameters().back()->write(spoiled);
   const auto broken = values(a.set);
-  CHECK_THROWS_WITH_AS(first.step(good, felt.matrix(), 1), doctest::Contains("the gradient norm is"), error);
+  CHECK_THROWS_WITH_AS(first.step(good, intuition_rows.matrix(), 1), doctest::Contains("the gradient norm is"), error);
   CHECK(std::memcmp(values(a.set).data(), broken.data(), broken.size() * sizeof(float)) == 0);
 }
 
@@ -237,12 +237,12 @@ TEST_CASE("running out of memory anywhere in a step leaks nothing") {
   counting_cpu device(1);
   const auto model = load_base<float>(device);
   auto set = peft::attach(*model, mixture, 1);
-  const tensor<float> felt = intuition<float>();
+  const tensor<float> intuition_rows = intuition<float>();
   const data::packed_batch batch = pack_these(examples(), {0, 1, 2, 3, 4, 5});
   const auto step = [&] {
     tape<counting_cpu> t(device);
     auto context = models::place_batch<counting_cpu, float>(t, batch);
-    context.batch.intuition = t.input<float>(felt.matrix());
+    context.batch.intuition = t.input<float>(intuition_rows.matrix());
     t.backward(model->loss(t, context).loss);
   };
   step();

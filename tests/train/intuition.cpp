@@ -87,11 +87,12 @@ TEST_CASE("a recipe read back makes the same rows, whatever its kind") {
 TEST_CASE("random rows are as long as the intuition they replace, and others") {
   reference device;
   models::trigram_embedder embedder;
-  const auto felt = intuition_rows(device, recipe(intuition_kind::clusters), &embedder, examples());
+  const auto clustered = intuition_rows(device, recipe(intuition_kind::clusters), &embedder, examples());
   const auto random = intuition_rows(device, recipe(intuition_kind::random), &embedder, examples());
-  CHECK_FALSE(same(felt, random));
+  CHECK_FALSE(same(clustered, random));
   for (index_t i = 0; i < 3; ++i)
-    CHECK(std::hypot(felt[2 * i], felt[2 * i + 1]) == doctest::Approx(std::hypot(random[2 * i], random[2 * i + 1])));
+    CHECK(std::hypot(clustered[2 * i], clustered[2 * i + 1]) ==
+          doctest::Approx(std::hypot(random[2 * i], random[2 * i + 1])));
 }
 
 TEST_CASE("what does not fit is refused by name") {

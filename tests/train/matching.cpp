@@ -45,13 +45,13 @@ TEST_CASE("the scale at the start, by hand") {
   CHECK(scale_at_start(peft::preset("molora-release")) == doctest::Approx(0.125));
   CHECK(scale_at_start(peft::preset("sira-release")) == doctest::Approx(0.125 * std::sqrt(6. / 8)));
   // The release's gates: half of 32 (1/2) (1/32) + 4 (1/2) I. The paper's: 1/32 + I.
-  tensor<float> felt(shape{3, 32}, 0.7f);
-  CHECK(scale_at_start(peft::preset("mor1e"), felt) == doctest::Approx(0.25 + 0.7));
-  CHECK(scale_at_start(peft::preset("mor1e-paper"), felt) == doctest::Approx(1. / 32 + 0.7));
+  tensor<float> intuition_rows(shape{3, 32}, 0.7f);
+  CHECK(scale_at_start(peft::preset("mor1e"), intuition_rows) == doctest::Approx(0.25 + 0.7));
+  CHECK(scale_at_start(peft::preset("mor1e-paper"), intuition_rows) == doctest::Approx(1. / 32 + 0.7));
   // An instance's intuition counts by its tokens.
-  for (index_t j = 0; j < 32; ++j) felt[j] = -0.25f;
+  for (index_t j = 0; j < 32; ++j) intuition_rows[j] = -0.25f;
   const double counted = std::sqrt((9 * 0. + 21 * std::pow(0.95, 2)) / 30);
-  CHECK(scale_at_start(peft::preset("mor1e"), felt) == doctest::Approx(counted));
+  CHECK(scale_at_start(peft::preset("mor1e"), intuition_rows) == doctest::Approx(counted));
   // Of a mix: four pairs add up to one output vector, with signs that do not agree.
   const tensor<float> none(shape{3, 32}, 0.f);
   CHECK(scale_at_start(peft::preset("mix-paper"), none) == doctest::Approx(std::sqrt(4.) / 32).epsilon(0.05));
@@ -62,8 +62,8 @@ TEST_CASE("a scaled method has the scale asked for, whatever it is made of") {
     CAPTURE(name);
     const peft::adapter_spec own = peft::preset(name), twice = peft::scaled(own, 2);
     CHECK(twice.method.scale() == doctest::Approx(2 * own.method.scale()));
-    const tensor<float> felt = testing::random<float>(shape{3, 32}, 5);
-    CHECK(scale_at_start(twice, felt) == doctest::Approx(2 * scale_at_start(own, felt)));
+    const tensor<float> intuition_rows = testing::random<float>(shape{3, 32}, 5);
+    CHECK(scale_at_start(twice, intuition_rows) == doctest::Approx(2 * scale_at_start(own, intuition_rows)));
   }
   CHECK_THROWS_AS(peft::scaled(peft::preset("lora"), 0), value_error);
 }

@@ -39,11 +39,11 @@ void check_step(const Method& method, train::program_options program) {
   auto adapters = peft::attach(*model, method);
   train::trainer<cpu, float> trainer(device, *model, adapters.parameters(),
                                      {.adam = {.learning_rate = 1e-3}, .clip = 0.01, .program = program});
-  const tensor<float> felt = testing::random<float>(shape{examples, clusters}, 2, 0, 1);
+  const tensor<float> intuition_rows = testing::random<float>(shape{examples, clusters}, 2, 0, 1);
   const auto small = batches(model->vocabulary(), 0), large = batches(model->vocabulary(), 60);
   const auto step = [&](const std::vector<data::packed_batch>& micro_batches) {
     const auto before = testing::allocations();
-    trainer.step(micro_batches, felt.matrix(), 1);
+    trainer.step(micro_batches, intuition_rows.matrix(), 1);
     return testing::allocations() - before;
   };
   // The larger plan moves the slab that both share: the smaller one is placed again, which allocates nothing either.
@@ -88,11 +88,11 @@ TEST_CASE("with router statistics, what the report holds is all that is allocate
   const auto model = models::load<cpu, float>(device, models::toy_name);
   auto adapters = peft::attach(*model, peft::mor1e{.experts = clusters});
   train::program_cache<cpu, float> programs(device, *model, {.statistics = true, .clusters = clusters});
-  const tensor<float> felt = testing::random<float>(shape{examples, clusters}, 2, 0, 1);
+  const tensor<float> intuition_rows = testing::random<float>(shape{examples, clusters}, 2, 0, 1);
   const auto packed = batches(model->vocabulary(), 0);
   const auto run = [&] {
     const auto before = testing::allocations();
-    programs.prepare(packed.front(), felt.matrix(), 1).run();
+    programs.prepare(packed.front(), intuition_rows.matrix(), 1).run();
     return (testing::allocations() - before).ours();
   };
   CHECK(run() > 0);

@@ -134,8 +134,8 @@ outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed
   train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(),
                                  {.adam = {.learning_rate = 0}, .clip = 0, .program = program});
   outcome<T> out;
-  const tensor<T> felt = intuition<T>();
-  out.loss = trainer.step(batches, felt.matrix(), 1).loss;
+  const tensor<T> intuition_rows = intuition<T>();
+  out.loss = trainer.step(batches, intuition_rows.matrix(), 1).loss;
   for (const auto* p : with.set.parameters()) out.gradients.push_back(p->read_gradient());
   return out;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "mor1e/backend/adam_step.hpp"
+#include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/array.hpp"
 #include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/noise.hpp"
@@ -25,7 +26,7 @@ namespace mor1e {
 
 /// Memory. `upload` returns when the host memory may be reused, `download` when the values are there, `finish` when all
 /// that was asked for is done. `take` and `give_back` are `allocate` and `deallocate` from blocks that the device
-/// keeps.
+/// keeps. `arithmetic` says what the last bits of results depend on.
 template <class B>
 concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template view<float> v) {
   { b.allocate(n) } -> std::same_as<void*>;
@@ -35,6 +36,7 @@ concept HasMemory = requires(B b, void* p, std::size_t n, typename B::template v
   b.upload(p, p, n);
   b.download(p, p, n);
   b.finish();
+  { b.arithmetic() } -> std::same_as<backend::arithmetic>;
   fill(b, 0.0f, v);
 };
 

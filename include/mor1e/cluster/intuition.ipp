@@ -42,8 +42,8 @@ T field(const nlohmann::json& object, const char* name, std::string_view where) 
 }
 
 template <class T>
-void check_field(const char* name, const T& said, const T& found, std::string_view where) {
-  require<io_error>(said == found, where, ": field '", name, "' is ", said, ", the centroids have ", found);
+void check_field(const char* name, const T& stated, const T& found, std::string_view where) {
+  require<io_error>(stated == found, where, ": field '", name, "' is ", stated, ", the centroids have ", found);
 }
 
 /// A random direction: independent normal numbers, scaled.

@@ -175,11 +175,12 @@ class branch_scorer {
 
     tape<B> t(*device_, recording::forward);
     auto step = models::place_batch<B, T>(t, batch);
-    std::vector<T> felt;
+    std::vector<T> intuition_rows;
     if (intuition.data) {
       for (const branching& item : items)
-        felt.insert(felt.end(), intuition.row(item.instance), intuition.row(item.instance) + intuition.cols);
-      step.batch.intuition = t.input(view<const T>(felt.data(), index_t(items.size()), intuition.cols));
+        intuition_rows.insert(intuition_rows.end(), intuition.row(item.instance),
+                              intuition.row(item.instance) + intuition.cols);
+      step.batch.intuition = t.input(view<const T>(intuition_rows.data(), index_t(items.size()), intuition.cols));
     }
     const var<T> body = model_->body(t, step);
     const T one(1);

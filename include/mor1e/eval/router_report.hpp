@@ -13,7 +13,9 @@
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/core/tensor.hpp"
+#include "mor1e/data/example.hpp"
 #include "mor1e/data/packing.hpp"
+#include "mor1e/eval/scoring.hpp"
 #include "mor1e/models/batch.hpp"
 #include "mor1e/models/language_model.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -172,6 +174,20 @@ router_report report_routers(B& device, models::language_model<B, T>& model, pef
   }
   detail::finish(out, norms, gates);
   return out;
+}
+
+/// Over the prompts by which the items are asked first, each item's intuition being a row.
+template <class B, class T>
+router_report report_routers(B& device, models::language_model<B, T>& model, peft::adapter_set<B, T>& adapters,
+                             const item_encoder& encoder, std::span<const data::example> items, view<const T> intuition,
+                             index_t tokens = 2048) {
+  std::vector<std::vector<std::int32_t>> prompts;
+  std::vector<std::string> tasks;
+  for (const data::example& row : items) {
+    prompts.push_back(encoder.encode(row, index_t(prompts.size())).front().prompt);
+    tasks.push_back(row.task);
+  }
+  return report_routers<B, T>(device, model, adapters, prompts, tasks, intuition, {.tokens = tokens});
 }
 
 }  // namespace mor1e::eval

@@ -170,7 +170,7 @@ MOR1E_INLINE std::string table(const router_report& of) {
   struct means {
     std::string block;
     double count = 0, entropy = 0, effective = 0, load = 0, difference = 0, norm = 0;
-    std::map<std::string, double> gates;
+    std::map<std::string, double> gates = {};
   };
   std::vector<means> blocks;
   std::set<std::string> gates;

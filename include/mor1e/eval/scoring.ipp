@@ -181,9 +181,9 @@ MOR1E_INLINE void item_encoder::enter(const data::example& row, std::size_t part
       detail::first_largest(score.branches.size(), [&](std::size_t c) { return detail::sum_of(score.branches[c]); });
   to.greedy_token = score.greedy;
   to.greedy_text = encoder_.tokenizer().decode(std::vector<std::int32_t>{score.greedy});
-  const std::string said = detail::bare_lower(to.greedy_text);
+  const std::string written = detail::bare_lower(to.greedy_text);
   for (std::size_t c = 0; c < score.branches.size() && to.greedy < 0; ++c)
-    if (said == std::string(1, char('a' + c)) || detail::all_greedy(score.branches[c])) to.greedy = int(c);
+    if (written == std::string(1, char('a' + c)) || detail::all_greedy(score.branches[c])) to.greedy = int(c);
   to.answer_log_probability = answer;
 }
 

@@ -34,20 +34,20 @@ MOR1E_INLINE stored_embedder::stored_embedder(const std::filesystem::path& file)
   file_ = std::filesystem::canonical(file).string();
   const std::filesystem::path list = std::filesystem::path(file).replace_extension(".json");
   const std::vector<std::string> texts = io::read_strings(list);
-  const auto said = [&](const char* key) {
+  const auto stated = [&](const char* key) {
     const auto at = stored.metadata().find(key);
     return at == stored.metadata().end() ? std::string() : at->second;
   };
   require<io_error>(extents.rank() == 2 && extents[1] >= 1 && extents[0] == index_t(texts.size()) && !texts.empty(),
                     file.string(), ": tensor 'embeddings' has shape ", extents, " for the ", texts.size(), " texts of ",
                     list.string());
-  require<io_error>(said("data_hash").empty() || said("data_hash") == io::sha256_of_file(list), list.string(),
+  require<io_error>(stated("data_hash").empty() || stated("data_hash") == io::sha256_of_file(list), list.string(),
                     ": is not the list that ", file.string(), " was made of: its metadata 'data_hash' is another");
   io::check_seal(stored, "embed the texts again");
   rows_ = stored.read<float>("embeddings");
-  hash_ = said("embedder_hash");
+  hash_ = stated("embedder_hash");
   if (hash_.empty())
-    hash_ = text(said("embedder").empty() ? file.stem().string() : said("embedder"), " [", dimension(), "]");
+    hash_ = text(stated("embedder").empty() ? file.stem().string() : stated("embedder"), " [", dimension(), "]");
 
   for (index_t i = 0; i < extents[0]; ++i) {
     float* row = rows_.data() + i * dimension();
@@ -59,7 +59,7 @@ MOR1E_INLINE stored_embedder::stored_embedder(const std::filesystem::path& file)
     if (std::abs(length - 1) > 1e-5)
       for (index_t j = 0; j < dimension(); ++j) row[j] = float(double(row[j]) / length);
 
-    const auto [at, is_new] = row_of_.emplace(said("prefix") + texts[std::size_t(i)], i);
+    const auto [at, is_new] = row_of_.emplace(stated("prefix") + texts[std::size_t(i)], i);
     if (is_new) continue;
     const float* first = rows_.data() + at->second * dimension();
     double apart = 0;  // a service answers the same text with slightly other numbers

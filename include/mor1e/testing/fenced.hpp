@@ -108,6 +108,7 @@ class fenced {
   }
   void finish() {}
   reference& host() { return inner_; }
+  backend::arithmetic arithmetic() const { return inner_.arithmetic(); }
 
  private:
   void protect(int access) {

@@ -134,9 +134,9 @@ inline run_state read_checkpoint(const std::filesystem::path& folder) {
   const auto string = [&](const char* name) {
     return field(name, &nlohmann::json::is_string, "a text").get<std::string>();
   };
-  const auto verify = [&](const std::filesystem::path& file, const std::string& said, const std::string& found) {
-    require<io_error>(said == found, file.string(), ": is not as it was written: SHA-256 ", found.substr(0, 12),
-                      "..., state.json says ", one_line(said, 12), "; restore it from a copy, or begin again");
+  const auto verify = [&](const std::filesystem::path& file, const std::string& expected, const std::string& found) {
+    require<io_error>(expected == found, file.string(), ": is not as it was written: SHA-256 ", found.substr(0, 12),
+                      "..., state.json says ", one_line(expected, 12), "; restore it from a copy, or begin again");
   };
   run_state out;
   out.step = count("step");

@@ -22,7 +22,7 @@ struct schedule_settings {
   index_t steps = 0;  ///< 0: from the epochs
 };
 
-/// `paper`: batch 64, 5e-5, 3 epochs, Adam, no warm-up or clipping told of. `release`: the same with its warm-up of 100
+/// `paper`: batch 64, 5e-5, 3 epochs, Adam, no warm-up, no clipping. `release`: the same with its warm-up of 100
 /// steps and clip 0.3. `quick`: 60 steps of 16 at 5e-4. `suite`: 60 steps of 32 at 2e-3, for the generated suite.
 struct preset {
   std::string_view name;

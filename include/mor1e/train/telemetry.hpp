@@ -24,6 +24,9 @@ nlohmann::json summarise_routers(const std::vector<linear_load>& routers);
 /// Auxiliary losses of groups as arrays over the layers, under the name of each group's first projection.
 nlohmann::json summarise_auxiliary(const std::vector<std::pair<std::string, double>>& of_groups);
 
+/// What the log says of a step.
+nlohmann::json log_line(const step_report& report, std::int64_t step, double rate, double seconds);
+
 /// A file of JSON lines, flushed line by line. On resume it is cut to the length it had when the state was saved.
 class json_log {
  public:

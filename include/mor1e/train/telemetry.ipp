@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/core/quartiles.hpp"
 #include "mor1e/train/telemetry.hpp"
 
 namespace mor1e::train {
@@ -53,6 +54,23 @@ MOR1E_INLINE nlohmann::json summarise_auxiliary(const std::vector<std::pair<std:
   nlohmann::json out;
   for (const auto& [linear, loss] : of_groups) out[detail::projection_of(linear)].push_back(detail::short_number(loss));
   return out;
+}
+
+MOR1E_INLINE nlohmann::json log_line(const step_report& report, std::int64_t step, double rate, double seconds) {
+  nlohmann::json line = {{"step", step},
+                         {"loss", report.loss},
+                         {"lr", rate},
+                         {"gradient_norm", report.gradient_norm},
+                         {"targets", report.targets},
+                         {"tokens", report.tokens},
+                         {"tokens_per_second", double(report.tokens) / seconds},
+                         {"peak_memory", peak_memory()}};
+  if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
+  if (!report.auxiliary_of.empty()) line["auxiliary_of"] = summarise_auxiliary(report.auxiliary_of);
+  if (!report.routers.empty()) line["routers"] = summarise_routers(report.routers);
+  for (const gate_report& gate : report.gates)
+    line["gate_" + gate.name] = quartiles(gate.values), line["gradient_" + gate.name] = quartiles(gate.gradients);
+  return line;
 }
 
 namespace detail {

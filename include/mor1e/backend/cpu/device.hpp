@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/host.hpp"
 #include "mor1e/core/parallel.hpp"
 
@@ -15,6 +16,7 @@ class cpu : public host_memory {
 
   thread_pool& threads() const { return *pool_; }
   cpu& host() { return *this; }
+  backend::arithmetic arithmetic() const { return {"eigen", pool_->size()}; }
 
  private:
   std::unique_ptr<thread_pool> pool_;

@@ -44,9 +44,11 @@ T unnormalised_softmax(const T* logits, index_t n, T* e) {
   return 1 / sum;
 }
 
-/// c_token t softmax(logits) + c_intuition (1 - t) I of one token and part; `felt` null: without the second term.
+/// c_token t softmax(logits) + c_intuition (1 - t) I of one token and part; `intuition_row` null: without the second
+/// term.
 template <class T>
-void rank1_weight_row(const rank1_gates_shape& s, const part_scalars<T>& c, const T* logits, const T* felt, T* to) {
+void rank1_weight_row(const rank1_gates_shape& s, const part_scalars<T>& c, const T* logits, const T* intuition_row,
+                      T* to) {
   if (s.router) {
     // The result's own row holds the exponentials until they are used.
     const T scale = unnormalised_softmax(logits, s.experts, to) * c.token;
@@ -55,16 +57,16 @@ void rank1_weight_row(const rank1_gates_shape& s, const part_scalars<T>& c, cons
   } else {
     for (index_t j = 0; j < s.experts; ++j) to[j] = 0;
   }
-  if (felt) {
+  if (intuition_row) {
 #pragma omp simd
-    for (index_t j = 0; j < s.experts; ++j) to[j] += c.intuition * felt[j];
+    for (index_t j = 0; j < s.experts; ++j) to[j] += c.intuition * intuition_row[j];
   }
 }
 
 /// The intuition that part of token i reads; null: none.
 template <class T>
-const T* felt_by(const rank1_gates_shape& s, view<const T> intuition, view<const std::int32_t> instances, index_t i,
-                 int part) {
+const T* intuition_row_of(const rank1_gates_shape& s, view<const T> intuition, view<const std::int32_t> instances,
+                          index_t i, int part) {
   return s.intuition && instances[i] >= 0 ? intuition.row(instances[i]) + s.intuition_column(part) : nullptr;
 }
 
@@ -81,8 +83,8 @@ void rank1_gates_forward(cpu& device, const rank1_gates_shape& s, view<const T> 
       for (index_t i = begin; i < end; ++i) {
         const T* products = x.row(i) + s.products(part);
         T* to = g.row(i) + s.products(part);
-        detail::rank1_weight_row(s, c, x.row(i) + s.logits(part), detail::felt_by(s, intuition, instances, i, part),
-                                 to);
+        detail::rank1_weight_row(s, c, x.row(i) + s.logits(part),
+                                 detail::intuition_row_of(s, intuition, instances, i, part), to);
 #pragma omp simd
         for (index_t j = 0; j < n; ++j) to[j] *= c.output * products[j];
       }
@@ -98,7 +100,8 @@ void rank1_weights(cpu& device, const rank1_gates_shape& s, int part, view<const
   parallel_rows(device, x.rows, 4 * w.cols, [&](index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
       T* to = w.row(i);
-      detail::rank1_weight_row(s, c, x.row(i) + s.logits(part), detail::felt_by(s, intuition, instances, i, part), to);
+      detail::rank1_weight_row(s, c, x.row(i) + s.logits(part),
+                               detail::intuition_row_of(s, intuition, instances, i, part), to);
 #pragma omp simd
       for (index_t j = 0; j < s.experts; ++j) to[j] *= c.output;
     }
@@ -120,7 +123,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
         for (index_t i = begin; i < end; ++i) {
           const T *products = x.row(i) + s.products(part), *d = dg.row(i) + s.products(part);
           const T* logits = x.row(i) + s.logits(part);
-          const T* felt = detail::felt_by(s, intuition, instances, i, part);
+          const T* intuition_row = detail::intuition_row_of(s, intuition, instances, i, part);
           T* dproducts = dx.row(i) + s.products(part);
           T* dlogits = dx.row(i) + s.logits(part);
           T largest = 0, sum = 0, dot = 0;
@@ -153,7 +156,7 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
             }
 #pragma omp simd
             for (index_t j = 0; j < count; ++j) {
-              const T w = c.token * p[j] + (felt ? c.intuition * felt[from + j] : T(0));
+              const T w = c.token * p[j] + (intuition_row ? c.intuition * intuition_row[from + j] : T(0));
               dproducts[from + j] = d[from + j] * c.output * w + (beta == T(0) ? T(0) : beta * dproducts[from + j]);
             }
           }
@@ -169,8 +172,8 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
       for (index_t i = 0; i < x.rows && scalars; ++i) {
         const T *products = x.row(i) + s.products(int(part)), *d = dg.row(i) + s.products(int(part));
         const T* logits = x.row(i) + s.logits(int(part));
-        const T* felt = detail::felt_by(s, intuition, instances, i, int(part));
-        T largest = 0, sum = 0, routed = 0, sensed = 0;
+        const T* intuition_row = detail::intuition_row_of(s, intuition, instances, i, int(part));
+        T largest = 0, sum = 0, routed = 0, by_intuition = 0;
         if (s.router) {
           largest = logits[0];
 #pragma omp simd reduction(max : largest)
@@ -183,12 +186,12 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
           }
           routed /= sum;
         }
-        if (felt) {
-#pragma omp simd reduction(+ : sensed)
-          for (index_t j = 0; j < n; ++j) sensed += felt[j] * d[j] * products[j];
+        if (intuition_row) {
+#pragma omp simd reduction(+ : by_intuition)
+          for (index_t j = 0; j < n; ++j) by_intuition += intuition_row[j] * d[j] * products[j];
         }
-        sum_a += double(T(s.c_token) * routed - T(s.c_intuition) * sensed);
-        sum_b += double(c.token * routed + c.intuition * sensed);
+        sum_a += double(T(s.c_token) * routed - T(s.c_intuition) * by_intuition);
+        sum_b += double(c.token * routed + c.intuition * by_intuition);
       }
       if (scalars && !da.empty()) da[part] += T(sum_a) * c.output * c.token_slope;
       if (scalars && !db.empty()) db[part] += T(sum_b) * c.output_slope;

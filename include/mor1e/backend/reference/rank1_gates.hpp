@@ -90,15 +90,17 @@ void rank1_gates_backward(reference&, const rank1_gates_shape& s, view<const T> 
       const auto put = [&](T& to, T value) { to = value + (beta == T(0) ? T(0) : beta * to); };
       for (int j = 0; j < s.experts; ++j) {
         const T product = x(i, s.products(part) + j), d = dg(i, s.products(part) + j);
-        const T felt = s.intuition && instances[i] >= 0 ? intuition(instances[i], s.intuition_column(part) + j) : T(0);
-        const T w = (s.router ? c.token * p[j] : T(0)) + c.intuition * felt;
+        const T intuition_value =
+            s.intuition && instances[i] >= 0 ? intuition(instances[i], s.intuition_column(part) + j) : T(0);
+        const T w = (s.router ? c.token * p[j] : T(0)) + c.intuition * intuition_value;
         const T dw = d * c.output * product;  // d loss / d w_j
         if (!dx.empty()) put(dx(i, s.products(part) + j), d * c.output * w);
         if (!dintuition.empty() && s.intuition && instances[i] >= 0)
           dintuition(instances[i], s.intuition_column(part) + j) += dw * c.intuition;
         if (s.learned_gates) {
           if (!da.empty())
-            da[part] += dw * c.token_slope * ((s.router ? T(s.c_token) * p[j] : T(0)) - T(s.c_intuition) * felt);
+            da[part] +=
+                dw * c.token_slope * ((s.router ? T(s.c_token) * p[j] : T(0)) - T(s.c_intuition) * intuition_value);
           if (!db.empty()) db[part] += d * w * product * c.output_slope;
         }
         if (s.router) dot += (dp[j] = dw * c.token) * p[j];

@@ -8,26 +8,35 @@
 #include <utility>
 #include <vector>
 
-#include "finetune_options.hpp"
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/suite.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/text_file.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
 #include "mor1e/text/tokenizer.hpp"
-#include "one_token.hpp"
+#include "mor1e/train/run/settings.hpp"
 
-namespace mor1e::program {
+namespace mor1e::train {
 
-struct run_data {
+/// Whether " word" is one token behind a prompt: the words that the generated suite may use. Of bytes no word is, so
+/// there any will do.
+inline auto one_token(const texts::tokenizer& tokenizer) {
+  const bool bytes = tokenizer.vocabulary_size() < 1000;
+  return [bytes, &tokenizer](std::string_view word) {
+    return bytes || texts::prompt_encoder(tokenizer).encode("Answer:", text(" ", word), word).answer.size() == 1;
+  };
+}
+
+struct run_rows {
   std::vector<data::task_data> made;   ///< the whole suite, if it is to be kept in the run's folder
   std::vector<data::task_data> tasks;  ///< those chosen
 };
 
 /// `examples`: how many a run will draw, where it says.
-inline run_data load_data(const data_options& o, const texts::tokenizer& tokenizer, index_t examples,
+inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokenizer, index_t examples,
                           std::uint64_t seed) {
   namespace fs = std::filesystem;
-  run_data out;
+  run_rows out;
   if (o.data == "suite") {
     data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = 2026};
     const index_t families = index_t(data::suite_families().size());
@@ -53,7 +62,7 @@ inline run_data load_data(const data_options& o, const texts::tokenizer& tokeniz
 }
 
 /// Writes the generated suite, unless it is there. Other data is not replaced.
-inline void keep_data(const std::vector<data::task_data>& tasks, const std::filesystem::path& folder) {
+inline void keep_rows(const std::vector<data::task_data>& tasks, const std::filesystem::path& folder) {
   if (tasks.empty()) return;
   if (!std::filesystem::exists(folder)) return data::write_data_folder(folder, tasks);
   for (const data::task_data& task : tasks)
@@ -66,4 +75,4 @@ inline void keep_data(const std::vector<data::task_data>& tasks, const std::file
     }
 }
 
-}  // namespace mor1e::program
+}  // namespace mor1e::train

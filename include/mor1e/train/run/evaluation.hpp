@@ -11,27 +11,28 @@
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/eval/report.hpp"
+#include "mor1e/eval/router_report.hpp"
 #include "mor1e/eval/scoring.hpp"
 #include "mor1e/io/sha256.hpp"
-#include "mor1e/mor1e.hpp"
+#include "mor1e/models/language_model.hpp"
+#include "mor1e/peft/attach.hpp"
 #include "mor1e/train/intuition.hpp"
 #include "mor1e/train/telemetry.hpp"
-#include "program.hpp"
-#include "router_pictures.hpp"
 
-namespace mor1e::program {
+namespace mor1e::train {
 
 /// The first rows of each task's eval.jsonl, scored as often as asked with the same intuition.
+template <class B>
 class evaluation {
  public:
   /// Throws `value_error` for a row that cannot be scored: before the training, not behind it.
-  evaluation(cpu& device, models::language_model<cpu, float>& model, const texts::tokenizer& tokenizer,
+  evaluation(B& device, models::language_model<B, float>& model, const texts::tokenizer& tokenizer,
              const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, bool truncate,
-             index_t limit, const common_options& common)
+             index_t limit, bool shows_progress)
       : device_(device),
         model_(model),
         scorer_(device, model, tokenizer, {.template_name = wording.template_name, .truncate = truncate}),
-        quiet_(common.quiet) {
+        quiet_(!shows_progress) {
     for (const data::task_data& task : tasks)
       for (data::example row :
            std::span(task.eval).first(std::min<std::size_t>(task.eval.size(), std::size_t(limit)))) {
@@ -49,15 +50,15 @@ class evaluation {
     return io::sha256_of(std::as_bytes(std::span(all.data(), all.size())));
   }
   /// Throws `value_error` for rows that the embedder has no vectors of.
-  void check(const train::intuition_recipe& recipe, models::sentence_embedder& embedder) const {
-    train::check_prompts(recipe, embedder, items_);
+  void check(const intuition_recipe& recipe, models::sentence_embedder& embedder) const {
+    check_prompts(recipe, embedder, items_);
   }
-  void set_intuition(cpu& device, const train::intuition_recipe& recipe, models::sentence_embedder* embedder) {
-    if (!empty()) intuition_ = train::intuition_rows(device, recipe, embedder, items_);
+  void set_intuition(B& device, const intuition_recipe& recipe, models::sentence_embedder* embedder) {
+    if (!empty()) intuition_ = intuition_rows(device, recipe, embedder, items_);
   }
   std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
   /// What the model without these adapters scores: once for all that are asked about.
-  const std::vector<eval::item_score>& score_base(peft::adapter_set<cpu, float>& adapters) {
+  const std::vector<eval::item_score>& score_base(peft::adapter_set<B, float>& adapters) {
     if (base_.empty()) {
       adapters.detach();
       base_ = score("scoring the base");
@@ -67,24 +68,23 @@ class evaluation {
   }
   /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
   std::vector<eval::item_score> score_permuted(std::uint64_t seed) {
-    return score("scoring, permuted", train::permuted_rows(intuition_.matrix(), seed));
+    return score("scoring, permuted", permuted_rows(intuition_.matrix(), seed));
   }
   /// What the experts do with the prompts of the items.
-  eval::router_report routers(peft::adapter_set<cpu, float>& adapters) {
-    return report_routers(device_, model_, adapters, scorer_.encoder(), items_, intuition_.matrix(),
-                          eval::pass_options{}.tokens);
+  eval::router_report routers(peft::adapter_set<B, float>& adapters) {
+    return eval::report_routers<B, float>(device_, model_, adapters, scorer_.encoder(), items_, intuition_.matrix());
   }
 
  private:
   std::vector<eval::item_score> score(const char* label, const tensor<float>& intuition) {
-    train::progress progress(label, std::int64_t(items_.size()), quiet_);
+    progress progress(label, std::int64_t(items_.size()), quiet_);
     std::int64_t done = 0;
     return scorer_.score(items_, intuition.matrix(), [&](const eval::item_score&) { progress.show(++done); });
   }
 
-  cpu& device_;
-  models::language_model<cpu, float>& model_;
-  eval::scorer<cpu, float> scorer_;
+  B& device_;
+  models::language_model<B, float>& model_;
+  eval::scorer<B, float> scorer_;
   bool quiet_;
   std::vector<data::example> items_;
   tensor<float> intuition_;
@@ -107,15 +107,15 @@ inline nlohmann::json to_json(const evaluated& e) {
   return out;
 }
 inline std::string table(const evaluated& e) {
-  std::string out = fmt::format("\nBefore (the base model)\n{}\nAfter\n{}", eval::table(eval::summarise(e.before)),
-                                eval::table(eval::summarise(e.after)));
+  std::string out = text("\nBefore (the base model)\n", eval::table(eval::summarise(e.before)), "\nAfter\n",
+                         eval::table(eval::summarise(e.after)));
   for (const eval::metric by : eval::headlines(e.after)) {
-    out += fmt::format("\nBefore against after, the same items\n{}", eval::table(eval::compare(e.before, e.after, by)));
+    out += text("\nBefore against after, the same items\n", eval::table(eval::compare(e.before, e.after, by)));
     if (!e.permuted.empty())
-      out += fmt::format("\nIntuition permuted over the items against each item's own, both after training\n{}",
-                         eval::table(eval::compare(e.permuted, e.after, by)));
+      out += text("\nIntuition permuted over the items against each item's own, both after training\n",
+                  eval::table(eval::compare(e.permuted, e.after, by)));
   }
   return out;
 }
 
-}  // namespace mor1e::program
+}  // namespace mor1e::train

@@ -1,0 +1,57 @@
+// What runs of several methods share: a frozen model, and the rows to train and score it on.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "mor1e/models/open.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/text/prompt_encoder.hpp"
+#include "mor1e/train/examples.hpp"
+#include "mor1e/train/run/evaluation.hpp"
+#include "mor1e/train/run/rows.hpp"
+#include "mor1e/train/run/settings.hpp"
+
+namespace mor1e::train {
+
+/// Loads the model, reads or generates the rows, encodes those of the training and lays those of the evaluation ready.
+template <class B>
+struct experiment {
+  /// `suite_examples`: how many examples the generated suite is made for; those of the schedule unless given.
+  experiment(B& device, const data_settings& o, const schedule_settings& schedule, std::uint64_t seed,
+             bool shows_progress, std::optional<index_t> suite_examples = {})
+      : settings(o),
+        made_for(suite_examples.value_or(schedule.steps * schedule.batch)),
+        device(device),
+        model(models::load<B, float>(device, std::make_shared<io::checkpoint>(models::open(o.model)))),
+        base_hash(models::weights_hash(o.model)),
+        tokenizer(models::open_tokenizer(o.model)),
+        rows(load_rows(o, tokenizer, made_for, seed)),
+        set(encode(rows.tasks, {tokenizer, model->vocabulary()}, o.prompt(),
+                   std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit)),
+        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.truncate, o.eval_limit, shows_progress) {
+    set_types(set, o.task_types);
+  }
+  experiment(const experiment&) = delete;
+  experiment& operator=(const experiment&) = delete;
+
+  const data::encoded_example& longest() const {
+    return *std::max_element(set.examples.begin(), set.examples.end(),
+                             [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
+  }
+
+  data_settings settings;
+  index_t made_for;
+  B& device;
+  std::unique_ptr<models::language_model<B, float>> model;
+  std::string base_hash;
+  texts::tokenizer tokenizer;
+  run_rows rows;
+  training_set set;
+  evaluation<B> scored;
+};
+
+}  // namespace mor1e::train
