@@ -19,7 +19,7 @@ template <class M>
 tensor<double> weights(const M& method, const tensor<double>& logits, bool training = true) {
   reference device;
   tape<reference> t(device, recording::forward);
-  auto step = context(t, training);
+  peft::adapter_context step(context(t, training));
   return t.read(method.weights(t, t.input<double>(logits.matrix()), step));
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("AdaMoLE: experts above the token's threshold, by hand") {
   const tensor<double> x = testing::random(shape{tokens, 2 * experts + 1}, 9, -2, 2);
   reference device;
   tape<reference> t(device, recording::forward);
-  auto step = context(t, true);
+  peft::adapter_context step(context(t, true));
   const tensor<double> g =
       t.read(method.gates(t, t.input<double>(x.matrix()), 1, std::span<const var<double>>(), step));
   int passed = 0;
