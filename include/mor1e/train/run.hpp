@@ -143,8 +143,13 @@ class run {
       sampler_.seek(state_.sampler_position);
       observer_.resumed(state_.step, steps_);
     }
-    observer_.begun({r_.label, e_.settings.model, adapters_.parameter_count(), index_t(e_.set.examples.size()),
-                     index_t(e_.rows.tasks.size()), steps_, r_.schedule.batch});
+    observer_.begun({.label = r_.label,
+                     .model = e_.settings.model,
+                     .parameters = adapters_.parameter_count(),
+                     .examples = index_t(e_.set.examples.size()),
+                     .tasks = index_t(e_.rows.tasks.size()),
+                     .steps = steps_,
+                     .batch = r_.schedule.batch});
     state_.settings = settings_;
     json_log log(r_.log.empty() ? r_.out / "log.jsonl" : r_.log, state_.log_bytes);
     progress shown("training", steps_, !observer_.shows_progress());
