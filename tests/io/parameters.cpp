@@ -26,6 +26,6 @@ TEST_CASE("parameters are saved by name and read back, or left as they were") {
                        doctest::Contains("tensor 'layer.bias' is no parameter"), io_error);
   CHECK(wider.parameters()[1]->read() == before);
   CHECK(bare.parameters()[0]->read() == weight);
-  CHECK_THROWS_WITH_AS(io::save_parameters(path, nn::parameters_of(saved, other)), doctest::Contains("is given twice"),
+  CHECK_THROWS_WITH_AS(io::save_parameters(path, parameters_of(saved, other)), doctest::Contains("is given twice"),
                        io_error);
 }

@@ -241,7 +241,7 @@ TEST_CASE("running out of memory anywhere in a step leaks nothing") {
   const data::packed_batch batch = pack_these(examples(), {0, 1, 2, 3, 4, 5});
   const auto step = [&] {
     tape<counting_cpu> t(device);
-    auto context = models::place_batch<counting_cpu, float>(t, batch);
+    auto context = models::place_batch<counting_cpu, float>(t, batch, models::limits_of(*model));
     context.intuition = t.input<float>(felt.matrix());
     t.backward(model->loss(t, context).loss);
   };
