@@ -35,6 +35,8 @@ TEST_CASE("what lies outside the model is named with row, example and both numbe
   batch.positions[2] = 3;
   CHECK(refusal(batch) == "batch: position 3 of row 2, example 0: the context of the model is 3");
   batch = two_examples();
+  batch.positions[7] = 3;  // of a dead row
+  CHECK(refusal(batch) == "");
   batch.targets[2] = 11;
   CHECK(refusal(batch) == "batch: target 11 of row 3, example 1: the vocabulary has 10");
   batch.targets[2] = -1;
@@ -44,6 +46,9 @@ TEST_CASE("what lies outside the model is named with row, example and both numbe
   batch = two_examples();
   batch.segments[1].end = 9;
   CHECK(refusal(batch) == "batch: segment 1 is rows [3, 9) of 8");
+  batch.positions.pop_back();
+  CHECK(refusal(batch) == "batch: 8 tokens, 7 positions, 8 instances; 3 answers, 3 targets");
+  batch = two_examples();
   batch.segments[1] = {.begin = 4, .end = 3};
   CHECK(refusal(batch) == "batch: segment 1 is rows [4, 3) of 8");
 }

@@ -60,8 +60,13 @@ MOR1E_INLINE void check_batch(const padded_batch& batch, const batch_limits& lim
 }
 
 MOR1E_INLINE void check_batch(const data::packed_batch& batch, const batch_limits& limits) {
+  const std::size_t rows = batch.tokens.size();
+  require<value_error>(batch.positions.size() == rows && batch.instances.size() == rows &&
+                           batch.targets.size() == batch.answer_rows.size(),
+                       "batch: ", rows, " tokens, ", batch.positions.size(), " positions, ", batch.instances.size(),
+                       " instances; ", batch.answer_rows.size(), " answers, ", batch.targets.size(), " targets");
   const auto refuse = [&](const char* what, std::int64_t number, index_t row, const char* of, index_t limit) {
-    const bool known = row >= 0 && row < index_t(batch.instances.size());
+    const bool known = row >= 0 && row < batch.rows();
     throw value_error(text("batch: ", what, " ", number, " of row ", row,
                            known ? text(", example ", batch.instances[std::size_t(row)]) : "", ": ", of, limit));
   };
@@ -71,6 +76,7 @@ MOR1E_INLINE void check_batch(const data::packed_batch& batch, const batch_limit
   }
   for (index_t i = 0; i < index_t(batch.positions.size()); ++i) {
     const std::int32_t position = batch.positions[std::size_t(i)];
+    if (batch.instances[std::size_t(i)] < 0) continue;  // a dead row: the rounding up may count beyond the context
     if (position < 0 || position >= limits.context)
       refuse("position", position, i, "the context of the model is ", limits.context);
   }
