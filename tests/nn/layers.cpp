@@ -100,16 +100,21 @@ TEST_CASE("a block lists its parameters by names that are all different, in the 
 TEST_CASE("no two matrices start the same, and all do from the same key") {
   cpu device(1);
   const auto block = small_block(device, 1), again = small_block(device, 1), other = small_block(device, 9);
-  std::set<float> firsts;
+  const nn::gated_mlp gated(device, "gated", 6, 12, 3), gated_again(device, "gated", 6, 12, 3);
+  const auto all = parameters_of(block, gated), same = parameters_of(again, gated_again);
+  std::set<long> firsts;  // in units of the layer's bound, 1 / sqrt(inputs)
   std::size_t matrices = 0;
-  for (std::size_t i = 0; i < block.parameters().size(); ++i) {
-    const tensor<float> values = block.parameters()[i]->read();
-    CHECK(values == again.parameters()[i]->read());
-    if (block.parameters()[i]->name.find("norm") != std::string::npos) continue;
-    CHECK_FALSE(values == other.parameters()[i]->read());
-    firsts.insert(values[0]), ++matrices;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const tensor<float> values = all[i]->read();
+    CHECK(values == same[i]->read());
+    if (values.extents().rows() == 1) continue;
+    firsts.insert(std::lround(1e5 * double(values[0]) * std::sqrt(double(values.extents().cols())))), ++matrices;
   }
+  CHECK(matrices == 9);
   CHECK(firsts.size() == matrices);
+  for (std::size_t i = 0; i < block.parameters().size(); ++i)
+    if (block.parameters()[i]->name.find("norm") == std::string::npos)
+      CHECK_FALSE(block.parameters()[i]->read() == other.parameters()[i]->read());
 }
 
 TEST_CASE("a block of trained layers is attention and MLP as composed from ops, and every parameter gets a gradient") {
