@@ -23,7 +23,8 @@ if(TARGET tour_tensors)
     ${CMAKE_CURRENT_SOURCE_DIR}/interop/dlpack.cpp ${CMAKE_CURRENT_SOURCE_DIR}/interop/xtensor.cpp)
   add_test(NAME script.training_document COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_tour.py
     ${PROJECT_SOURCE_DIR}/docs/training.md $<TARGET_FILE:tour_linear_regression>
-    ${PROJECT_SOURCE_DIR}/examples/tour/linear_regression.cpp ${PROJECT_SOURCE_DIR}/examples/tour/two_moons.cpp)
+    ${PROJECT_SOURCE_DIR}/examples/tour/linear_regression.cpp ${PROJECT_SOURCE_DIR}/examples/tour/two_moons.cpp
+    ${PROJECT_SOURCE_DIR}/examples/tour/characters.cpp ${PROJECT_SOURCE_DIR}/examples/tour/full_fine_tuning.cpp)
 endif()
 
 # Needs NumPy: 77 means that no Python has it.

@@ -51,7 +51,7 @@ inline group& linears_of(const sizes& s) {
   static sizes made;
   static group held;
   if (held.parts().empty() || made.in != s.in || made.out != s.out) {
-    std::vector<nn::projection<cpu, float>> parts(s.out.size());
+    std::vector<nn::linear<cpu, float>> parts(s.out.size());
     for (std::size_t p = 0; p < parts.size(); ++p) {
       parts[p].name = text("linear", p);
       parts[p].w = nn::weight<cpu, float>(cpu::frozen<float>(device(), random(s.out[p], s.in, p)));

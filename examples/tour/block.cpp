@@ -2,7 +2,6 @@
 #include "mor1e/nn/block.hpp"
 
 #include <cstdio>
-#include <memory>
 
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/nn/attention.hpp"
@@ -12,30 +11,16 @@
 
 using namespace mor1e;
 
-// Llama's block with a GELU instead of SiLU.
-using block = nn::pre_norm_block<cpu, float, nn::rms_norm<cpu, float>, nn::attention<cpu, float>,
-                                 nn::gated_mlp<cpu, float, ops::gelu_tanh_op>>;
-
 int main() {
   cpu device;
   const index_t hidden = 64, inner = 192, tokens = 10;
-  const auto linear = [&](index_t out, index_t in) {
-    return nn::projection<cpu, float>{
-        "linear", nn::weight<cpu, float>(cpu::frozen<float>(device, tensor<float>({out, in}, 0.01f))), {}};
-  };
-  const auto group = [&](index_t in, auto... outs) {
-    std::vector<nn::projection<cpu, float>> parts;
-    (parts.push_back(linear(outs, in)), ...);
-    return nn::projection_group<cpu, float>(device, std::move(parts));
-  };
-  const auto norm = [&] {
-    auto w = std::make_unique<param<cpu, float>>(device, "norm", tensor<float>({1, hidden}, 1.0f));
-    return nn::rms_norm<cpu, float>{{std::move(w), true}, 1e-5};
-  };
-  const block layer{norm(),
-                    {group(hidden, hidden, hidden / 2, hidden / 2), group(hidden, hidden), 4, 2, 16, 0.25},
-                    norm(),
-                    {group(hidden, inner, inner), group(inner, hidden)}};
+  // Llama's block with a GELU instead of SiLU, and norms that subtract the mean.
+  const nn::pre_norm_block layer{
+      nn::layer_norm(device, "attention_norm", hidden),
+      nn::attention(device, "attention", hidden, {.heads = 4, .kv_heads = 2, .bias = false}, 1),
+      nn::layer_norm(device, "mlp_norm", hidden),
+      nn::gated_mlp<cpu, float, ops::gelu_tanh_op>(device, "mlp", hidden, inner, 2, false)};
+  std::printf("%zu parameters, the last is %s\n", layer.parameters().size(), layer.parameters().back()->name.c_str());
 
   tape t(device);
   const segment whole{0, tokens, 0, 0, 0};

@@ -1,7 +1,5 @@
 // A transformer of two blocks that learns a few sentences letter by letter, from nothing, and goes on by itself.
-#include <cmath>
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +14,7 @@
 #include "mor1e/ops/all.hpp"
 #include "mor1e/optim/adam.hpp"
 #include "mor1e/optim/clip.hpp"
+#include "mor1e/optim/schedule.hpp"
 
 using namespace mor1e;
 
@@ -24,30 +23,24 @@ const std::string text_to_learn =
     "then it stands again, as still as a reed, and the rings on the water go wide and are gone. "
     "in the evening it flies over the mill to the tall trees, where the others are, and sleeps. ";
 
-/// x + attention(norm(x)), then x + mlp(norm(x)): the blocks that loaded models have, with weights that start at
-/// random.
+/// The blocks that loaded models have, with weights that start at random.
 template <class B, class T = float>
 class character_model {
  public:
   static constexpr int width = 48, heads = 4, blocks = 2, letters = 128;
 
-  explicit character_model(B& device) : device_(&device) {
-    table_.table = weight("letters", letters, width, 0.5);
+  explicit character_model(B& device)
+      : table_(device, "letters", letters, width, 1, 0.5),
+        norm_(device, "norm", width),
+        head_(device, "head", nn::init::normal<T>({letters, width}, 0.1, 2)) {
     for (int i = 0; i < blocks; ++i) {
-      const std::string at = text("block", i, ".");
-      blocks_.push_back(
-          std::make_unique<block>(block{norm(at + "norm1"),
-                                        {.qkv = group(at, width, {"q", "k", "v"}, width),
-                                         .o = group(at, width, {"o"}, width),
-                                         .heads = heads,
-                                         .kv_heads = heads,
-                                         .head_dim = width / heads,
-                                         .scale = 1 / std::sqrt(double(width) / heads)},
-                                        norm(at + "norm2"),
-                                        {group(at, width, {"up"}, 4 * width), group(at, 4 * width, {"down"}, width)}}));
+      const std::string at = text("blocks.", i, ".");
+      const std::uint64_t key = stream_key(3, i);
+      blocks_.push_back({nn::rms_norm<B, T>(device, at + "attention_norm", width),
+                         nn::attention<B, T>(device, at + "attention", width, {.heads = heads}, stream_key(key, 0)),
+                         nn::rms_norm<B, T>(device, at + "mlp_norm", width),
+                         nn::mlp<B, T>(device, at + "mlp", width, 4 * width, stream_key(key, 1))});
     }
-    last_norm_ = norm("norm");
-    head_ = std::make_unique<nn::linear<B, T>>(device, "head", nn::init::normal<T>({letters, width}, 0.1, 99));
   }
 
   /// Logits of the letter after each row.                                                          [rows, letters]
@@ -55,38 +48,16 @@ class character_model {
     var<T> x = table_.forward(t, step.batch.tokens);
     const var<T> angles =
         ops::rotary_table<T>(t, step.batch.positions, rotary_frequencies{.theta = 10000, .dim = width / heads});
-    for (const auto& b : blocks_) x = b->forward(t, x, angles, step);
-    return (*head_)(on(t, last_norm_.forward(t, x)));
+    for (const auto& block : blocks_) x = block.forward(t, x, angles, step);
+    return head_(norm_(on(t, x)));
   }
-  std::vector<param<B, T>*> parameters() const { return parameters_; }
+  auto parameters() const { return parameters_of(table_, blocks_, norm_, head_); }
 
  private:
-  using block = nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
-
-  nn::weight<B, T> weight(const std::string& name, index_t rows, index_t cols, double deviation) {
-    auto out = nn::trained(*device_, name, nn::init::normal<T>({rows, cols}, deviation, ++key_));
-    parameters_.push_back(out.parameter());
-    return out;
-  }
-  nn::rms_norm<B, T> norm(const std::string& name) {
-    nn::rms_norm<B, T> out{nn::trained_vector(*device_, name, tensor<T>({1, width}, T(1))), 1e-5};
-    parameters_.push_back(out.w.parameter());
-    return out;
-  }
-  nn::projection_group<B, T> group(const std::string& at, index_t in, std::vector<std::string> names, index_t out) {
-    std::vector<nn::projection<B, T>> parts;
-    for (const std::string& name : names)
-      parts.push_back({at + name, weight(at + name, out, in, 1 / std::sqrt(double(in))), {}});
-    return nn::projection_group<B, T>(*device_, std::move(parts));
-  }
-
-  B* device_;
-  std::uint64_t key_ = 0;
-  std::vector<param<B, T>*> parameters_;
   nn::embedding<B, T> table_;
-  std::vector<std::unique_ptr<block>> blocks_;
-  nn::rms_norm<B, T> last_norm_;
-  std::unique_ptr<nn::linear<B, T>> head_;
+  std::vector<nn::pre_norm_block<nn::rms_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T>>> blocks_;
+  nn::rms_norm<B, T> norm_;
+  nn::linear<B, T> head_;
 };
 
 /// One sequence on a tape: its letters, where they stand, and that they see each other backwards.
@@ -114,15 +85,14 @@ struct sequence {
 int main() {
   cpu device;
   character_model model(device);
-  auto parameters = model.parameters();
-  optim::adam optimizer(device, parameters, {.learning_rate = 3e-3});
+  optim::adam optimizer(model, {.learning_rate = 3e-3});
 
   // One step as a plan: the whole text, each letter predicting the next.
   const index_t length = index_t(text_to_learn.size()) - 1;
   tape recorded(device, recording::plan);
   sequence line(recorded, length);
-  const auto next = recorded.input<std::int32_t>(length, 1);
-  const auto loss = cross_entropy(model.logits(recorded, line.step), on(recorded, next)).var();
+  const auto next = input<std::int32_t>(recorded, length, 1);
+  const auto loss = cross_entropy(model.logits(recorded, line.step), next);
   plan program(std::move(recorded), loss, true);
   line.fill(program, text_to_learn.substr(0, std::size_t(length)));
   tensor<std::int32_t> targets({length, 1});
@@ -132,12 +102,12 @@ int main() {
   const int steps = 120;
   float first = 0, last = 0;
   for (int step = 0; step < steps; ++step) {
-    nn::clear_gradients(parameters);
+    clear_gradients(model);
     program.run();
     last = program.read_scalar(loss);
     if (step == 0) first = last;
-    optim::clip_gradients(device, parameters, 1);
-    optimizer.step();
+    optim::clip_gradients(model, 1);
+    optimizer.step(optim::linear_with_warmup(step + 1, 10, steps));
     if (step % 30 == 0) std::printf("step %3d, loss %.3f\n", step, last);
   }
   std::printf("loss %.3f -> %.3f\n", first, last);

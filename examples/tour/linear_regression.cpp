@@ -16,30 +16,30 @@ int main() {
   for (index_t i = 0; i < 64; ++i) y[i] += 2 * x(i, 0) - 3 * x(i, 1) + 0.5f;
 
   nn::linear model(device, "model", 2, 1, 3);
-  optim::sgd optimizer(device, model.parameters(), {.learning_rate = 0.1});
+  optim::sgd optimizer(model, {.learning_rate = 0.1});
   float loss = 0;
   for (int step = 0; step < 100; ++step) {
     tape t(device);
     const auto error = mean(square(model(input(t, x)) - input(t, y)));
-    nn::clear_gradients(model.parameters());
+    clear_gradients(model);
     backward(error);
     optimizer.step();
     loss = error.read_scalar();
   }
-  const tensor<float> w = model.parameters()[0]->read(), b = model.parameters()[1]->read();
+  const tensor<float> w = model.w.parameter()->read(), b = model.b.parameter()->read();
   std::printf("y = %.2f a + %.2f b + %.2f, mean squared error %.4f\n", w[0], w[1], b[0], loss);
 
   // Recorded once, run for each step: same numbers, no allocation.
   nn::linear again(device, "again", 2, 1, 3);
-  optim::sgd other(device, again.parameters(), {.learning_rate = 0.1});
+  optim::sgd other(again, {.learning_rate = 0.1});
   tape recorded(device, recording::plan);
-  const auto in = recorded.input<float>(64, 2), wanted = recorded.input<float>(64, 1);
-  const auto error = mean(square(again(on(recorded, in)) - on(recorded, wanted))).var();
+  const auto in = input<float>(recorded, 64, 2), wanted = input<float>(recorded, 64, 1);
+  const auto error = mean(square(again(in) - wanted));
   plan program(std::move(recorded), error, true);
   program.fill(in, x);
   program.fill(wanted, y);
   for (int step = 0; step < 100; ++step) {
-    nn::clear_gradients(again.parameters());
+    clear_gradients(again);
     program.run();
     other.step();
   }

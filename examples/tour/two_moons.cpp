@@ -38,7 +38,7 @@ class network {
 
   /// Logit of the lower moon: [T, 2] -> [T, 1]
   value<B, float> operator()(value<B, float> x) const { return out_(relu(second_(relu(first_(x))))); }
-  auto parameters() { return nn::parameters_of(first_, second_, out_); }
+  auto parameters() const { return parameters_of(first_, second_, out_); }
 
  private:
   nn::linear<B> first_, second_, out_;
@@ -79,11 +79,11 @@ int main(int argc, char** argv) {
   cpu device;
   const moons training(1), held_out(2);
   network model(device);
-  optim::adam optimizer(device, model.parameters(), {.learning_rate = 0.01});
+  optim::adam optimizer(model, {.learning_rate = 0.01});
   for (int step = 0; step < 200; ++step) {
     tape t(device);
     const auto loss = binary_cross_entropy_with_logits(model(input(t, training.at)), input(t, training.label));
-    nn::clear_gradients(model.parameters());
+    clear_gradients(model);
     backward(loss);
     optimizer.step();
     if (step % 50 == 0) std::printf("step %3d, loss %.4f\n", step, loss.read_scalar());
@@ -91,8 +91,8 @@ int main(int argc, char** argv) {
 
   // The same formula as a plan: recorded once, to be filled and run for any points of that number.
   tape recorded(device, recording::plan);
-  const auto at = recorded.input<float>(points, 2), label = recorded.input<float>(points, 1);
-  const auto error = binary_cross_entropy_with_logits(model(on(recorded, at)), on(recorded, label)).var();
+  const auto at = input<float>(recorded, points, 2), label = input<float>(recorded, points, 1);
+  const auto error = binary_cross_entropy_with_logits(model(at), label);
   plan program(std::move(recorded), error, true);
   program.fill(at, held_out.at);
   program.fill(label, held_out.label);

@@ -21,8 +21,8 @@
 //   backend   cpu, reference: memory and primitives           docs/adding-an-op.md
 //   autodiff  tape, value, plan, param                        docs/design.md
 //   ops       one op a file, ops/all.hpp lists them           docs/ops.md
-//   nn        layers: linear, attention, norms, embedding
-//   optim     adam, clipping, schedules
+//   nn        layers, trained or frozen: linear, embedding, norms, attention, MLP, blocks; initial values
+//   optim     Adam, SGD, clipping, schedules
 //   peft      methods, adapters, their files                  docs/methods.md, docs/adding-a-method.md
 //   models    llama, bert, loading, generation
 //   data      task files, packing, sampling                   docs/data.md

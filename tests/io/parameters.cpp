@@ -12,8 +12,8 @@ TEST_CASE("parameters are saved by name and read back, or left as they were") {
   testing::temporary_folder scratch;
   const auto path = scratch.path() / "model.safetensors";
   nn::linear saved(device, "layer", 3, 2, 1), other(device, "layer", 3, 2, 2);
-  io::save_parameters(path, saved.parameters());
-  io::load_parameters(path, other.parameters());
+  io::save_parameters(path, saved);
+  io::load_parameters(path, other);
   for (std::size_t i = 0; i < 2; ++i) CHECK(other.parameters()[i]->read() == saved.parameters()[i]->read());
 
   nn::linear renamed(device, "other", 3, 2, 3), wider(device, "layer", 4, 2, 3);
@@ -26,6 +26,6 @@ TEST_CASE("parameters are saved by name and read back, or left as they were") {
                        doctest::Contains("tensor 'layer.bias' is no parameter"), io_error);
   CHECK(wider.parameters()[1]->read() == before);
   CHECK(bare.parameters()[0]->read() == weight);
-  CHECK_THROWS_WITH_AS(io::save_parameters(path, nn::parameters_of(saved, other)), doctest::Contains("is given twice"),
+  CHECK_THROWS_WITH_AS(io::save_parameters(path, parameters_of(saved, other)), doctest::Contains("is given twice"),
                        io_error);
 }

@@ -39,7 +39,7 @@ void compare_gradients(B& device, const std::filesystem::path& folder) {
   const io::safetensors_file golden(folder / "golden.safetensors"), grads(folder / "grads.safetensors");
   const padded_batch batch = read_padded_batch(golden);
   tape<B> t(device);
-  auto step = place_batch<B, T>(t, pack(batch));
+  auto step = place_batch<B, T>(t, pack(batch), limits_of(*model));
   std::vector<var<T>> hidden;
   step.observers.hidden = &hidden;
   const var<T> loss = model->loss(t, step).loss;
@@ -96,7 +96,7 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
   const auto batch = pack(read_padded_batch(io::safetensors_file(folder / "golden.safetensors")));
   const auto eager = gradients_after(*model, [&] {
     tape<cpu> t(device);
-    auto step = place_batch<cpu, float>(t, batch);
+    auto step = place_batch<cpu, float>(t, batch, limits_of(*model));
     const auto loss = model->loss(t, step).loss;
     t.backward(loss);
     return t.read(loss)[0];
@@ -116,7 +116,8 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
       planned.bind(memory.data());
       bytes[recompute][recompute_cheap] = planned.bytes();
       for (int again = 0; again < 2; ++again) {
-        fill_batch(planned, step, batch, batch.instances, {.loss = 1.0 / double(batch.live_targets)});
+        fill_batch(planned, step, batch, limits_of(*model), batch.instances,
+                   {.loss = 1.0 / double(batch.live_targets)});
         check_equal(eager, gradients_after(*model, [&] {
                       planned.run();
                       return planned.read_scalar(loss);

@@ -45,7 +45,7 @@ TEST_CASE("SmolLM2: logits, negative log-likelihoods and greedy continuations of
   }
   const auto packed = data::pack(prompts).front();
   tape<cpu> t(device, recording::forward);
-  auto step = place_batch<cpu, float>(t, packed);
+  auto step = place_batch<cpu, float>(t, packed, limits_of(*model));
   const auto nll = t.read(model->loss(t, step).nll);
   index_t at = 0;
 

@@ -6,7 +6,6 @@
 #include "mor1e/nn/linear.hpp"
 #include "mor1e/ops/all.hpp"
 #include "mor1e/optim/adam.hpp"
-#include "mor1e/optim/sgd.hpp"
 #include "mor1e/testing/random.hpp"
 
 using namespace mor1e;
@@ -46,52 +45,28 @@ TEST_CASE("a linear layer is x W^T + b, with a bias or without, and lists its pa
       CHECK(z.read()(i, j) == doctest::Approx(product));
       CHECK(y.read()(i, j) == doctest::Approx(product + b[j]));
     }
-  const auto all = nn::parameters_of(with, without);
+  const auto all = parameters_of(with, without);
   REQUIRE(all.size() == 3);
   CHECK(all[0]->name == "layer.weight");
   CHECK(all[1]->name == "layer.bias");
   CHECK(all[2]->name == "bare.weight");
   backward(sum(y));
   CHECK(all[1]->read_gradient()[0] == doctest::Approx(4));
-  nn::clear_gradients(all);
+  clear_gradients(all);
   CHECK(all[1]->read_gradient()[0] == 0);
-}
-
-TEST_CASE_TEMPLATE("sgd: two steps of its formula, with momentum and decay", B, cpu, reference) {
-  B device;
-  param<B, double> p(device, "p", tensor<double>{{1, -2}}), frozen_size(device, "q", tensor<double>{{5}});
-  frozen_size.decay = false;
-  const tensor<double> gradient{{0.5, 0.25}};
-  optim::sgd optimizer(device, std::vector{&p, &frozen_size},
-                       {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01});
-  double value = 1, velocity = 0;
-  for (int step = 0; step < 2; ++step) {
-    p.gradient.write(gradient);
-    optimizer.step(0.5);
-    velocity = 0.9 * velocity + 0.5 + 0.01 * value;
-    value -= 0.1 * 0.5 * velocity;
-  }
-  CHECK(p.read()[0] == doctest::Approx(value));
-  CHECK(frozen_size.read()[0] == 5);
-
-  param<B, double> plain(device, "p", tensor<double>{{1, -2}});
-  plain.gradient.write(gradient);
-  optim::sgd(device, std::vector{&plain}, {.learning_rate = 0.1}).step();
-  CHECK(plain.read()[1] == doctest::Approx(-2.025));
-  CHECK_THROWS_AS(optim::sgd(device, std::vector{&plain}, {.momentum = 1}), value_error);
 }
 
 TEST_CASE("a network learns what no line separates") {
   cpu device(1);
   const tensor<float> x{{0, 0}, {0, 1}, {1, 0}, {1, 1}}, y{{0}, {1}, {1}, {0}};
   nn::linear first(device, "first", 2, 8, 1), second(device, "second", 8, 1, 2);
-  const auto parameters = nn::parameters_of(first, second);
-  optim::adam optimizer(device, parameters, {.learning_rate = 0.05});
+  const auto parameters = parameters_of(first, second);
+  optim::adam optimizer(parameters, {.learning_rate = 0.05});
   float loss = 1;
   for (int step = 0; step < 300; ++step) {
     tape t(device);
     const auto error = binary_cross_entropy_with_logits(second(tanh(first(input(t, x)))), input(t, y));
-    nn::clear_gradients(parameters);
+    clear_gradients(parameters);
     backward(error);
     optimizer.step();
     loss = error.read_scalar();

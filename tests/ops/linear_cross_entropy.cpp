@@ -70,5 +70,5 @@ TEST_CASE("a target past the last class is refused") {
   tape t(device);
   CHECK_THROWS_WITH_AS(ops::linear_cross_entropy(t, t.input<double>(x.matrix()), t.frozen(w),
                                                  t.input<std::int32_t>(target.matrix()), t.input<double>(one.matrix())),
-                       "cross_entropy: index 3 at 0 of a table of 3 rows", value_error);
+                       "linear_cross_entropy: index 3 at 0 is outside [0, 3)", value_error);
 }

@@ -47,7 +47,7 @@ void check_adam(B& device, const std::string& prefix, double tolerance) {
     CAPTURE(name);
     param<B, T> parameter(device, name, file.read<T>(prefix + ".param0"));
     const tensor<T> after = file.read<T>(prefix + "." + name + ".params");
-    adam<B, T> optimizer(device, {&parameter}, options_of(name, item.value()));
+    adam<B, T> optimizer(std::vector{&parameter}, options_of(name, item.value()));
     for (index_t step = 0; step < gradients.extents()[0]; ++step) {
       CAPTURE(step);
       parameter.gradient.write(gradients.matrix().row_range(step, 1));
@@ -111,7 +111,7 @@ TEST_CASE("clipping, also of what is not finite") {
       held.back().gradient.write(gradient);
       for (float g : gradient) squares += double(g) * g;
     }
-    const double norm = clip_gradients(device, parameters, max_norm);
+    const double norm = clip_gradients(parameters, max_norm);
     for (std::size_t i = 0; i < held.size(); ++i) gradients[i] = held[i].read_gradient();
     const double stored = file.read<float>(name + ".norm")[0];
     const bool exact_is_stored = std::isfinite(stored) == std::isfinite(squares) && (stored != 0 || squares == 0);

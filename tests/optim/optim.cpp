@@ -40,7 +40,7 @@ struct parameters {
 TEST_CASE_TEMPLATE("the first adam step moves by the learning rate, against the gradient's sign", B, cpu, reference) {
   parameters<B, double> p;
   const auto& value = p.add({1, 1, 1}, {1e-3, -50, 0});
-  adam<B, double> optimizer(p.device, p.all, {.learning_rate = 0.1, .epsilon = 0x1p-60});
+  adam<B, double> optimizer(p.all, {.learning_rate = 0.1, .epsilon = 0x1p-60});
   optimizer.step();
   CHECK(value.read()[0] == doctest::Approx(0.9));
   CHECK(value.read()[1] == doctest::Approx(1.1));
@@ -52,7 +52,7 @@ TEST_CASE_TEMPLATE("learning rate scale, schedule factor and decay act on each t
   auto &a = p.add({1}, {1}), &b = p.add({1}, {0}), &c = p.add({1}, {0});
   a.learning_rate_scale = 0.25;
   c.decay = false;
-  adam<B, double> optimizer(p.device, p.all, {.learning_rate = 0.1, .weight_decay = 0.5});
+  adam<B, double> optimizer(p.all, {.learning_rate = 0.1, .weight_decay = 0.5});
   optimizer.step(0.5);
   CHECK(a.read()[0] == doctest::Approx((1 - 0.0125 * 0.5) - 0.0125));
   CHECK(b.read()[0] == doctest::Approx(1 - 0.05 * 0.5));
@@ -62,7 +62,7 @@ TEST_CASE_TEMPLATE("learning rate scale, schedule factor and decay act on each t
 TEST_CASE("a step of factor 0 leaves the values and feeds the moments") {
   parameters<cpu, float> p;
   const auto& value = p.add({1}, {2});
-  adam<cpu, float> optimizer(p.device, p.all, {.weight_decay = 0.1});
+  adam<cpu, float> optimizer(p.all, {.weight_decay = 0.1});
   optimizer.step(0);
   CHECK(value.read()[0] == 1);
   CHECK(optimizer.moments()[0].first[0] == doctest::Approx(0.2));
@@ -77,7 +77,7 @@ TEST_CASE_TEMPLATE("a step says which tensor is not finite any more, or squared 
     p.add(std::vector<float>(37, 1), gradient);
     gradient[at] = large;
     p.add(std::vector<float>(37, 1), gradient);
-    return adam<B, float>(p.device, p.all, {}).step(factor);
+    return adam<B, float>(p.all, {}).step(factor);
   };
   CHECK(step(1, 0, 1) == -1);
   CHECK(step(1, 0, 1e300) == 0);  // beyond every float
@@ -95,8 +95,8 @@ TEST_CASE("a step on several threads is that of one, bit for bit, wherever tenso
       for (std::size_t i = 0; i < size; ++i) values[i] = float(random.normal()), gradient[i] = float(random.normal());
       p.add(values, gradient);
     }
-    adam<cpu, float> optimizer(p.device, p.all, {.weight_decay = 0.1});
-    std::vector<float> out{float(clip_gradients(p.device, p.all, 1))};
+    adam<cpu, float> optimizer(p.all, {.weight_decay = 0.1});
+    std::vector<float> out{float(clip_gradients(p.all, 1))};
     for (int step = 0; step < 3; ++step) CHECK(optimizer.step() == -1);
     for (auto* parameter : p.all) testing::append(out, parameter->read());
     return out;
@@ -115,7 +115,7 @@ TEST_CASE("a restored adam continues bit for bit") {
       optimizer.step();
     }
   };
-  adam<cpu, float> whole(p.device, p.all, {});
+  adam<cpu, float> whole(p.all, {});
   run(whole, 0, 5);
   const tensor<float> halfway = value.read();
   const std::vector<adam_moments<float>> moments = whole.moments();
@@ -123,7 +123,7 @@ TEST_CASE("a restored adam continues bit for bit") {
   const tensor<float> expected = value.read();
 
   value.write(halfway);
-  adam<cpu, float> resumed(p.device, p.all, {});
+  adam<cpu, float> resumed(p.all, {});
   resumed.restore(5, moments);
   run(resumed, 5, 10);
   const tensor<float> found = value.read();
@@ -134,10 +134,11 @@ TEST_CASE("adam refuses options and states that do not fit") {
   parameters<cpu, float> p;
   p.add({0, 0}, {0, 0});
   using tested = adam<cpu, float>;
-  CHECK_THROWS_AS(tested(p.device, p.all, {.learning_rate = -1}), value_error);
-  CHECK_THROWS_AS(tested(p.device, p.all, {.beta2 = 1}), value_error);
-  CHECK_THROWS_AS(tested(p.device, p.all, {.learning_rate = std::nan("")}), value_error);
-  tested optimizer(p.device, p.all, {});
+  CHECK_THROWS_AS(tested(p.all, {.learning_rate = -1}), value_error);
+  CHECK_THROWS_AS(tested(p.all, {.beta2 = 1}), value_error);
+  CHECK_THROWS_AS(tested(p.all, {.learning_rate = std::nan("")}), value_error);
+  CHECK_THROWS_WITH_AS(tested(std::vector<param<cpu, float>*>{}), "there is no parameter to train", value_error);
+  tested optimizer(p.all, {});
   CHECK_THROWS_WITH_AS(optimizer.restore(1, {}), "adam: moments of 0 tensors for 1", value_error);
   std::vector<adam_moments<float>> short_ones;
   short_ones.push_back({tensor<float>({2}), tensor<float>({1})});
@@ -145,30 +146,58 @@ TEST_CASE("adam refuses options and states that do not fit") {
                        value_error);
 }
 
-TEST_CASE("the schedule holds its ends") {
+TEST_CASE("the cosine schedule holds its ends") {
   CHECK(cosine_with_warmup(0, 5, 30) == 0);
   CHECK(cosine_with_warmup(5, 5, 30) == 1);
   CHECK(cosine_with_warmup(0, 0, 10) == 1);
   CHECK(cosine_with_warmup(10, 0, 10) == 0);
   CHECK(cosine_with_warmup(10, 10, 10) == 1);
   CHECK(cosine_with_warmup(11, 5, 30) < cosine_with_warmup(10, 5, 30));
+  CHECK(cosine_with_warmup(7, 4, 16) == doctest::Approx((1 + std::sqrt(0.5)) / 2));
+}
+
+TEST_CASE("every schedule warms up the same way") {
+  for (std::int64_t step = 0; step < 4; ++step) {
+    CHECK(constant_with_warmup(step, 4) == 0.25 * double(step));
+    CHECK(linear_with_warmup(step, 4, 10) == 0.25 * double(step));
+    CHECK(cosine_with_warmup(step, 4, 10) == 0.25 * double(step));
+    CHECK(step_decay_with_warmup(step, 4, 2, 0.1) == 0.25 * double(step));
+  }
+}
+
+TEST_CASE("constant, linear and stepped schedules are their formulas") {
+  CHECK(constant_with_warmup(0) == 1);
+  CHECK(constant_with_warmup(4, 4) == 1);
+  CHECK(constant_with_warmup(1000, 4) == 1);
+  CHECK(linear_with_warmup(4, 4, 12) == 1);
+  CHECK(linear_with_warmup(6, 4, 12) == 0.75);
+  CHECK(linear_with_warmup(12, 4, 12) == 0);
+  CHECK(linear_with_warmup(13, 4, 12) == 0);
+  CHECK(linear_with_warmup(0, 0, 0) == 0);
+  CHECK(step_decay_with_warmup(4, 4, 3, 0.5) == 1);
+  CHECK(step_decay_with_warmup(6, 4, 3, 0.5) == 1);
+  CHECK(step_decay_with_warmup(7, 4, 3, 0.5) == 0.5);
+  CHECK(step_decay_with_warmup(13, 4, 3, 0.5) == 0.125);
+  CHECK(step_decay_with_warmup(2, 0, 1, 0.5) == 0.25);
+  CHECK_THROWS_AS(step_decay_with_warmup(1, 0, 0, 0.5), value_error);
+  CHECK_THROWS_AS(step_decay_with_warmup(1, 0, 3, -1), value_error);
 }
 
 TEST_CASE_TEMPLATE("the norm is taken over all tensors, and only large ones are scaled", B, cpu, reference) {
   parameters<B, double> p;
   const auto &a = p.add({0, 0}, {3, 0}), &b = p.add({0}, {4});
-  CHECK(clip_gradients(p.device, p.all, 10) == 5);
+  CHECK(clip_gradients(p.all, 10) == 5);
   CHECK(b.read_gradient()[0] == 4);
-  CHECK(clip_gradients(p.device, p.all, 1) == 5);
+  CHECK(clip_gradients(p.all, 1) == 5);
   CHECK(a.read_gradient()[0] == doctest::Approx(0.6).epsilon(1e-6));
   CHECK(b.read_gradient()[0] == doctest::Approx(0.8).epsilon(1e-6));
-  CHECK_THROWS_AS(clip_gradients(p.device, p.all, 0), value_error);
+  CHECK_THROWS_AS(clip_gradients(p.all, 0), value_error);
 }
 
 TEST_CASE("a NaN anywhere makes every gradient NaN") {
   parameters<cpu, float> p;
   const auto &a = p.add({0, 0}, {1, std::numeric_limits<float>::quiet_NaN()}), &b = p.add({0}, {2});
-  CHECK(std::isnan(clip_gradients(p.device, p.all, 1)));
+  CHECK(std::isnan(clip_gradients(p.all, 1)));
   CHECK(std::isnan(a.read_gradient()[0]));
   CHECK(std::isnan(b.read_gradient()[0]));
 }

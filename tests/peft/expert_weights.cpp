@@ -29,7 +29,7 @@ constexpr index_t inputs = 5, tokens = 7, instances = 3;
 const std::vector<std::int32_t> rows_of{0, 0, 2, -1, 1, 1, 2};  // one dead row
 
 group two_linears() {
-  std::vector<nn::projection<reference, double>> parts(2);
+  std::vector<nn::linear<reference, double>> parts(2);
   for (std::size_t p = 0; p < 2; ++p) {
     parts[p].name = text("linear", p);
     parts[p].w = nn::weight<reference, double>(

@@ -14,7 +14,7 @@ namespace mor1e::testing {
 /// A group of one linear, named "linear": `weight` [out, in] and, where the file has one, `bias` [out].
 template <class B, class T>
 nn::projection_group<B, T> linear_of(B& device, const io::safetensors_file& file) {
-  std::vector<nn::projection<B, T>> parts(1);
+  std::vector<nn::linear<B, T>> parts(1);
   parts[0].name = "linear";
   parts[0].w = nn::weight<B, T>(typename B::template frozen<T>(device, file.read<T>("weight")));
   if (file.find("bias")) {

@@ -88,7 +88,7 @@ index_t intuition_columns(const M& method) {
 }
 
 /// |w| of each row of W + s B A of a linear.
-std::vector<double> row_norms(const nn::projection<reference, double>& linear, adapters& set, double scale) {
+std::vector<double> row_norms(const nn::linear<reference, double>& linear, adapters& set, double scale) {
   const view<double> a = values(set, linear.name + ".lora_A.weight"), b = values(set, linear.name + ".lora_B.weight");
   const view<const double> w = linear.w.values().values();
   std::vector<double> out;

@@ -32,7 +32,7 @@ inline const double token_scale = 1.0 / live;
 
 /// Linears "block.linear<p>" with biases if asked; `first` numbers the first of them.
 inline group linears(const std::vector<index_t>& outputs, bool biases = false, std::size_t first = 0) {
-  std::vector<nn::projection<reference, double>> parts(outputs.size());
+  std::vector<nn::linear<reference, double>> parts(outputs.size());
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", first + p);
     const std::uint64_t key = 100 + std::uint64_t(outputs[p]);

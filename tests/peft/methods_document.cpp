@@ -60,7 +60,7 @@ std::vector<entry> presets_and_options() {
 class adapted_linear {
  public:
   adapted_linear(peft::adapter_spec spec, tensor<float> weights) : clusters_(spec.method.needs().clusters) {
-    std::vector<nn::projection<cpu, float>> parts(1);
+    std::vector<nn::linear<cpu, float>> parts(1);
     parts[0].name = "block.linear";
     parts[0].w = nn::weight<cpu, float>(cpu::frozen<float>(device_, std::move(weights)));
     linears_ = nn::projection_group<cpu, float>(device_, std::move(parts));

@@ -29,7 +29,7 @@ namespace {
 using group = nn::projection_group<reference, double>;
 
 group linear(std::vector<index_t> outputs, index_t inputs) {
-  std::vector<nn::projection<reference, double>> parts(outputs.size());
+  std::vector<nn::linear<reference, double>> parts(outputs.size());
   for (std::size_t p = 0; p < parts.size(); ++p) {
     parts[p].name = text("block.linear", p);
     parts[p].w = nn::weight<reference, double>(
@@ -342,7 +342,7 @@ TEST_CASE("parameter counts of ten published models") {
     std::vector<std::unique_ptr<nn::projection_group<reference, float>>> held;
     std::vector<nn::projection_group<reference, float>*> groups;
     for (const auto& l : model.value().at("linears_per_layer")) {
-      std::vector<nn::projection<reference, float>> parts(1);
+      std::vector<nn::linear<reference, float>> parts(1);
       parts[0].name = l.at("name");
       parts[0].w = nn::weight<reference, float>(backend::host_frozen<float>(
           testing::memory, view<const float>(nullptr, l.at("n_out").get<index_t>(), l.at("n_in").get<index_t>()),

@@ -69,7 +69,7 @@ results run_gates(B& device, const backend::rank1_gates_shape& s, bool fused) {
 template <class Router>
 results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   reference device;
-  std::vector<nn::projection<reference, double>> parts(2);
+  std::vector<nn::linear<reference, double>> parts(2);
   for (index_t p = 0; p < 2; ++p) {
     parts[p].name = text("linear", p);
     parts[p].w = nn::weight<reference, double>(

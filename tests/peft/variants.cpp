@@ -29,7 +29,7 @@ constexpr index_t rows = 6, inputs = 5;
 
 /// Linears of 4 and 3 outputs, with biases.
 group two_linears() {
-  std::vector<nn::projection<reference, double>> parts(2);
+  std::vector<nn::linear<reference, double>> parts(2);
   for (std::size_t p = 0; p < 2; ++p) {
     const index_t outputs = 4 - index_t(p);
     parts[p].name = text("linear", p);
@@ -173,7 +173,7 @@ TEST_CASE("DoRA leaves linears alone that are not targeted, and starts with the 
 
 TEST_CASE("DoRA with dropout: what is rescaled reads the dropped input, the base all of it") {
   reference device;
-  std::vector<nn::projection<reference, double>> one(1);
+  std::vector<nn::linear<reference, double>> one(1);
   one[0].name = "identity";
   tensor<double> w(shape{inputs, inputs}, 0.0);
   for (index_t i = 0; i < inputs; ++i) w[i * inputs + i] = 1;

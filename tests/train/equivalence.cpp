@@ -161,7 +161,7 @@ TEST_CASE("every adapter tensor learns") {
       const tensor<float> gradient = v.read_gradient();
       return std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; });
     };
-    // U starts at 0, so nothing that acts through it shows: the first step moves U alone.
+    // U starts at 0, so nothing that acts through it can be intuition_rows: the first step moves U alone.
     trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, intuition_rows.matrix(), 1);
     for (const auto& v : fresh.set.views()) CHECK_MESSAGE(moves(v) == v.name.ends_with("lora_B.weight"), v.name);
     trainer.step(std::vector{pack_these(all, {0, 1, 2, 3, 4, 5})}, intuition_rows.matrix(), 1);
@@ -241,7 +241,7 @@ TEST_CASE("running out of memory anywhere in a step leaks nothing") {
   const data::packed_batch batch = pack_these(examples(), {0, 1, 2, 3, 4, 5});
   const auto step = [&] {
     tape<counting_cpu> t(device);
-    auto context = models::place_batch<counting_cpu, float>(t, batch);
+    auto context = models::place_batch<counting_cpu, float>(t, batch, models::limits_of(*model));
     context.batch.intuition = t.input<float>(intuition_rows.matrix());
     t.backward(model->loss(t, context).loss);
   };

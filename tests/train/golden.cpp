@@ -176,7 +176,7 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
     }
     if (mean_of_means) {
       losses.push_back(accumulate(batches, felt, targets));
-      norms.push_back(optim::clip_gradients(device, trainer.parameters(), options.clip));
+      norms.push_back(optim::clip_gradients(trainer.parameters(), options.clip));
       trainer.optimizer().step(factor);
     } else {
       const train::step_report report = trainer.step(batches, felt, factor);

@@ -7,14 +7,11 @@
 #include <cstring>
 #include <vector>
 
+#include "mor1e/autodiff/indices.hpp"
 #include "mor1e/core/dtype.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e {
-
-/// Index of a value on a tape. Nodes hold ids, never pointers, so a plan can place and move what they name.
-using slot_id = std::int32_t;
-inline constexpr slot_id no_slot = -1;
 
 enum class slot_kind : std::uint8_t {
   activation,  ///< made by a node; lives from its first to its last use
@@ -93,6 +90,7 @@ struct graph {
   std::vector<node<B>> nodes;
   std::vector<slot_id> ids;
   std::vector<std::byte> payload;
+  std::vector<index_input> indices;  ///< the int32 inputs
   int segments = 0;
 
   slot_id add(slot s) {
@@ -100,6 +98,12 @@ struct graph {
     return slot_id(slots.size() - 1);
   }
   const slot_id* ids_of(const node<B>& n) const { return ids.data() + n.ids; }
+  /// The record of an int32 input; null for other slots.
+  index_input* indices_of(slot_id id) {
+    for (index_input& of : indices)
+      if (of.slot == id) return &of;
+    return nullptr;
+  }
 };
 
 /// What one call of an op sees: a node, its ids as the schedule maps them, and its gradients.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "mor1e/autodiff/call.hpp"
+#include "mor1e/autodiff/indices.hpp"
 #include "mor1e/autodiff/var.hpp"
 
 namespace mor1e {
@@ -41,9 +42,10 @@ struct signature {
   std::vector<slot_size> saved = {};  ///< written by forward, read by backward
   std::vector<slot_size> forward_scratch = {};
   std::vector<slot_size> backward_scratch = {};
-  std::uint64_t backward_reads = 0;  ///< operands whose values backward reads: `reads(k) | ...`
-  bool cheap = false;                ///< recomputing beats keeping (row kernels, not GEMMs)
-  int in_place = -1;                 ///< forward may write output 0 over this input
+  std::uint64_t backward_reads = 0;       ///< operands whose values backward reads: `reads(k) | ...`
+  bool cheap = false;                     ///< recomputing beats keeping (row kernels, not GEMMs)
+  int in_place = -1;                      ///< forward may write output 0 over this input
+  std::vector<index_range> indices = {};  ///< int32 inputs that name rows or columns, and which there are
 };
 
 /// An input of a test case: reals drawn from [low, high], or the given integers.

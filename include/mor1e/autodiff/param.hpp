@@ -27,6 +27,8 @@ struct param {
   param(const param&) = delete;
   param& operator=(const param&) = delete;
 
+  /// Where it is.
+  B& device() const { return value.device(); }
   const shape& extents() const { return value.extents(); }
   index_t size() const { return value.size(); }
   /// Copies to and from host memory.

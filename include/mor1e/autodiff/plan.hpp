@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mor1e/autodiff/tape.hpp"
+#include "mor1e/autodiff/value.hpp"
 
 namespace mor1e {
 
@@ -62,6 +63,9 @@ class plan {
     schedule_ = make_schedule(graph_, with_backward ? root.id : no_slot, {true, with_backward && recompute_cheap});
     place();
   }
+  template <class T>
+  plan(tape<B>&& recorded, const value<B, T>& root, bool with_backward, bool recompute_cheap = true)
+      : plan(std::move(recorded), root.var(), with_backward, recompute_cheap) {}
 
   /// Bytes of all inputs, activations, gradients and workspace. Known before anything runs.
   std::size_t bytes() const { return bytes_; }
@@ -81,21 +85,33 @@ class plan {
   template <class T>
   void fill(var<T> v, view<const T> value) {
     bind_own();
-    detail::fill_slot(*device_, detail::slot_of(graph_, v, "fill"), value);
+    detail::fill_input(*device_, graph_, v, value);
   }
   template <class T>
   void fill(var<T> v, const tensor<T>& value) {
     fill(v, value.matrix());
+  }
+  template <class T>
+  void fill(const value<B, T>& v, const tensor<T>& values) {
+    fill(v.var(), values.matrix());
   }
   /// A host copy of an input or a kept value.
   template <class T>
   tensor<T> read(var<T> v) const {
     return detail::read_slot<T>(*device_, kept(v));
   }
+  template <class T>
+  tensor<T> read(const value<B, T>& v) const {
+    return read(v.var());
+  }
   /// The same of a value [1, 1].
   template <class T>
   T read_scalar(var<T> v) const {
     return detail::read_slot_scalar<T>(*device_, kept(v));
+  }
+  template <class T>
+  T read_scalar(const value<B, T>& v) const {
+    return read_scalar(v.var());
   }
   /// A host copy of d loss / d v of a watched value; zeros if the loss does not depend on it.
   template <class T>

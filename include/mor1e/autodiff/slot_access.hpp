@@ -41,6 +41,16 @@ void fill_slot(B& device, const slot& to, view<const T> value) {
   for (index_t i = 0; i < value.rows; ++i) device.upload(to.data + std::size_t(i) * row, value.row(i), row);
 }
 
+/// The same for an input by its handle. Throws a value_error for an index that an op which reads it does not have; the
+/// input is then as it was.
+template <class B, class T>
+void fill_input(B& device, graph<B>& g, var<T> v, view<const T> value) {
+  const slot& to = slot_of(g, v, "fill");
+  if constexpr (dtype_of<T> == dtype::i32)
+    if (index_input* of = g.indices_of(v.id)) of->fill(value);
+  fill_slot(device, to, value);
+}
+
 /// Copies what a slot holds to adjacent host memory of its size.
 template <class B>
 void read_slot_to(B& device, const slot& s, void* to) {

@@ -81,6 +81,7 @@ class tape {
     slot s{rows, cols, dtype_of<T>, slot_kind::input, watched};
     if (watched) s.gradient = graph_.add({rows, cols, dtype_of<T>, slot_kind::gradient, false, true});
     const var<T> v = handle<T>(graph_.add(s));
+    if constexpr (dtype_of<T> == dtype::i32) graph_.indices.push_back({v.id});
     if (runs()) take(graph_.slots[v.id]);
     return v;
   }
@@ -98,7 +99,7 @@ class tape {
   template <class T>
   void fill(var<T> v, view<const T> value) {
     require<error>(runs(), "fill: a tape that plans holds no values; fill the plan");
-    detail::fill_slot(*device_, detail::slot_of(graph_, v, "fill"), value);
+    detail::fill_input(*device_, graph_, v, value);
   }
   template <class T>
   void fill(var<T> v, const tensor<T>& value) {
@@ -329,6 +330,8 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
   static_assert(Operation<Op>, "this type is not an op: see autodiff/op.hpp");
   for (const operand& o : in) detail::check_handle(graph_, o, Op::label);
   const signature shape = Op::shape(attributes, in);
+  for (const index_range& range : shape.indices)
+    if (index_input* of = graph_.indices_of(in[range.input].id)) of->narrow(range, Op::label);
   const bool gradients = how_ != recording::forward;
   node<B> n;
   n.op = &detail::functions_of<Op, B, T>::table;

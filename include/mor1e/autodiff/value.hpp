@@ -54,6 +54,11 @@ template <class B, class T>
 value<B, T> input(tape<B>& t, const tensor<T>& values, bool watched = false) {
   return {t, t.input(values, watched)};
 }
+/// An input [rows, cols] that is filled later, by `fill` on the tape or the plan: `input<float>(t, 32, 2)`.
+template <class T, class B>
+value<B, T> input(tape<B>& t, index_t rows, index_t cols, bool watched = false) {
+  return {t, t.template input<T>(rows, cols, watched)};
+}
 /// A parameter: `backward` adds to its gradient.
 template <class B, class T>
 value<B, T> use(tape<B>& t, param<B, T>& p) {

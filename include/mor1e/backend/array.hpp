@@ -42,6 +42,8 @@ class array {
   }
 
   const shape& extents() const { return extents_; }
+  /// Where the memory is. Not of an array that was default-made or moved from.
+  B& device() const { return *device_; }
   index_t size() const { return data_ ? extents_.size() : 0; }
 
   /// The array as a matrix [product of the leading extents, last extent].

@@ -17,6 +17,7 @@
 #include "mor1e/backend/noise.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/backend/routing.hpp"
+#include "mor1e/backend/sgd_step.hpp"
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/attention_shape.hpp"
 #include "mor1e/core/rotary_frequencies.hpp"
@@ -316,6 +317,12 @@ concept HasAdam = HasAxpby<B, T> &&
              view_of<B, std::int32_t> finite, std::span<const view_of<B, T>> gradients, view_of<B, double> y) {
   adam_update(b, tensors, s, finite);
   square_sums(b, gradients, y);
+};
+
+template <class B, class T>
+concept HasSgd = requires(B b, std::span<const backend::sgd_tensor<view_of<B, T>>> tensors, const backend::sgd_step& s,
+                          view_of<B, std::int32_t> finite) {
+  sgd_update(b, tensors, s, finite);
 };
 
 /// The sum of all elements, of each column and of each row

@@ -17,5 +17,6 @@
 #include "mor1e/backend/cpu/routing.hpp"
 #include "mor1e/backend/cpu/row_norms.hpp"
 #include "mor1e/backend/cpu/rows.hpp"
+#include "mor1e/backend/cpu/sgd.hpp"
 #include "mor1e/backend/cpu/softmax.hpp"
 #include "mor1e/backend/cpu/zip.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -106,17 +107,15 @@ bool same(T a, T b) {
   return (a == b) | ((a != a) & (b != b));
 }
 
-/// Throws a value_error unless every index is below `rows`. Negative ones are allowed: they name no row.
-inline void check_index(const char* primitive, view<const std::int32_t> index, index_t rows) {
-  for (index_t i = 0; i < index.size(); ++i)
-    require<value_error>(index[i] < rows, primitive, ": index ", index[i], " at ", i, " of a table of ", rows, " rows");
+/// Every index is below `rows`; negative ones name no row. An assertion: tapes and plans check their inputs
+/// (autodiff/indices.hpp), since a GPU could not.
+inline void assert_indices([[maybe_unused]] view<const std::int32_t> index, [[maybe_unused]] index_t rows) {
+  assert(std::all_of(index.data, index.data + index.size(), [=](std::int32_t i) { return i < rows; }));
 }
 
-/// Throws a value_error unless each row of `ranges` begins with a range [begin, end) of `rows` rows.
-inline void check_row_ranges(const char* primitive, view<const std::int32_t> ranges, index_t rows) {
-  for (index_t s = 0; s < ranges.rows; ++s)
-    require<value_error>(0 <= ranges(s, 0) && ranges(s, 0) <= ranges(s, 1) && ranges(s, 1) <= rows, primitive,
-                         ": range ", s, " is [", ranges(s, 0), ", ", ranges(s, 1), ") of ", rows, " rows");
+/// Each row of `ranges` begins with a range [begin, end) of `rows` rows, or an empty one.
+inline void assert_row_ranges([[maybe_unused]] view<const std::int32_t> ranges, [[maybe_unused]] index_t rows) {
+  for ([[maybe_unused]] index_t s = 0; s < ranges.rows; ++s) assert(0 <= ranges(s, 0) && ranges(s, 1) <= rows);
 }
 
 }  // namespace mor1e::backend

@@ -17,5 +17,6 @@
 #include "mor1e/backend/reference/routing.hpp"
 #include "mor1e/backend/reference/row_norms.hpp"
 #include "mor1e/backend/reference/rows.hpp"
+#include "mor1e/backend/reference/sgd.hpp"
 #include "mor1e/backend/reference/softmax.hpp"
 #include "mor1e/backend/reference/zip.hpp"

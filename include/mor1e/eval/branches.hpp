@@ -174,7 +174,7 @@ class branch_scorer {
     }
 
     tape<B> t(*device_, recording::forward);
-    auto step = models::place_batch<B, T>(t, batch);
+    auto step = models::place_batch<B, T>(t, batch, models::limits_of(*model_));
     std::vector<T> intuition_rows;
     if (intuition.data) {
       for (const branching& item : items)

@@ -151,7 +151,7 @@ router_report report_routers(B& device, models::language_model<B, T>& model, pef
     for (const std::int32_t instance : batch.instances)
       collector.task_of_row.push_back(instance < 0 ? -1 : tasks[std::size_t(instance)]);
     tape<B> t(device, recording::forward);
-    auto step = models::place_batch<B, T>(t, batch);
+    auto step = models::place_batch<B, T>(t, batch, models::limits_of(model));
     if (intuition.data) step.batch.intuition = t.input(intuition);
     step.observers.routers = &collector;
     model.body(t, step);

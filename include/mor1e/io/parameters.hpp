@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "mor1e/autodiff/param.hpp"
+#include "mor1e/autodiff/module.hpp"
 #include "mor1e/io/safetensors.hpp"
 
 namespace mor1e::io {
@@ -43,6 +43,16 @@ void load_parameters(const std::filesystem::path& path, const std::vector<param<
         std::any_of(parameters.begin(), parameters.end(), [&](const param<B, T>* p) { return p->name == entry.name; }),
         path.string(), ": tensor '", entry.name, "' is no parameter");
   for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i]->write(values[i]);
+}
+
+/// The same of the parameters of a module.
+template <Module M>
+void save_parameters(const std::filesystem::path& path, M&& module) {
+  save_parameters(path, module.parameters());
+}
+template <Module M>
+void load_parameters(const std::filesystem::path& path, M&& module) {
+  load_parameters(path, module.parameters());
 }
 
 }  // namespace mor1e::io

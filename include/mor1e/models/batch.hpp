@@ -39,9 +39,23 @@ struct padded_batch {
 /// between two.
 padded_batch read_padded_batch(const io::safetensors_file& file);
 
+/// What a model has room for.
+struct batch_limits {
+  index_t vocabulary = 0;
+  index_t context = 0;  ///< positions
+};
+template <class Model>
+batch_limits limits_of(const Model& model) {
+  return {model.vocabulary(), model.context()};
+}
+
 /// Throws `value_error` naming tensor, place and both numbers for an id beyond the vocabulary, or a sequence beyond the
 /// context.
-void check_batch(const padded_batch& batch, index_t vocabulary, index_t context);
+void check_batch(const padded_batch& batch, const batch_limits& limits);
+/// Throws `value_error` naming row, example and both numbers for a token or target beyond the vocabulary, a position
+/// beyond the context, and an answer row or a segment beyond the rows of the batch. Every batch that is filled in
+/// passes here: what the kernels read is in range.
+void check_batch(const data::packed_batch& batch, const batch_limits& limits);
 
 /// The tokens without the padding, sequence i being instance i, positions counted from its first token. Targets are the
 /// labels: row t answers with label t + 1, so a first token is none.
@@ -111,11 +125,12 @@ struct batch_scales {
   std::uint64_t draw = 0;  ///< key of its random numbers
 };
 
-/// Copies a batch into the inputs of `step`; `at` is the tape or the plan that holds them. `instances`: the row of
-/// `step.batch.intuition` of each token, -1 for dead rows.
+/// Checks a batch and copies it into the inputs of `step`; `at` is the tape or the plan that holds them. `instances`:
+/// the row of `step.batch.intuition` of each token, -1 for dead rows.
 template <class Where, class B, class T>
 void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch,
-                const std::vector<std::int32_t>& instances, const batch_scales& scales) {
+                const batch_limits& limits, const std::vector<std::int32_t>& instances, const batch_scales& scales) {
+  check_batch(batch, limits);
   const auto column = [](const std::vector<std::int32_t>& values) {
     return view<const std::int32_t>(values.data(), index_t(values.size()), 1);
   };
@@ -148,8 +163,8 @@ class sequence_inputs {
  public:
   /// `intuition`: a row for each example number of the batch's instances.
   template <class Where, class B>
-  void fill(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch, view<const T> intuition,
-            const batch_scales& scales) {
+  void fill(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch, const batch_limits& limits,
+            view<const T> intuition, const batch_scales& scales) {
     const index_t sequences = index_t(batch.segments.size());
     instances_.assign(batch.tokens.size(), -1);
     if (step.batch.intuition) rows_.assign(std::size_t(sequences * step.batch.intuition.cols), T(0));
@@ -160,7 +175,7 @@ class sequence_inputs {
       const T* row = intuition.row(batch.instances[std::size_t(of.begin)]);
       std::copy(row, row + intuition.cols, rows_.begin() + i * intuition.cols);
     }
-    fill_batch(at, step, batch, instances_, scales);
+    fill_batch(at, step, batch, limits, instances_, scales);
     if (step.batch.intuition)
       at.fill(step.batch.intuition, view<const T>(rows_.data(), sequences, step.batch.intuition.cols));
     if (!step.batch.types) return;
@@ -176,9 +191,10 @@ class sequence_inputs {
 
 /// A batch on an eager tape, with the mean over its targets as loss.
 template <class B, class T>
-nn::step_context<B, T> place_batch(tape<B>& t, const data::packed_batch& batch) {
+nn::step_context<B, T> place_batch(tape<B>& t, const data::packed_batch& batch, const batch_limits& limits) {
   nn::step_context<B, T> step = declare_batch<B, T>(t, size_of(batch));
-  fill_batch(t, step, batch, batch.instances, {.loss = batch.live_targets > 0 ? 1.0 / double(batch.live_targets) : 0});
+  fill_batch(t, step, batch, limits, batch.instances,
+             {.loss = batch.live_targets > 0 ? 1.0 / double(batch.live_targets) : 0});
   return step;
 }
 

@@ -42,20 +42,54 @@ MOR1E_INLINE padded_batch read_padded_batch(const io::safetensors_file& file) {
   return batch;
 }
 
-MOR1E_INLINE void check_batch(const padded_batch& batch, index_t vocabulary, index_t context) {
+MOR1E_INLINE void check_batch(const padded_batch& batch, const batch_limits& limits) {
   const auto check = [&](const char* name, const tensor<std::int32_t>& ids, bool may_ignore) {
     for (index_t i = 0; i < batch.sequences(); ++i)
       for (index_t t = batch.start(i); t < batch.start(i) + batch.lengths[std::size_t(i)]; ++t) {
         const std::int32_t id = ids[i * batch.length() + t];
-        require<value_error>((id >= 0 && id < vocabulary) || (may_ignore && id == ignored_label), batch.where, ": ",
-                             name, " [", i, ", ", t, "] is ", id, ", the vocabulary has ", vocabulary, " tokens");
+        require<value_error>((id >= 0 && id < limits.vocabulary) || (may_ignore && id == ignored_label), batch.where,
+                             ": ", name, " [", i, ", ", t, "] is ", id, ", the vocabulary has ", limits.vocabulary,
+                             " tokens");
       }
   };
   for (index_t i = 0; i < batch.sequences(); ++i)
-    require<value_error>(batch.lengths[std::size_t(i)] <= context, batch.where, ": input_ids row ", i, " has ",
-                         batch.lengths[std::size_t(i)], " tokens, the context of the model is ", context);
+    require<value_error>(batch.lengths[std::size_t(i)] <= limits.context, batch.where, ": input_ids row ", i, " has ",
+                         batch.lengths[std::size_t(i)], " tokens, the context of the model is ", limits.context);
   check("input_ids", batch.input_ids, false);
   if (!batch.labels.empty()) check("labels", batch.labels, true);
+}
+
+MOR1E_INLINE void check_batch(const data::packed_batch& batch, const batch_limits& limits) {
+  const std::size_t rows = batch.tokens.size();
+  require<value_error>(batch.positions.size() == rows && batch.instances.size() == rows &&
+                           batch.targets.size() == batch.answer_rows.size(),
+                       "batch: ", rows, " tokens, ", batch.positions.size(), " positions, ", batch.instances.size(),
+                       " instances; ", batch.answer_rows.size(), " answers, ", batch.targets.size(), " targets");
+  const auto refuse = [&](const char* what, std::int64_t number, index_t row, const char* of, index_t limit) {
+    const bool known = row >= 0 && row < batch.rows();
+    throw value_error(text("batch: ", what, " ", number, " of row ", row,
+                           known ? text(", example ", batch.instances[std::size_t(row)]) : "", ": ", of, limit));
+  };
+  for (index_t i = 0; i < index_t(batch.tokens.size()); ++i) {
+    const std::int32_t token = batch.tokens[std::size_t(i)];
+    if (token < 0 || token >= limits.vocabulary) refuse("token", token, i, "the vocabulary has ", limits.vocabulary);
+  }
+  for (index_t i = 0; i < index_t(batch.positions.size()); ++i) {
+    const std::int32_t position = batch.positions[std::size_t(i)];
+    if (batch.instances[std::size_t(i)] < 0) continue;  // a dead row: the rounding up may count beyond the context
+    if (position < 0 || position >= limits.context)
+      refuse("position", position, i, "the context of the model is ", limits.context);
+  }
+  for (std::size_t i = 0; i < batch.answer_rows.size(); ++i) {
+    const std::int32_t row = batch.answer_rows[i], target = batch.targets[i];
+    if (row >= batch.rows()) refuse("answer", std::int64_t(i), row, "the rows of the batch are ", batch.rows());
+    if (target >= limits.vocabulary) refuse("target", target, row, "the vocabulary has ", limits.vocabulary);
+  }
+  for (std::size_t i = 0; i < batch.segments.size(); ++i) {
+    const segment& s = batch.segments[i];
+    require<value_error>(0 <= s.begin && s.begin <= s.end && s.end <= batch.rows(), "batch: segment ", i, " is rows [",
+                         s.begin, ", ", s.end, ") of ", batch.rows());
+  }
 }
 
 MOR1E_INLINE data::packed_batch pack(const padded_batch& batch) {

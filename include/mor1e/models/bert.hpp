@@ -23,8 +23,7 @@
 namespace mor1e::models {
 
 template <class B, class T>
-using bert_block =
-    nn::post_norm_block<B, T, nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
+using bert_block = nn::post_norm_block<nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
 
 /// Frozen: it embeds text, nothing trains it. Keys with or without "bert.", norms as weight/bias or gamma/beta.
 template <class B, class T>
@@ -55,12 +54,11 @@ class bert {
           from.group(at, h, {{"attention.self.query", h}, {"attention.self.key", h}, {"attention.self.value", h}},
                      true),
           from.group(at, h, {{"attention.output.dense", h}}, true),
-          c.heads,
-          c.heads,
-          head_dim,
-          1 / std::sqrt(double(head_dim)),
-          0,
-          false,
+          {.heads = c.heads,
+           .kv_heads = c.heads,
+           .head_dim = head_dim,
+           .scale = 1 / std::sqrt(double(head_dim)),
+           .causal = false},
           i};
       block->attention_norm = norm(at + "attention.output.LayerNorm");
       block->mlp = {from.group(at, h, {{"intermediate.dense", c.intermediate_size}}, true),

@@ -45,7 +45,7 @@ class generation {
     batch.segments = {{.begin = 0, .end = rows, .keys = next, .prefix_begin = 0, .prefix_end = next}};
 
     tape<B> t(*device_, recording::forward);
-    auto step = place_batch<B, T>(t, batch);
+    auto step = place_batch<B, T>(t, batch, limits_of(*model_));
     if (intuition_.data) step.batch.intuition = t.input(intuition_);
     step.cache = &cache_;
     const std::int32_t last = rows - 1;

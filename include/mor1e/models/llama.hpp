@@ -21,8 +21,7 @@
 namespace mor1e::models {
 
 template <class B, class T>
-using llama_block =
-    nn::pre_norm_block<B, T, nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::silu_op>>;
+using llama_block = nn::pre_norm_block<nn::rms_norm<B, T>, nn::attention<B, T>, nn::gated_mlp<B, T, ops::silu_op>>;
 
 template <class B, class T>
 class llama final : public language_model<B, T> {
@@ -40,12 +39,11 @@ class llama final : public language_model<B, T> {
           from.group(at, h, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}},
                      c.attention_bias),
           from.group(at, q, {{"self_attn.o_proj", h}}, c.attention_bias),
-          c.heads,
-          c.kv_heads,
-          c.head_dim,
-          1 / std::sqrt(double(c.head_dim)),
-          c.window,
-          true,
+          {.heads = c.heads,
+           .kv_heads = c.kv_heads,
+           .head_dim = c.head_dim,
+           .scale = 1 / std::sqrt(double(c.head_dim)),
+           .window = c.window},
           i};
       block->mlp_norm = {from.vector(at + "post_attention_layernorm.weight", h), c.norm_eps};
       block->mlp = {from.group(at, h, {{"mlp.gate_proj", inner}, {"mlp.up_proj", inner}}, c.mlp_bias),
@@ -93,22 +91,7 @@ class llama final : public language_model<B, T> {
         out.push_back(group);
     return out;
   }
-  std::vector<param<B, T>*> parameters() override {
-    std::vector<param<B, T>*> out;
-    const auto add = [&](param<B, T>* p) {
-      if (p) out.push_back(p);
-    };
-    add(embed_tokens_.table.parameter());
-    for (auto& block : blocks_) {
-      add(block->input_norm.w.parameter());
-      add(block->mlp_norm.w.parameter());
-      for (auto* group : {&block->attention.qkv, &block->attention.o, &block->mlp.gate_up, &block->mlp.down})
-        for (const auto& part : group->parts()) add(part.w.parameter()), add(part.b ? part.b.parameter() : nullptr);
-    }
-    add(norm_.w.parameter());
-    add(lm_head_.parameter());
-    return out;
-  }
+  std::vector<param<B, T>*> parameters() override { return parameters_of(embed_tokens_, blocks_, norm_, lm_head_); }
   nn::kv_cache<B, T> make_cache(index_t capacity) const override {
     nn::kv_cache<B, T> cache;
     const shape extents{capacity, index_t(config_.kv_heads) * config_.head_dim};

@@ -18,12 +18,6 @@ struct load_options {
   bool trainable = false;  ///< every weight a parameter with a gradient, instead of frozen
 };
 
-/// A linear of a projection group: its module name and the columns it makes.
-struct output {
-  const char* name;
-  index_t size;
-};
-
 /// Reads named tensors with the shapes a model expects. Errors name file, tensor and both shapes.
 template <class B, class T>
 class loader {
@@ -59,12 +53,12 @@ class loader {
   }
 
   /// The linears `at` + name of inputs of the same size, each with a bias or none.
-  nn::projection_group<B, T> group(const std::string& at, index_t inputs, std::initializer_list<output> outputs,
+  nn::projection_group<B, T> group(const std::string& at, index_t inputs, std::initializer_list<nn::output> outputs,
                                    bool bias) {
-    std::vector<nn::projection<B, T>> parts;
-    for (const output& o : outputs)
-      parts.push_back({at + o.name, matrix(at + o.name + ".weight", o.size, inputs),
-                       vector_if(bias, at + o.name + ".bias", o.size)});
+    std::vector<nn::linear<B, T>> parts;
+    for (const nn::output& o : outputs)
+      parts.emplace_back(at + o.name, matrix(at + o.name + ".weight", o.size, inputs),
+                         vector_if(bias, at + o.name + ".bias", o.size));
     return nn::projection_group<B, T>(*device_, std::move(parts));
   }
 

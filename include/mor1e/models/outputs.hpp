@@ -26,10 +26,10 @@ struct decoder_outputs {
 template <class B, class T>
 decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padded_batch& batch,
                               view<const T> intuition = {}) {
-  check_batch(batch, model.vocabulary(), model.context());
+  check_batch(batch, limits_of(model));
   const data::packed_batch packed = pack(batch);
   tape<B> t(device, recording::forward);
-  auto step = place_batch<B, T>(t, packed);
+  auto step = place_batch<B, T>(t, packed, limits_of(model));
   if (intuition.data) step.batch.intuition = t.input(intuition);
   std::vector<var<T>> hidden;
   step.observers.hidden = &hidden;
@@ -58,7 +58,7 @@ struct encoder_outputs {
 
 template <class B, class T>
 encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_batch& batch) {
-  check_batch(batch, model.vocabulary(), model.context());
+  check_batch(batch, limits_of(model));
   data::packed_batch packed = pack(batch);
   // Learned positions count from the beginning of the row, padding or not, as Transformers does.
   for (index_t i = 0; i < batch.sequences(); ++i) {
@@ -70,7 +70,7 @@ encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_b
       packed.positions[std::size_t(row)] += std::int32_t(batch.start(i));
   }
   tape<B> t(device, recording::forward);
-  auto step = place_batch<B, T>(t, packed);
+  auto step = place_batch<B, T>(t, packed, limits_of(model));
   const var<T> hidden = model.forward(t, step), mean = model.mean(t, hidden, step),
                embedding = model.embedding(t, hidden, step, packed);
   return {unpack(t.read(hidden), batch), t.read(mean), t.read(embedding)};

@@ -86,7 +86,7 @@ class bert_embedder final : public sentence_embedder {
                                         .answer_bucket = 1};
     for (const auto& batch : data::pack(encoded, order, packing)) {
       tape<B> t(*device_, recording::forward);
-      auto step = place_batch<B, float>(t, batch);
+      auto step = place_batch<B, float>(t, batch, limits_of(*model_));
       const tensor<float> rows = t.read(model_->embedding(t, model_->forward(t, step), step, batch));
       for (index_t i = 0; i < batch.examples; ++i)
         std::copy_n(rows.data() + i * dimension(), dimension(),

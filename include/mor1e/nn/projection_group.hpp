@@ -1,17 +1,17 @@
 // Linears that read the same input: the unit of adaptation.
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "mor1e/nn/linear.hpp"
 #include "mor1e/nn/step_context.hpp"
-#include "mor1e/nn/weight.hpp"
 #include "mor1e/ops/concat_columns.hpp"
-#include "mor1e/ops/frozen_linear.hpp"
-#include "mor1e/ops/linear.hpp"
 
 namespace mor1e::nn {
 
@@ -29,12 +29,10 @@ class adapter {
   virtual std::vector<param<B, T>*> parameters() = 0;
 };
 
-/// One named linear: y = x W^T (+ b).
-template <class B, class T>
-struct projection {
-  std::string name;  ///< Hugging Face module path, such as "model.layers.0.self_attn.q_proj"
-  weight<B, T> w;
-  vector_weight<B, T> b;
+/// A linear of a group: its name there and the columns it makes.
+struct output {
+  const char* name;
+  index_t size;
 };
 
 /// One to four linears of the same input: q, k, v; gate, up; o; down.     x [T, in] -> [y_0 | y_1 | ...] [T, sum of
@@ -43,11 +41,18 @@ template <class B, class T>
 class projection_group {
  public:
   projection_group() = default;
-  projection_group(B& device, std::vector<projection<B, T>> parts) : device_(&device), parts_(std::move(parts)) {}
+  projection_group(B& device, std::vector<linear<B, T>> parts) : device_(&device), parts_(std::move(parts)) {}
+  /// Trained from scratch: linears `name`.output of the same inputs, which start as nn::linear does.
+  projection_group(B& device, const std::string& name, index_t inputs, std::initializer_list<output> outputs,
+                   std::uint64_t key, bool bias)
+      : device_(&device) {
+    for (const output& o : outputs)
+      parts_.emplace_back(device, name + "." + o.name, inputs, o.size, stream_key(key, parts_.size()), bias);
+  }
 
   /// Where the weights are, and what is put on them goes.
   B& device() const { return *device_; }
-  const std::vector<projection<B, T>>& parts() const { return parts_; }
+  const std::vector<linear<B, T>>& parts() const { return parts_; }
   index_t inputs() const { return parts_.front().w.cols(); }
   index_t outputs() const {
     index_t sum = 0;
@@ -78,8 +83,7 @@ class projection_group {
   var<T> base(tape<B>& t, var<T> x) const {
     if (!parts_.front().w.trainable()) return ops::frozen_linear<B, T>(t, x, frozen(t), biases(t));
     std::vector<var<T>> outputs;
-    for (const auto& p : parts_)
-      outputs.push_back(ops::linear(t, x, t.use(*p.w.parameter()), p.b ? p.b.on(t) : var<T>{}));
+    for (const auto& p : parts_) outputs.push_back(p.forward(t, x));
     return outputs.size() == 1 ? outputs.front() : ops::concat_columns<B, T>(t, outputs);
   }
   /// The base with scale * g_p U_p^T added to each part.
@@ -95,6 +99,8 @@ class projection_group {
     const std::vector<var<T>> all = biases(t);
     return all.empty() ? var<T>{} : all.size() == 1 ? all.front() : ops::concat_columns<B, T>(t, all);
   }
+  /// Those of the parts; none when they are frozen.
+  std::vector<param<B, T>*> parameters() const { return parameters_of(parts_); }
   /// The weights of the parts, which are frozen.
   std::vector<frozen_var> frozen(tape<B>& t) const {
     std::vector<frozen_var> out;
@@ -111,7 +117,7 @@ class projection_group {
   }
 
   B* device_ = nullptr;
-  std::vector<projection<B, T>> parts_;
+  std::vector<linear<B, T>> parts_;
   adapter<B, T>* adapter_ = nullptr;
 };
 

@@ -61,7 +61,8 @@ struct attention_attributes {
 ///   qkv [T, (heads + 2 kv_heads) head_dim], segments int32 [S, 5] -> out [T, heads head_dim]
 /// Query head h shares key head h / (heads / kv_heads). Saves lse [T, heads], the logarithm of each softmax's
 /// denominator, from which the backward computes the probabilities again; no [T, T] matrix is made in either direction.
-/// Rows in no segment give zeros and get no gradient. Source: Dao et al. 2022 (FlashAttention), section 3.1.
+/// Rows in no segment give zeros and get no gradient. Throws a value_error for an input with a segment that leaves qkv.
+/// Source: Dao et al. 2022 (FlashAttention), section 3.1.
 struct attention_op {
   static constexpr const char* label = "attention";
   using attributes = attention_attributes;
@@ -71,7 +72,8 @@ struct attention_op {
     return {.outputs = {{in[0].rows, index_t(a.heads) * a.head_dim}},
             .saved = {{in[0].rows, a.heads}},
             .backward_scratch = {{in[0].rows, a.heads}},
-            .backward_reads = reads(0) | reads(1) | reads(2)};
+            .backward_reads = reads(0) | reads(1) | reads(2),
+            .indices = {{.input = 1, .end = in[0].rows + 1, .begin = 0}}};
   }
 
   template <class B, class T>

@@ -1,6 +1,8 @@
 // Attention of new rows over a cache of keys and values, which it extends.
 #pragma once
 
+#include <algorithm>
+
 #include "mor1e/ops/attention.hpp"
 
 namespace mor1e::ops {
@@ -21,7 +23,8 @@ struct attention_cached_op {
     for (int k = 1; k <= 2; ++k)
       check(in[k].cols == index_t(a.kv_heads) * a.head_dim && in[k].rows == in[1].rows, label, a.kv_heads, " heads of ",
             a.head_dim, " columns do not make ", describe(k == 1 ? "keys" : "values", in[k], "capacity", "columns"));
-    return {.outputs = {{in[0].rows, index_t(a.heads) * a.head_dim}}};
+    return {.outputs = {{in[0].rows, index_t(a.heads) * a.head_dim}},
+            .indices = {{.input = 3, .end = std::max(in[0].rows, in[1].rows) + 1, .begin = 0}}};
   }
 
   template <class B, class T>

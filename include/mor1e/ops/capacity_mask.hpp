@@ -21,7 +21,10 @@ struct capacity_mask_op {
     check(s.group != backend::token_group::token, label, "a limit for each token alone");
     check(in[1].rows == in[0].rows && in[1].cols == 1, label, "one instance a row: ", describe("chosen", in[0]), ", ",
           describe("instances", in[1]));
-    return {.outputs = {{in[0].rows, in[0].cols}}, .forward_scratch = {{in[0].rows, in[0].cols + 1}}, .cheap = true};
+    return {.outputs = {{in[0].rows, in[0].cols}},
+            .forward_scratch = {{in[0].rows, in[0].cols + 1}},
+            .cheap = true,
+            .indices = {{.input = 1, .end = in[0].rows}}};
   }
 
   template <class B, class T>

@@ -12,7 +12,7 @@ namespace mor1e::ops {
 /// A row with target -1 is ignored: nll 0, no gradient. Without `scale` the loss is the mean over the rows that are not
 /// ignored, 0 if all are. `scale` (1 / answer tokens of several batches, say) and nll have no gradient.
 /// Saves lse [A, 1] and the scale; the backward reads the logits: dlogits = scale dloss (softmax - onehot).
-/// Throws a value_error at run time for a target past the last class.
+/// Throws a value_error for an input with a target past the last class.
 struct cross_entropy_op {
   static constexpr const char* label = "cross_entropy";
   using attributes = no_attributes;
@@ -26,7 +26,8 @@ struct cross_entropy_op {
     return {.outputs = {{1, 1}, {in[0].rows, 1}},
             .saved = {{in[0].rows, 1}, {1, 1}},
             .backward_scratch = {{1, 1}},
-            .backward_reads = reads(0) | reads(1)};
+            .backward_reads = reads(0) | reads(1),
+            .indices = {{.input = 1, .end = in[0].cols}}};
   }
 
   template <class B, class T>

@@ -7,7 +7,8 @@
 namespace mor1e::ops {
 
 /// y_i = scale table[ids_i]                                    table [V, d] frozen, ids int32 [T, 1] -> y [T, d]
-/// `scale` is sqrt(d) for Gemma. An id of -1 (padding) gives a row of zeros; one past the end throws a value_error.
+/// `scale` is sqrt(d) for Gemma. An id of -1 (padding) gives a row of zeros. Throws a value_error for an input with an
+/// id past the end.
 struct frozen_embedding_op {
   static constexpr const char* label = "frozen_embedding";
   static constexpr const char* no_gradient = "neither a frozen table nor integers have one";
@@ -17,7 +18,7 @@ struct frozen_embedding_op {
 
   static signature shape(const attributes&, operands in) {
     check(in[1].cols == 1, label, "one id a token: ", describe("ids", in[1], "tokens"));
-    return {.outputs = {{in[1].rows, in[0].cols}}};
+    return {.outputs = {{in[1].rows, in[0].cols}}, .indices = {{.input = 1, .end = in[0].rows}}};
   }
 
   template <class B, class T>

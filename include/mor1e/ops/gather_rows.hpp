@@ -8,7 +8,7 @@
 namespace mor1e::ops {
 
 /// y_i = scale x_index[i]; an index of -1 gives a row of zeros.              x [N, d], index int32 [M, 1] -> y [M, d]
-/// dx_index[i] += scale dy_i, always in the order of i. Throws a value_error at run time for an index past the end of
+/// dx_index[i] += scale dy_i, always in the order of i. Throws a value_error for an input with an index past the end of
 /// x.
 struct gather_rows_op {
   static constexpr const char* label = "gather_rows";
@@ -18,7 +18,10 @@ struct gather_rows_op {
 
   static signature shape(const attributes&, operands in) {
     check(in[1].cols == 1, label, "one index a row: ", describe("index", in[1]));
-    return {.outputs = {{in[1].rows, in[0].cols}}, .backward_reads = reads(1), .cheap = true};
+    return {.outputs = {{in[1].rows, in[0].cols}},
+            .backward_reads = reads(1),
+            .cheap = true,
+            .indices = {{.input = 1, .end = in[0].rows}}};
   }
 
   template <class B, class T>

@@ -8,7 +8,7 @@ namespace mor1e::ops {
 
 /// y_i = mean of x over the live rows of the group of i; zeros in dead rows. x [T, n], instance of each row [T, 1] -> y
 /// [T, n] With groups of one token: x without its dead rows. A projection that is its own transpose: dx is the same
-/// mean of dy. Throws a value_error at run time for an instance whose number is not below T.
+/// mean of dy. Throws a value_error for an input with an instance whose number is not below T.
 struct group_mean_op {
   static constexpr const char* label = "group_mean";
   struct attributes {
@@ -23,7 +23,8 @@ struct group_mean_op {
             .forward_scratch = {sums},
             .backward_scratch = {sums},
             .backward_reads = reads(1),
-            .cheap = true};
+            .cheap = true,
+            .indices = {{.input = 1, .end = in[0].rows}}};
   }
 
   template <class B, class T>

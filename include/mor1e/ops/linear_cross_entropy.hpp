@@ -10,7 +10,8 @@ namespace mor1e::ops {
 /// cross_entropy(x W^T, targets, scale)
 ///   x [A, h], W [V, h] frozen, targets int32 [A, 1], scale [1, 1]  ->  loss [1, 1], nll [A, 1]
 /// Logits exist for `chunk` rows at a time. While they do, the gradient of sum_i nll_i by x is made of them and saved,
-/// [A, h]; the backward only multiplies it by scale dloss. As in cross_entropy, nll and scale have no gradient.
+/// [A, h]; the backward only multiplies it by scale dloss. As in cross_entropy, nll and scale have no gradient, and a
+/// target past the last class throws.
 struct linear_cross_entropy_op {
   static constexpr const char* label = "linear_cross_entropy";
   struct attributes {
@@ -29,7 +30,8 @@ struct linear_cross_entropy_op {
     signature s{.outputs = {{1, 1}, {in[0].rows, 1}},
                 .forward_scratch = {{std::min(a.chunk, in[0].rows), in[1].rows}},
                 .backward_scratch = {{1, 1}},
-                .backward_reads = reads(3)};
+                .backward_reads = reads(3),
+                .indices = {{.input = 2, .end = in[1].rows}}};
     if (a.gradient) s.saved = {{in[0].rows, in[0].cols}};
     return s;
   }

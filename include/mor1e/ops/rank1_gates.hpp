@@ -1,6 +1,8 @@
 // The mixture of rank-1 experts between its two products.
 #pragma once
 
+#include <limits>
+
 #include "mor1e/autodiff/tape.hpp"
 #include "mor1e/backend/concept.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
@@ -31,7 +33,8 @@ struct rank1_gates_op {
           "one gate a linear: ", describe("a", in[3]), ", ", describe("b", in[4]), "; ", s.parts, " linears");
     return {.outputs = {{in[0].rows, index_t(s.parts) * s.experts}},
             .backward_reads = reads(0) | reads(1) | reads(2) | reads(3) | reads(4),
-            .cheap = true};
+            .cheap = true,
+            .indices = {{.input = 2, .end = s.intuition ? in[1].rows : std::numeric_limits<index_t>::max()}}};
   }
 
   template <class B, class T>

@@ -19,9 +19,9 @@ struct rank1_weights_op {
   };
 
   static signature shape(const attributes& a, operands in) {
-    rank1_gates_op::shape(a.gates, in);
+    const signature gates = rank1_gates_op::shape(a.gates, in);
     check(a.part >= 0 && a.part < a.gates.parts, label, "part ", a.part, " of ", a.gates.parts);
-    return {.outputs = {{in[0].rows, a.gates.experts}}};
+    return {.outputs = {{in[0].rows, a.gates.experts}}, .indices = gates.indices};
   }
 
   template <class B, class T>

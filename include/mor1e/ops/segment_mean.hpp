@@ -9,14 +9,16 @@ namespace mor1e::ops {
 
 /// y_s = mean of x_i over the rows i in [begin_s, end_s); zeros for an empty segment
 ///   x [T, d], segments int32 [S, 5] (core/segment.hpp)  ->  y [S, d]
-/// Throws a value_error at run time for a segment that leaves x.
+/// Throws a value_error for an input with a segment that leaves x.
 struct segment_mean_op {
   static constexpr const char* label = "segment_mean";
   using attributes = no_attributes;
 
   static signature shape(const attributes&, operands in) {
     check(in[1].cols == segment_fields, label, segment_fields, " numbers a segment: ", describe("segments", in[1]));
-    return {.outputs = {{in[1].rows, in[0].cols}}, .backward_reads = reads(1)};
+    return {.outputs = {{in[1].rows, in[0].cols}},
+            .backward_reads = reads(1),
+            .indices = {{.input = 1, .end = in[0].rows + 1, .begin = 0}}};
   }
 
   template <class B, class T>

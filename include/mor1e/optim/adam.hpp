@@ -1,13 +1,13 @@
 // Adam, with weight decay inside the gradient (L2) or beside it (AdamW).
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "mor1e/autodiff/param.hpp"
+#include "mor1e/autodiff/module.hpp"
 #include "mor1e/backend/concept.hpp"
+#include "mor1e/optim/finite_flags.hpp"
 
 namespace mor1e::optim {
 
@@ -35,17 +35,22 @@ struct adam_moments {
 ///   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 ///   p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 /// Its state is the number of steps taken and two moments a tensor, in the memory of the device.
+///   optim::adam optimizer(model, {.learning_rate = 1e-3});
 /// Source: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2.
 template <class B, class T>
 requires HasAdam<B, T>
 class adam {
  public:
-  /// Moments start at 0. The parameters must outlive this. Throws `value_error` for an option outside its domain.
+  /// Moments start at 0. The parameters must outlive this. Throws `value_error` for an option outside its domain, and
+  /// for an empty list.
+  explicit adam(const std::vector<param<B, T>*>& parameters, adam_options options = {})
+      : adam(device_of(parameters), parameters, options) {}
+  /// The parameters of a module.
+  template <Module M>
+  explicit adam(M&& module, adam_options options = {}) : adam(module.parameters(), options) {}
+  /// The device by name, for a list that may be empty.
   adam(B& device, const std::vector<param<B, T>*>& parameters, adam_options options)
-      : device_(&device),
-        options_(options),
-        finite_(device, shape{1, index_t(parameters.size())}),
-        finite_read_(shape{1, index_t(parameters.size())}) {
+      : device_(&device), options_(options), finite_(device, parameters.size()) {
     require<value_error>(options.learning_rate >= 0, "adam: learning rate ", options.learning_rate, " is negative");
     require<value_error>(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
                          "adam: betas ", options.beta1, ", ", options.beta2, " are outside [0, 1)");
@@ -72,9 +77,7 @@ class adam {
                                     .weight_decay = options_.weight_decay,
                                     .decoupled = options_.decay == decay_rule::decoupled};
     adam_update(*device_, std::span<const backend::adam_tensor<view_of<B, T>>>(tensors_), update, finite_.matrix());
-    finite_.read_to(finite_read_.matrix());
-    const auto broken = std::find(finite_read_.begin(), finite_read_.end(), 0);
-    return broken == finite_read_.end() ? -1 : index_t(broken - finite_read_.begin());
+    return finite_.first_broken();
   }
 
   const adam_options& options() const { return options_; }
@@ -109,8 +112,10 @@ class adam {
   std::int64_t steps_ = 0;
   std::vector<array<B, T>> first_, second_;
   std::vector<backend::adam_tensor<view_of<B, T>>> tensors_;
-  array<B, std::int32_t> finite_;  ///< [1, tensors], what an update says
-  tensor<std::int32_t> finite_read_;
+  finite_flags<B> finite_;  ///< what an update says
 };
+
+template <Module M>
+adam(M&&, adam_options = {}) -> adam<device_type<M>, element_type<M>>;
 
 }  // namespace mor1e::optim

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "mor1e/autodiff/param.hpp"
+#include "mor1e/autodiff/module.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::optim {
@@ -15,7 +15,10 @@ template <class B, class T>
 requires HasAdam<B, T>
 class gradient_clip {
  public:
-  /// The parameters must outlive this.
+  /// The parameters must outlive this. Throws `value_error` for an empty list.
+  explicit gradient_clip(const std::vector<param<B, T>*>& parameters)
+      : gradient_clip(device_of(parameters), parameters) {}
+  /// The device by name, for a list that may be empty.
   gradient_clip(B& device, const std::vector<param<B, T>*>& parameters)
       : device_(&device),
         squares_(device, shape{1, index_t(parameters.size())}),
@@ -50,14 +53,14 @@ class gradient_clip {
   tensor<double> squares_read_;
 };
 
-/// `gradient_clip::norm` and `clip` for once.
-template <class B, class T>
-double gradient_norm(B& device, const std::vector<param<B, T>*>& parameters) {
-  return gradient_clip(device, parameters).norm();
+/// `gradient_clip::norm` and `clip` for once, of a module or a list.
+template <Trainable M>
+double gradient_norm(M&& of) {
+  return gradient_clip(parameters_of(of)).norm();
 }
-template <class B, class T>
-double clip_gradients(B& device, const std::vector<param<B, T>*>& parameters, double max_norm) {
-  return gradient_clip(device, parameters).clip(max_norm);
+template <Trainable M>
+double clip_gradients(M&& of, double max_norm) {
+  return gradient_clip(parameters_of(of)).clip(max_norm);
 }
 
 }  // namespace mor1e::optim

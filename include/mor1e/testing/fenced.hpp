@@ -243,6 +243,17 @@ void adam_update(fenced& device, std::span<const backend::adam_tensor<device_vie
 }
 
 template <class T>
+void sgd_update(fenced& device, std::span<const backend::sgd_tensor<device_view<T>>> tensors,
+                const backend::sgd_step& step, device_view<std::int32_t> finite) {
+  std::vector<backend::sgd_tensor<view<T>>> inside;
+  for (const auto& x : tensors)
+    inside.push_back({detail::behind_fence(x.value), detail::behind_fence(x.gradient), detail::behind_fence(x.velocity),
+                      x.learning_rate_scale, x.decay});
+  const fenced::opened o(device);
+  sgd_update(device.host(), std::span<const backend::sgd_tensor<view<T>>>(inside), step, detail::behind_fence(finite));
+}
+
+template <class T>
 void square_sums(fenced& device, std::span<const device_view<T>> tensors, device_view<double> y) {
   std::vector<view<T>> inside;
   for (const auto& x : tensors) inside.push_back(detail::behind_fence(x));

@@ -28,7 +28,8 @@ struct run_state {
   std::int64_t sampler_position = 0;  ///< examples drawn
   std::uint64_t log_bytes = 0;        ///< length of the log when the state was saved
   run_totals totals = {};
-  nlohmann::json settings;  ///< what must not differ on resume: options, data, model, thread count
+  /// What must not differ on resume: options, data, model, thread count.
+  nlohmann::json settings = nlohmann::json::object();
 
   std::filesystem::path read_from = {};  ///< the folder it was read from
   std::string passed_over = {};          ///< what is wrong with the newer one, if it was read from the previous

@@ -37,7 +37,7 @@ template <class B, class T>
 class step_program {
  public:
   step_program(B& device, models::language_model<B, T>& model, batch_size size, const program_options& options)
-      : size_(size) {
+      : size_(size), limits_(models::limits_of(model)) {
     tape<B> t(device, recording::plan);
     step_ = models::declare_batch<B, T>(t, size,
                                         {.token_scale = true,
@@ -74,7 +74,7 @@ class step_program {
                          batch.answer_rows.size(), " answers and ", batch.examples,
                          " sequences does not fit a plan of ", size_.rows, ", ", size_.answers, " and ",
                          size_.sequences);
-    inputs_.fill(*plan_, step_, batch, intuition, {.loss = loss_scale, .token = token_scale, .draw = draw});
+    inputs_.fill(*plan_, step_, batch, limits_, intuition, {.loss = loss_scale, .token = token_scale, .draw = draw});
   }
 
   /// The scaled loss of the batch that was filled in, auxiliary losses included; gradients are added to the parameters.
@@ -118,6 +118,7 @@ class step_program {
   double loss() { return double(plan_->read_scalar(loss_)); }
 
   batch_size size_;
+  models::batch_limits limits_;
   nn::step_context<B, T> step_;
   reduction routers_;
   var<T> loss_, auxiliary_, token_losses_;

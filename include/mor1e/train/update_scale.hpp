@@ -21,7 +21,7 @@ double update_scale(B& device, models::language_model<B, T>& model, std::span<co
   double sum = 0, count = 0;
   for (const data::packed_batch& batch : batches) {
     tape<B> t(device, recording::forward);
-    auto step = models::place_batch<B, T>(t, batch);
+    auto step = models::place_batch<B, T>(t, batch, models::limits_of(model));
     if (!intuition.empty()) step.batch.intuition = t.template input<T>(intuition);
     std::vector<nn::slot_multipliers<T>> multipliers;
     step.observers.multipliers = &multipliers;

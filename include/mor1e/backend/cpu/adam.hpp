@@ -1,14 +1,12 @@
 // The optimiser's sweeps over all tensors, divided among the threads.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <span>
 
 #include "mor1e/backend/adam_step.hpp"
-#include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/backend/cpu/tensor_ranges.hpp"
 
 namespace mor1e::backend {
 
@@ -39,21 +37,8 @@ bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, index
 template <class T>
 void adam_update(cpu& device, std::span<const adam_tensor<view<T>>> tensors, const adam_step& s,
                  view<std::int32_t> finite) {
-  index_t elements = 0;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    elements += tensors[i].value.size();
-    finite[index_t(i)] = 1;
-  }
-  // The tensors end to end: elements are independent, so that a thread may begin inside one.
-  parallel_for(device.threads(), elements, 4096, [&](index_t begin, index_t end) {
-    index_t first = 0;  // of tensor i
-    for (std::size_t i = 0; i < tensors.size(); first += tensors[i++].value.size()) {
-      const index_t from = std::max(begin - first, index_t(0)), to = std::min(end - first, tensors[i].value.size());
-      if (from >= to) continue;
-      const adam_constants<T> c(s, tensors[i].learning_rate_scale, tensors[i].decay);
-      if (!detail::adam_range(tensors[i], c, from, to))
-        std::atomic_ref<std::int32_t>(finite[index_t(i)]).store(0, std::memory_order_relaxed);
-    }
+  detail::update_tensors(device, tensors, finite, [&](const adam_tensor<view<T>>& x, index_t begin, index_t end) {
+    return detail::adam_range(x, adam_constants<T>(s, x.learning_rate_scale, x.decay), begin, end);
   });
 }
 

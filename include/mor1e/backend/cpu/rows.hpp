@@ -21,10 +21,10 @@ void column_sums(cpu& device, view<const T> x, T beta, view<T> s) {
   accumulate_rows(device, x.rows, beta, s, [&](index_t i) { return [from = x.row(i)](index_t j) { return from[j]; }; });
 }
 
-/// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
+/// y_i = alpha x_index[i]; a negative index gives a row of zeros, none is past the end of x.
 template <class T>
 void gather_rows(cpu& device, T alpha, view<const T> x, view<const std::int32_t> index, view<T> y) {
-  check_index("gather_rows", index, x.rows);
+  assert_indices(index, x.rows);
   each_row(device, y.rows, y.cols, [&](index_t i) {
     if (index[i] < 0) return void(std::fill_n(y.row(i), y.cols, T(0)));
     const T* from = x.row(index[i]);
@@ -35,7 +35,7 @@ void gather_rows(cpu& device, T alpha, view<const T> x, view<const std::int32_t>
 /// dx_index[i] += alpha dy_i in the order of i, after dx = beta dx. Threads share the columns, so that order is kept.
 template <class T>
 void scatter_rows(cpu& device, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
-  check_index("scatter_rows", index, dx.rows);
+  assert_indices(index, dx.rows);
   rescale(device, beta, dx);
   parallel_for(device.threads(), dx.cols, 64, [&](index_t begin, index_t end) {
     for (index_t i = 0; i < dy.rows; ++i)
@@ -68,7 +68,7 @@ void row_sums(cpu& device, view<const T> x, view<T> s) {
 /// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one
 template <class T>
 void segment_mean_forward(cpu& device, view<const T> x, view<const std::int32_t> segments, view<T> y) {
-  check_row_ranges("segment_mean", segments, x.rows);
+  assert_row_ranges(segments, x.rows);
   parallel_for(device.threads(), y.cols, 64, [&](index_t first, index_t last) {
     for (index_t s = 0; s < y.rows; ++s) {
       const index_t begin = segments(s, 0), end = segments(s, 1);

@@ -49,7 +49,7 @@ void top_k_mask(reference&, int k, view<const T> x, view<const std::int32_t> ins
 template <class T>
 void capacity_mask(reference& device, const capacity_shape& s, view<const T> chosen, view<const std::int32_t> instances,
                    view<T> y, view<T> counts) {
-  check_index("capacity_mask", instances, counts.rows);
+  assert_indices(instances, counts.rows);
   fill(device, T(0), counts);
   for (index_t i = 0; i < y.rows; ++i)
     if (const index_t g = group_of(s.group, instances, i); g >= 0) counts(g, y.cols) += 1;
@@ -68,7 +68,7 @@ void capacity_mask(reference& device, const capacity_shape& s, view<const T> cho
 template <class T>
 void group_mean(reference& device, token_group group, view<const T> x, view<const std::int32_t> instances, T beta,
                 view<T> y, view<T> sums) {
-  check_index("group_mean", instances, sums.rows);
+  assert_indices(instances, sums.rows);
   fill(device, T(0), sums);
   for (index_t i = 0; i < x.rows; ++i)
     if (const index_t g = group_of(group, instances, i); g >= 0) {

@@ -25,10 +25,10 @@ void column_sums(reference&, view<const T> x, T beta, view<T> s) {
   }
 }
 
-/// y_i = alpha x_index[i]; a negative index gives a row of zeros. Throws a value_error for one past the end of x.
+/// y_i = alpha x_index[i]; a negative index gives a row of zeros, none is past the end of x.
 template <class T>
 void gather_rows(reference&, T alpha, view<const T> x, view<const std::int32_t> index, view<T> y) {
-  check_index("gather_rows", index, x.rows);
+  assert_indices(index, x.rows);
   for (index_t i = 0; i < y.rows; ++i)
     for (index_t j = 0; j < y.cols; ++j) y(i, j) = index[i] < 0 ? T(0) : alpha * x(index[i], j);
 }
@@ -36,7 +36,7 @@ void gather_rows(reference&, T alpha, view<const T> x, view<const std::int32_t> 
 /// dx_index[i] += alpha dy_i in the order of i, after dx = beta dx
 template <class T>
 void scatter_rows(reference& device, T alpha, view<const T> dy, view<const std::int32_t> index, T beta, view<T> dx) {
-  check_index("scatter_rows", index, dx.rows);
+  assert_indices(index, dx.rows);
   rescale(device, beta, dx);
   for (index_t i = 0; i < dy.rows; ++i)
     for (index_t j = 0; j < dy.cols && index[i] >= 0; ++j) dx(index[i], j) += alpha * dy(i, j);
@@ -66,7 +66,7 @@ void row_sums(reference&, view<const T> x, view<T> s) {
 /// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one
 template <class T>
 void segment_mean_forward(reference&, view<const T> x, view<const std::int32_t> segments, view<T> y) {
-  check_row_ranges("segment_mean", segments, x.rows);
+  assert_row_ranges(segments, x.rows);
   for (index_t s = 0; s < y.rows; ++s)
     for (index_t j = 0; j < y.cols; ++j) {
       const index_t begin = segments(s, 0), end = segments(s, 1);
