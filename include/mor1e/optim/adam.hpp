@@ -44,26 +44,22 @@ class adam {
   /// Moments start at 0. The parameters must outlive this. Throws `value_error` for an option outside its domain, and
   /// for an empty list.
   explicit adam(const std::vector<param<B, T>*>& parameters, adam_options options = {})
-      : adam(device_of(parameters), parameters, options) {}
-  /// The parameters of a module.
-  template <Module M>
-  explicit adam(M&& module, adam_options options = {}) : adam(module.parameters(), options) {}
-  /// The device by name, for a list that may be empty.
-  adam(B& device, const std::vector<param<B, T>*>& parameters, adam_options options)
-      : device_(&device), options_(options), finite_(device, parameters.size()) {
+      : device_(&device_of(parameters)), options_(options), finite_(*device_, parameters.size()) {
     require<value_error>(options.learning_rate >= 0, "adam: learning rate ", options.learning_rate, " is negative");
     require<value_error>(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
                          "adam: betas ", options.beta1, ", ", options.beta2, " are outside [0, 1)");
     require<value_error>(options.epsilon >= 0, "adam: epsilon ", options.epsilon, " is negative");
     require<value_error>(options.weight_decay >= 0, "adam: weight decay ", options.weight_decay, " is negative");
     for (auto* p : parameters) {
-      first_.emplace_back(device, p->extents(), T(0));
-      second_.emplace_back(device, p->extents(), T(0));
+      first_.emplace_back(*device_, p->extents(), T(0));
+      second_.emplace_back(*device_, p->extents(), T(0));
       tensors_.push_back({p->value.matrix(), p->gradient.matrix(), first_.back().matrix(), second_.back().matrix(),
                           p->learning_rate_scale, p->decay});
     }
   }
-
+  /// The parameters of a module.
+  template <Module M>
+  explicit adam(M&& module, adam_options options = {}) : adam(module.parameters(), options) {}
   /// One update of every tensor from its gradient, the learning rate times `factor` (what a schedule gives).
   /// A factor of 0 still feeds the moments. Returns the number of the first tensor that is not finite any more, or has
   /// a moment that is not; -1 if all are.

@@ -17,11 +17,8 @@ class gradient_clip {
  public:
   /// The parameters must outlive this. Throws `value_error` for an empty list.
   explicit gradient_clip(const std::vector<param<B, T>*>& parameters)
-      : gradient_clip(device_of(parameters), parameters) {}
-  /// The device by name, for a list that may be empty.
-  gradient_clip(B& device, const std::vector<param<B, T>*>& parameters)
-      : device_(&device),
-        squares_(device, shape{1, index_t(parameters.size())}),
+      : device_(&device_of(parameters)),
+        squares_(*device_, shape{1, index_t(parameters.size())}),
         squares_read_(shape{1, index_t(parameters.size())}) {
     for (auto* p : parameters) gradients_.push_back(p->gradient.matrix());
   }

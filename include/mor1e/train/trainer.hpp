@@ -60,9 +60,8 @@ class trainer {
       : parameters_(std::move(parameters)),
         options_(options),
         programs_(device, model, options.program),
-        clip_(device, parameters_),
-        adam_(device, parameters_, options.adam) {
-    require<value_error>(!parameters_.empty(), "trainer: there is nothing to train");
+        clip_(parameters_),
+        adam_(parameters_, options.adam) {
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
   }
 
