@@ -49,6 +49,27 @@ struct node_time {
   long calls = 0;
 };
 
+/// A device that can keep what it was asked to do and do it again at one call: `replay(kept, f)` calls f() until it has
+/// kept what f asks for, and from then on asks for it without f.
+template <class B>
+concept HasReplay = requires(B b, typename B::kept_work& kept) {
+  b.replay(kept, [] {});
+};
+
+namespace detail {
+template <class B>
+void set_to_one(B& device, const slot& s) {
+  with_real_type(s.type, [&]<class T>(T one) { fill(device, one, view_of<B, T>(reinterpret_cast<T*>(s.data), 1, 1)); });
+}
+
+template <class B>
+struct kept_run {};
+template <HasReplay B>
+struct kept_run<B> {
+  std::unique_ptr<typename B::kept_work> work;
+};
+}  // namespace detail
+
 template <class B>
 class plan {
  public:
@@ -78,7 +99,13 @@ class plan {
     for (std::size_t id = 0; id < graph_.slots.size(); ++id)
       if (offset_[id] >= 0) graph_.slots[id].data = memory + offset_[id];
     bound_ = memory;
+    if constexpr (HasReplay<B>)
+      if (kept_run_.work) keep_on_device();  // what was kept names the old memory
   }
+  /// From here on a run is one call of the device, after the first two: a CUDA graph. What a step reads besides inputs
+  /// and parameters must then stay where it is, as all of a plan does.
+  void keep_on_device() requires HasReplay<B> { kept_run_.work = std::make_unique<typename B::kept_work>(*device_); }
+
   bool bound_to(const std::byte* memory) const { return bound_ == memory && memory; }
 
   /// Copies host values into an input.
@@ -121,8 +148,14 @@ class plan {
 
   /// All steps in order: allocates nothing.
   void run() {
-    seed();
-    for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
+    bind_own();
+    const auto all = [this] {
+      seed();
+      for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
+    };
+    if constexpr (HasReplay<B>)
+      if (kept_run_.work) return device_->replay(*kept_run_.work, all);
+    all();
   }
 
   /// The same, adding to `times` (one entry per op and phase).
@@ -188,7 +221,7 @@ class plan {
     bind_own();
     if (schedule_.seed == no_slot) return;
     const slot& seed = graph_.slots[schedule_.seed];
-    with_real_type(seed.type, [&](auto one) { device_->upload(seed.data, &one, sizeof one); });
+    detail::set_to_one(*device_, seed);
   }
 
   /// Outputs of a forward, gradients of a backward.
@@ -301,6 +334,7 @@ class plan {
   std::size_t bytes_ = 0;
   const std::byte* bound_ = nullptr;
   std::unique_ptr<slab<B>> own_;
+  [[no_unique_address]] detail::kept_run<B> kept_run_;
 };
 
 }  // namespace mor1e
