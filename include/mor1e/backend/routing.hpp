@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/view.hpp"
 
 namespace mor1e::backend {
@@ -25,10 +26,10 @@ struct expert_slots_shape {
   int rank = 1;
   slot_order order = slot_order::block;
 
-  int slots() const { return experts * rank; }
-  int products() const { return order == slot_order::shared ? rank : slots(); }
-  int expert(int slot) const { return order == slot_order::tiled ? slot % experts : slot / rank; }
-  int product(int slot) const { return order == slot_order::shared ? slot % rank : slot; }
+  MOR1E_HD int slots() const { return experts * rank; }
+  MOR1E_HD int products() const { return order == slot_order::shared ? rank : slots(); }
+  MOR1E_HD int expert(int slot) const { return order == slot_order::tiled ? slot % experts : slot / rank; }
+  MOR1E_HD int product(int slot) const { return order == slot_order::shared ? slot % rank : slot; }
 };
 
 /// The tokens that are counted together. Dead rows, those of no instance, are counted nowhere.

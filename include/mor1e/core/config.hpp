@@ -9,3 +9,10 @@
 #else
 #define MOR1E_INLINE inline
 #endif
+
+// What kernels of a GPU call as well: nvcc compiles it for both sides.
+#ifdef __CUDACC__
+#define MOR1E_HD __host__ __device__
+#else
+#define MOR1E_HD
+#endif
