@@ -11,10 +11,10 @@
 #include <cuda_pipeline.h>
 #include <type_traits>
 
-#include "kernels/matrix.cuh"
 #include "mor1e/backend/cuda/attention.hpp"
+#include "mor1e/kernels/warp.cuh"
 
-namespace mor1e::kernels {
+namespace mor1e::backend::kernels {
 
 namespace detail {
 
@@ -71,7 +71,7 @@ __device__ void row_products(const float* a, const float* b, float (&s)[R][C]) {
   for (int i = 0; i < R; ++i)
 #pragma unroll
     for (int j = 0; j < C; ++j) s[i][j] = 0;
-#pragma unroll 4
+#pragma unroll 2
   for (int d = 0; d < Dim; d += 4) {
     float4 x[R], y[C];
 #pragma unroll
@@ -146,8 +146,8 @@ __device__ inline float largest_of_16(float x) {
   return x;
 }
 
-__device__ inline segment load_segment(matrix<const std::int32_t> segments, int n) {
-  const std::int32_t* f = segments.row(n);
+__device__ inline segment load_segment(device_view<const std::int32_t> segments, int n) {
+  const std::int32_t* f = row(segments, n);
   return {f[0], f[1], f[2], f[3], f[4]};
 }
 
@@ -164,7 +164,7 @@ struct pair_tile {
 
 /// The rows [0, rows) are cut at the ends of segments, and what lies between into tiles of `size` pairs. Finds number
 /// `number` of them; a count of 0 if there are fewer. Called by all threads.
-__device__ inline pair_tile find_tile(matrix<const std::int32_t> segments, int rows, int group, int size, int number) {
+__device__ inline pair_tile find_tile(device_view<const std::int32_t> segments, int rows, int group, int size, int number) {
   __shared__ pair_tile found;
   if (threadIdx.x == 0) found = {{0, 0, 0, 0, 0}, 0, 0, false};
   __syncwarp();
@@ -247,10 +247,10 @@ inline constexpr std::size_t backward_bytes =
 /// Output and lse of a tile from part blockIdx.z of its keys, normalised in itself. Of several parts, part z goes to
 /// rows [z T, (z + 1) T) of out and lse, and a row without keys in a part has lse -infinity.
 template <int Dim, int R, int C>
-__global__ __launch_bounds__(attention_threads, 1) void attention_forward(attention_call call, matrix<const float> q,
-                                                                       matrix<const float> k, matrix<const float> v,
-                                                                       matrix<const std::int32_t> segments,
-                                                                       matrix<float> out, matrix<float> lse) {
+__global__ __launch_bounds__(attention_threads, 1) void attention_forward(attention_call call, device_view<const float> q,
+                                                                       device_view<const float> k, device_view<const float> v,
+                                                                       device_view<const std::int32_t> segments,
+                                                                       device_view<float> out, device_view<float> lse) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *queries = shared, *keys = queries + size * tile_stride<Dim>, *values = keys + block * tile_stride<Dim>,
@@ -267,7 +267,7 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_forward(attent
   if (tile.live) {
     const index_t of_key = kv_head * a.key_head_stride;
     load_rows<Dim>(queries, size, a.head_dim, call.vectors, [&](int r) {
-      return r < tile.count ? q.row(tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride : nullptr;
+      return r < tile.count ? row(q, tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride : nullptr;
     });
     if (a.alibi && threadIdx.x < size) slopes[threadIdx.x] = pair_slope(a, tile, int(threadIdx.x), kv_head);
     int position[R];
@@ -278,9 +278,9 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_forward(attent
     const int blocks = (seen.end - seen.begin + block - 1) / block,
               of_part = (blocks + call.parts - 1) / call.parts * block;
     const int begin = seen.begin + int(blockIdx.z) * of_part, end = min(seen.end, begin + of_part);
-    const auto load = [&](float* to, const matrix<const float>& from, int at) {
+    const auto load = [&](float* to, const device_view<const float>& from, int at) {
       load_rows<Dim>(to, block, a.head_dim, call.vectors, [&, at](int r) {
-        return at + r < end ? from.row(key_row(tile.of, at + r)) + of_key : nullptr;
+        return at + r < end ? row(from, key_row(tile.of, at + r)) + of_key : nullptr;
       });
     };
     if (begin < end) load(keys, k, begin);
@@ -327,46 +327,46 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_forward(attent
     const int r = y * R + i;
     denominator[i] = sum_of_16(denominator[i]);
     if (r >= tile.count) continue;
-    const int row = first_row + tile.row(group, r), head = tile.head(group, r, kv_head);
+    const int at = first_row + tile.row(group, r), head = tile.head(group, r, kv_head);
     const bool seen = denominator[i] > 0;
-    write_columns<Dim>(out.row(row) + head * a.head_dim, a.head_dim, seen ? 1 / denominator[i] : 0.0f, sum[i], 0.0f);
-    if (lse.data && x == 0)
-      lse.row(row)[head] = seen             ? (largest[i] + log2f(denominator[i])) * ln_2
+    write_columns<Dim>(row(out, at) + head * a.head_dim, a.head_dim, seen ? 1 / denominator[i] : 0.0f, sum[i], 0.0f);
+    if (lse.address() && x == 0)
+      row(lse, at)[head] = seen             ? (largest[i] + log2f(denominator[i])) * ln_2
                            : call.parts > 1 ? -INFINITY
                                             : 0.0f;
   }
 }
 
 /// out = sum_z exp(lse_z - lse) out_z with lse = log sum_z exp lse_z, one warp a row and head; zeros where there is none.
-static __global__ void join_parts(int head_dim, int parts, matrix<const float> part_out, matrix<const float> part_lse,
-                                  matrix<float> out, matrix<float> lse) {
+static __global__ void join_parts(int head_dim, int parts, device_view<const float> part_out, device_view<const float> part_lse,
+                                  device_view<float> out, device_view<float> lse) {
   const index_t task = (index_t(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
   const int heads = int(part_lse.cols), lane = int(threadIdx.x) % 32;
   if (task >= out.rows * heads) return;
-  const index_t row = task / heads;
+  const index_t at = task / heads;
   const int head = int(task % heads);
   float largest = -INFINITY, sum = 0;
-  for (int z = 0; z < parts; ++z) largest = fmaxf(largest, part_lse.row(z * out.rows + row)[head]);
+  for (int z = 0; z < parts; ++z) largest = fmaxf(largest, row(part_lse, z * out.rows + at)[head]);
   const float shift = largest == -INFINITY ? 0.0f : largest;
-  for (int z = 0; z < parts; ++z) sum += expf(part_lse.row(z * out.rows + row)[head] - shift);
+  for (int z = 0; z < parts; ++z) sum += expf(row(part_lse, z * out.rows + at)[head] - shift);
   const float share = sum > 0 ? 1 / sum : 0.0f;
   for (int c = lane; c < head_dim; c += 32) {
     float y = 0;
     for (int z = 0; z < parts; ++z) {
-      const index_t from = z * out.rows + row;
-      y += expf(part_lse.row(from)[head] - shift) * part_out.row(from)[head * head_dim + c];
+      const index_t from = z * out.rows + at;
+      y += expf(row(part_lse, from)[head] - shift) * row(part_out, from)[head * head_dim + c];
     }
-    out.row(row)[head * head_dim + c] = share * y;
+    row(out, at)[head * head_dim + c] = share * y;
   }
-  if (lse.data && lane == 0) lse.row(row)[head] = sum > 0 ? largest + logf(sum) : 0.0f;
+  if (lse.address() && lane == 0) row(lse, at)[head] = sum > 0 ? largest + logf(sum) : 0.0f;
 }
 
 /// dq of a tile, and delta = <dout, out>.
 template <int Dim, int R, int C>
 __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient(
-    attention_call call, matrix<const float> q, matrix<const float> k, matrix<const float> v,
-    matrix<const std::int32_t> segments, matrix<const float> out, matrix<const float> lse, matrix<const float> dout,
-    float beta, matrix<float> dq, matrix<float> delta) {
+    attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
+    device_view<const std::int32_t> segments, device_view<const float> out, device_view<const float> lse, device_view<const float> dout,
+    float beta, device_view<float> dq, device_view<float> delta) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *queries = shared, *cotangents = queries + size * tile_stride<Dim>,
@@ -380,8 +380,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
 
   if (tile.live) {
     const index_t of_key = kv_head * a.key_head_stride;
-    const auto row_of = [&](const matrix<const float>& m, int r, index_t head_stride) {
-      return r < tile.count ? m.row(tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
+    const auto row_of = [&](const device_view<const float>& m, int r, index_t head_stride) {
+      return r < tile.count ? row(m, tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
     };
     load_rows<Dim>(queries, size, a.head_dim, call.vectors, [&](int r) { return row_of(q, r, a.query_head_stride); });
     load_rows<Dim>(cotangents, size, a.head_dim, call.vectors, [&](int r) { return row_of(dout, r, a.head_dim); });
@@ -396,19 +396,19 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
       float dot = 0;
       if (r < tile.count) {
         const float* g = cotangents + r * tile_stride<Dim>;
-        const float* o = out.row(tile.row(group, r)) + head * a.head_dim;
+        const float* o = row(out, tile.row(group, r)) + head * a.head_dim;
         for (int c = x; c < a.head_dim; c += 16) dot += g[c] * o[c];
       }
       dot = sum_of_16(dot);
       if (x > 0) continue;
       dots[r] = dot;
-      norms[r] = r < tile.count ? lse.row(tile.row(group, r))[head] * log2_e : 0.0f;
-      if (r < tile.count) delta.row(tile.row(group, r))[head] = dot;
+      norms[r] = r < tile.count ? row(lse, tile.row(group, r))[head] * log2_e : 0.0f;
+      if (r < tile.count) row(delta, tile.row(group, r))[head] = dot;
     }
     const seen_keys_of_tile seen(a, tile);
     for (int at = seen.begin; at < seen.end; at += block) {
-      const auto row_at = [&](const matrix<const float>& m, int r) {
-        return at + r < seen.end ? m.row(key_row(tile.of, at + r)) + of_key : nullptr;
+      const auto row_at = [&](const device_view<const float>& m, int r) {
+        return at + r < seen.end ? row(m, key_row(tile.of, at + r)) + of_key : nullptr;
       };
       load_rows<Dim>(keys, block, a.head_dim, call.vectors, [&](int r) { return row_at(k, r); });
       load_rows<Dim>(values, block, a.head_dim, call.vectors, [&](int r) { return row_at(v, r); });
@@ -441,7 +441,7 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
   for (int i = 0; i < R; ++i) {
     const int r = y * R + i;
     if (r >= tile.count) continue;
-    float* to = dq.row(tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride;
+    float* to = row(dq, tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride;
     write_columns<Dim>(to, a.head_dim, float(a.scale), sum[i], beta);
   }
 }
@@ -449,9 +449,9 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
 /// dk and dv of 16 R key rows, from all segments that see them.
 template <int Dim, int R, int C>
 __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
-    attention_call call, matrix<const float> q, matrix<const float> k, matrix<const float> v,
-    matrix<const std::int32_t> segments, matrix<const float> lse, matrix<const float> dout, matrix<const float> delta,
-    float beta, matrix<float> dk, matrix<float> dv) {
+    attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
+    device_view<const std::int32_t> segments, device_view<const float> lse, device_view<const float> dout, device_view<const float> delta,
+    float beta, device_view<float> dk, device_view<float> dv) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *keys = shared, *values = keys + size * tile_stride<Dim>, *queries = values + size * tile_stride<Dim>,
@@ -463,8 +463,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
   const index_t of_key = kv_head * a.key_head_stride;
   float key_sum[R][Dim / 16] = {}, value_sum[R][Dim / 16] = {};
 
-  const auto row_of = [&](const matrix<const float>& m, int r) {
-    return begin + r < end ? m.row(begin + r) + of_key : nullptr;
+  const auto row_of = [&](const device_view<const float>& m, int r) {
+    return begin + r < end ? row(m, begin + r) + of_key : nullptr;
   };
   load_rows<Dim>(keys, size, a.head_dim, call.vectors, [&](int r) { return row_of(k, r); });
   load_rows<Dim>(values, size, a.head_dim, call.vectors, [&](int r) { return row_of(v, r); });
@@ -483,8 +483,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
       for (int at = int(queries_seeing.begin) * group; at < pairs; at += block) {
         const pair_tile tile{s, at, min(block, pairs - at), true};
         __syncthreads();  // nobody reads the last queries any more
-        const auto pair_row = [&](const matrix<const float>& m, int r, index_t head_stride) {
-          return r < tile.count ? m.row(tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
+        const auto pair_row = [&](const device_view<const float>& m, int r, index_t head_stride) {
+          return r < tile.count ? row(m, tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
         };
         load_rows<Dim>(queries, block, a.head_dim, call.vectors,
                        [&](int r) { return pair_row(q, r, a.query_head_stride); });
@@ -493,8 +493,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
         if (threadIdx.x < block) {
           const int r = int(threadIdx.x), head = tile.head(group, r, kv_head);
           const bool there = r < tile.count;
-          norms[r] = there ? lse.row(tile.row(group, r))[head] * log2_e : 0.0f;
-          dots[r] = there ? delta.row(tile.row(group, r))[head] : 0.0f;
+          norms[r] = there ? row(lse, tile.row(group, r))[head] * log2_e : 0.0f;
+          dots[r] = there ? row(delta, tile.row(group, r))[head] : 0.0f;
           if (a.alibi) slopes[r] = pair_slope(a, tile, r, kv_head);
         }
         copied();
@@ -529,23 +529,23 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
   copied();
 #pragma unroll
   for (int i = 0; i < R; ++i) {
-    const int row = begin + y * R + i;
-    if (row >= end) continue;
-    write_columns<Dim>(dk.row(row) + of_key, a.head_dim, float(a.scale), key_sum[i], beta);
-    write_columns<Dim>(dv.row(row) + of_key, a.head_dim, 1.0f, value_sum[i], beta);
+    const int at = begin + y * R + i;
+    if (at >= end) continue;
+    write_columns<Dim>(row(dk, at) + of_key, a.head_dim, float(a.scale), key_sum[i], beta);
+    write_columns<Dim>(row(dv, at) + of_key, a.head_dim, 1.0f, value_sum[i], beta);
   }
 }
 
 /// Rows begin + i of segment blockIdx.y go to rows keys + i.
-static __global__ void cache_keys(attention_shape a, matrix<const float> k, matrix<const std::int32_t> segments,
-                                  matrix<float> cache) {
+static __global__ void cache_keys(attention_shape a, device_view<const float> k, device_view<const std::int32_t> segments,
+                                  device_view<float> cache) {
   const segment s = load_segment(segments, int(blockIdx.y));
   const int width = a.kv_heads * a.head_dim;
   const index_t elements = query_count(s) * width;
   for (index_t e = index_t(blockIdx.x) * blockDim.x + threadIdx.x; e < elements; e += index_t(gridDim.x) * blockDim.x) {
     const index_t i = e / width;
     const int j = int(e % width);
-    cache.row(s.keys + i)[j] = k.row(s.begin + i)[j / a.head_dim * a.key_head_stride + j % a.head_dim];
+    row(cache, s.keys + i)[j] = row(k, s.begin + i)[j / a.head_dim * a.key_head_stride + j % a.head_dim];
   }
 }
 
@@ -570,18 +570,18 @@ inline unsigned tile_limit(index_t rows, int group, index_t segments, int size) 
 }
 
 template <class Kernel, class... Arguments>
-void launch_with_shared(cudaStream_t stream, Kernel* kernel, dim3 grid, std::size_t bytes,
+void launch_with_shared(launch_target target, Kernel* kernel, dim3 grid, std::size_t bytes,
                         const Arguments&... arguments) {
   if (bytes > 48 * 1024)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)));
-  kernel<<<grid, attention_threads, bytes, stream>>>(arguments...);
-  check(cudaGetLastError());
+    MOR1E_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)));
+  kernel<<<grid, attention_threads, bytes, target.stream>>>(arguments...);
+  check_launch("attention");
 }
 
 }  // namespace detail
 
 template <class T>
-void attention_forward(cudaStream_t stream, const attention_shape& a, device_view<const T> q, device_view<const T> k,
+void attention_forward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                        device_view<const T> v, device_view<const std::int32_t> segments, int parts, device_view<T> out,
                        device_view<T> lse) {
   using namespace detail;
@@ -595,8 +595,8 @@ void attention_forward(cudaStream_t stream, const attention_shape& a, device_vie
     constexpr int dim = decltype(head_size)::value;
     const auto run = [&]<int R, int C>() {
       const dim3 grid(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads), unsigned(parts));
-      launch_with_shared(stream, detail::attention_forward<dim, R, C>, grid, forward_bytes<dim, R, C>, call, matrix(q),
-                         matrix(k), matrix(v), matrix(segments), matrix(out), matrix(lse));
+      launch_with_shared(target, detail::attention_forward<dim, R, C>, grid, forward_bytes<dim, R, C>, call, q,
+                         k, v, segments, out, lse);
     };
     // Sequences of a few queries, as in generation: short tiles, and wide blocks of keys.
     if (q.rows * a.group() <= 16 * segments.rows)
@@ -607,18 +607,18 @@ void attention_forward(cudaStream_t stream, const attention_shape& a, device_vie
 }
 
 template <class T>
-void join_attention_parts(cudaStream_t stream, const attention_shape& a, int parts, device_view<const T> part_out,
+void join_attention_parts(launch_target target, const attention_shape& a, int parts, device_view<const T> part_out,
                           device_view<const T> part_lse, device_view<T> out, device_view<T> lse) {
   using namespace detail;
   const index_t tasks = out.rows * a.heads;
   if (tasks == 0) return;
-  join_parts<<<unsigned((tasks + 7) / 8), 256, 0, stream>>>(a.head_dim, parts, matrix(part_out), matrix(part_lse),
-                                                           matrix(out), matrix(lse));
-  check(cudaGetLastError());
+  join_parts<<<unsigned((tasks + 7) / 8), 256, 0, target.stream>>>(a.head_dim, parts, part_out, part_lse,
+                                                           out, lse);
+  check_launch("attention");
 }
 
 template <class T>
-void attention_backward(cudaStream_t stream, const attention_shape& a, device_view<const T> q, device_view<const T> k,
+void attention_backward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                         device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
                         device_view<const T> lse, device_view<const T> dout, T beta, device_view<T> dq,
                         device_view<T> dk, device_view<T> dv, device_view<T> delta) {
@@ -632,28 +632,28 @@ void attention_backward(cudaStream_t stream, const attention_shape& a, device_vi
     constexpr int dim = decltype(head_size)::value;
     constexpr int R = dim > 128 ? 2 : 4, C = 2;
     if (q.rows > 0)
-      launch_with_shared(stream, attention_query_gradient<dim, R, C>,
+      launch_with_shared(target, attention_query_gradient<dim, R, C>,
                          dim3(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, matrix(q), matrix(k), matrix(v), matrix(segments),
-                         matrix(out), matrix(lse), matrix(dout), beta, matrix(dq), matrix(delta));
+                         backward_bytes<dim, R, C>, call, q, k, v, segments,
+                         out, lse, dout, beta, dq, delta);
     if (k.rows > 0)
-      launch_with_shared(stream, attention_key_gradient<dim, R, C>,
+      launch_with_shared(target, attention_key_gradient<dim, R, C>,
                          dim3(unsigned((k.rows + 16 * R - 1) / (16 * R)), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, matrix(q), matrix(k), matrix(v), matrix(segments),
-                         matrix(lse), matrix(dout), matrix<const T>(delta), beta, matrix(dk), matrix(dv));
+                         backward_bytes<dim, R, C>, call, q, k, v, segments,
+                         lse, dout, device_view<const T>(delta), beta, dk, dv);
   });
 }
 
 template <class T>
-void cache_keys(cudaStream_t stream, const attention_shape& a, device_view<const T> k,
+void cache_keys(launch_target target, const attention_shape& a, device_view<const T> k,
                 device_view<const std::int32_t> segments, device_view<T> cache) {
   if (k.rows == 0 || segments.rows == 0) return;
   const index_t elements = k.rows * a.kv_heads * a.head_dim;
   const unsigned blocks = unsigned(std::min<index_t>((elements + 255) / 256, 64));
-  detail::cache_keys<<<dim3(blocks, unsigned(segments.rows)), 256, 0, stream>>>(a, detail::matrix(k),
-                                                                               detail::matrix(segments),
-                                                                               detail::matrix(cache));
-  detail::check(cudaGetLastError());
+  detail::cache_keys<<<dim3(blocks, unsigned(segments.rows)), 256, 0, target.stream>>>(a, k,
+                                                                               segments,
+                                                                               cache);
+  check_launch("cache_keys");
 }
 
-}  // namespace mor1e::kernels
+}  // namespace mor1e::backend::kernels

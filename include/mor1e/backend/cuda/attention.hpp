@@ -7,26 +7,26 @@
 #include "mor1e/backend/cuda/device.hpp"
 #include "mor1e/core/attention_shape.hpp"
 
-namespace mor1e::kernels {
+namespace mor1e::backend::kernels {
 
 /// With `parts` above 1, part z of the keys has its own rows [z T, (z + 1) T) of out and lse, for `join_attention_parts`.
 template <class T>
-void attention_forward(cudaStream_t stream, const attention_shape& a, device_view<const T> q, device_view<const T> k,
+void attention_forward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                        device_view<const T> v, device_view<const std::int32_t> segments, int parts, device_view<T> out,
                        device_view<T> lse);
 template <class T>
-void join_attention_parts(cudaStream_t stream, const attention_shape& a, int parts, device_view<const T> part_out,
+void join_attention_parts(launch_target target, const attention_shape& a, int parts, device_view<const T> part_out,
                           device_view<const T> part_lse, device_view<T> out, device_view<T> lse);
 template <class T>
-void attention_backward(cudaStream_t stream, const attention_shape& a, device_view<const T> q, device_view<const T> k,
+void attention_backward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                         device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
                         device_view<const T> lse, device_view<const T> dout, T beta, device_view<T> dq,
                         device_view<T> dk, device_view<T> dv, device_view<T> delta);
 template <class T>
-void cache_keys(cudaStream_t stream, const attention_shape& a, device_view<const T> k,
+void cache_keys(launch_target target, const attention_shape& a, device_view<const T> k,
                 device_view<const std::int32_t> segments, device_view<T> cache);
 
-}  // namespace mor1e::kernels
+}  // namespace mor1e::backend::kernels
 
 namespace mor1e::backend {
 
@@ -50,11 +50,11 @@ void attention_forward(cuda& device, const attention_shape& a, device_view<const
                        device_view<const T> v, device_view<const std::int32_t> segments, device_view<T> out,
                        device_view<T> lse) {
   const int parts = detail::attention_parts(a, q.rows, k.rows, segments.rows);
-  if (parts == 1) return kernels::attention_forward(device.stream(), a, q, k, v, segments, 1, out, lse);
+  if (parts == 1) return kernels::attention_forward(device.target(), a, q, k, v, segments, 1, out, lse);
   const index_t width = index_t(a.heads) * a.head_dim;
-  const scratch<T> part_out(device, parts * q.rows, width), part_lse(device, parts * q.rows, a.heads);
-  kernels::attention_forward(device.stream(), a, q, k, v, segments, parts, part_out.view(), part_lse.view());
-  kernels::join_attention_parts<T>(device.stream(), a, parts, part_out.view(), part_lse.view(), out, lse);
+  const cuda_scratch<T> part_out(device, parts * q.rows, width), part_lse(device, parts * q.rows, a.heads);
+  kernels::attention_forward(device.target(), a, q, k, v, segments, parts, part_out.view(), part_lse.view());
+  kernels::join_attention_parts<T>(device.target(), a, parts, part_out.view(), part_lse.view(), out, lse);
 }
 
 /// p_j = exp(s_j - lse), delta = <dout, out>, ds_j = p_j (<dout, v_j> - delta):
@@ -65,7 +65,7 @@ void attention_backward(cuda& device, const attention_shape& a, device_view<cons
                         device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
                         device_view<const T> lse, device_view<const T> dout, std::type_identity_t<T> beta,
                         device_view<T> dq, device_view<T> dk, device_view<T> dv, device_view<T> delta) {
-  kernels::attention_backward(device.stream(), a, q, k, v, segments, out, lse, dout, beta, dq, dk, dv, delta);
+  kernels::attention_backward(device.target(), a, q, k, v, segments, out, lse, dout, beta, dq, dk, dv, delta);
 }
 
 /// Row begin + i of every segment, its key heads side by side, becomes row keys + i of a cache.
@@ -73,11 +73,11 @@ void attention_backward(cuda& device, const attention_shape& a, device_view<cons
 template <class T>
 void cache_keys(cuda& device, const attention_shape& a, device_view<const T> k,
                 device_view<const std::int32_t> segments, device_view<T> cache) {
-  kernels::cache_keys(device.stream(), a, k, segments, cache);
+  kernels::cache_keys(device.target(), a, k, segments, cache);
 }
 
 }  // namespace mor1e::backend
 
 #ifdef __CUDACC__
-#include "kernels/attention.cuh"
+#include "mor1e/kernels/attention.cuh"
 #endif

@@ -1,0 +1,35 @@
+// Rows of matrices, and what the lanes of a warp find out together.
+#pragma once
+
+#include "mor1e/kernels/reduce.cuh"
+
+namespace mor1e::backend::kernels {
+
+template <class T>
+__device__ T* row(device_view<T> x, index_t i) {
+  return x.address() + i * x.stride;
+}
+
+/// value + beta old. With beta 0, `old` is not read.
+template <class T>
+__device__ T blend(T value, T beta, const T& old) {
+  return beta == T(0) ? value : value + beta * old;
+}
+
+template <class Value>
+struct max_term {
+  using value = Value;
+  static __device__ value combine(value a, value b) { return b > a ? b : a; }
+};
+
+/// The sum, or the largest, of what the lanes of a warp have, in every lane
+template <class T>
+__device__ T warp_sum(T x) {
+  return combine_warp<sum_term<T>>(x);
+}
+template <class T>
+__device__ T warp_max(T x) {
+  return combine_warp<max_term<T>>(x);
+}
+
+}  // namespace mor1e::backend::kernels
