@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -14,8 +12,7 @@
 namespace mor1e::program {
 
 /// One line of the log.
-inline nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds,
-                               std::span<const std::vector<double>> gates) {
+inline nlohmann::json log_line(const train::step_report& report, std::int64_t step, double rate, double seconds) {
   nlohmann::json line = {{"step", step},
                          {"loss", report.loss},
                          {"lr", rate},
@@ -27,9 +24,8 @@ inline nlohmann::json log_line(const train::step_report& report, std::int64_t st
   if (report.auxiliary != 0) line["auxiliary"] = report.auxiliary;
   if (!report.auxiliary_of.empty()) line["auxiliary_of"] = train::summarise_auxiliary(report.auxiliary_of);
   if (!report.routers.empty()) line["routers"] = train::summarise_routers(report.routers);
-  if (!gates[0].empty()) line["gate_a"] = quartiles(gates[0]), line["gate_b"] = quartiles(gates[1]);
-  if (!report.gradient_a.empty())
-    line["gradient_a"] = quartiles(report.gradient_a), line["gradient_b"] = quartiles(report.gradient_b);
+  for (const train::gate_report& gate : report.gates)
+    line["gate_" + gate.name] = quartiles(gate.values), line["gradient_" + gate.name] = quartiles(gate.gradients);
   return line;
 }
 

@@ -308,10 +308,8 @@ class training_run {
       if (step == 0) totals.first_loss = report.loss;
       totals.last_loss = report.loss, totals.tokens += report.tokens, totals.seconds += seconds;
 
-      const std::vector<double> gates[] = {train::gate_values(trainer.parameters(), ".gate_a"),
-                                           train::gate_values(trainer.parameters(), ".gate_b")};
-      nlohmann::json line = log_line(report, step + 1, r_.schedule.learning_rate * factor, seconds, gates);
-      warn_of_saturation(step + 1, gates);
+      nlohmann::json line = log_line(report, step + 1, r_.schedule.learning_rate * factor, seconds);
+      warn_of_saturation(step + 1, report.gates);
       if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !e_.scored.empty())
         line["evaluation"] = eval::to_json(eval::summarise(e_.scored.score("scoring")));
       folder.require_in_place();
@@ -329,14 +327,12 @@ class training_run {
     progress.finish();
   }
 
-  void warn_of_saturation(index_t step, std::span<const std::vector<double>> gates) {
-    std::size_t saturated = 0;
-    for (const auto& values : gates)
-      saturated +=
-          std::size_t(std::count_if(values.begin(), values.end(), [](double g) { return g < 0.02 || g > 0.98; }));
+  void warn_of_saturation(index_t step, std::span<const train::gate_report> gates) {
+    std::size_t saturated = 0, all = 0;
+    for (const auto& of : gates)
+      for (const double g : of.values) ++all, saturated += g < 0.02 || g > 0.98;
     if (saturated && !std::exchange(warned_, true))
-      warn(common_, "step {}: {} of {} gates sigmoid(100 a) are beyond 0.02 or 0.98 and hardly learn any more", step,
-           saturated, gates[0].size() + gates[1].size());
+      warn(common_, "step {}: {} of {} gates are beyond 0.02 or 0.98 and hardly learn any more", step, saturated, all);
   }
 
   void save_adapter() {

@@ -23,7 +23,8 @@ SEES = {
     "backend/host": CONCEPT,
     "backend/reference": HOST,
     "backend/cpu": HOST,
-    "backend/cuda": CONCEPT,
+    # Beside it is the host's own back end. What nvcc compiles finds the kernels through the headers.
+    "backend/cuda": CONCEPT | {"backend/cpu", "kernels/"},
     "autodiff/": CONCEPT,
     "ops/": AUTODIFF | {"testing/cases"},
     "nn/": OPS,
@@ -65,6 +66,8 @@ def code_lines(path):
 
 
 def part_of(path):
+    if path.startswith("kernels/"):  # a link to the folder beside include/
+        return "kernels/"
     return max((part for part in SEES if path.startswith(part)), key=len, default=None)
 
 

@@ -55,11 +55,11 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
 
   tape<cpu> t(device(), recording::plan);
   nn::step_context<cpu, float> step;
-  step.training = with_backward;
+  step.mode.training = with_backward;
   const var<float> x = t.input<float>(s.tokens, s.in, with_backward);
-  step.instances = t.input<std::int32_t>(s.tokens, 1);
-  step.token_scale = t.input<float>(1, 1);
-  if (on.clusters) step.intuition = t.input<float>(instances, on.clusters);
+  step.batch.instances = t.input<std::int32_t>(s.tokens, 1);
+  step.batch.token_scale = t.input<float>(1, 1);
+  if (on.clusters) step.batch.intuition = t.input<float>(instances, on.clusters);
   const var<float> y = ops::sum(t, linears.forward(t, x, step)), root = nn::total_loss(t, y, step);
   plan<cpu> steps(std::move(t), root, with_backward);
   const auto fill = [&](var<float> v, std::uint64_t with) {
@@ -67,12 +67,12 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
     steps.fill(v, values.matrix());
   };
   fill(x, 200);
-  if (on.clusters) fill(step.intuition, 201);
+  if (on.clusters) fill(step.batch.intuition, 201);
   const tensor<float> scale(shape{1, 1}, 1 / float(s.tokens));
-  steps.fill(step.token_scale, scale.matrix());
+  steps.fill(step.batch.token_scale, scale.matrix());
   tensor<std::int32_t> of(shape{s.tokens, 1});
   for (index_t i = 0; i < s.tokens; ++i) of[i] = std::int32_t(i * instances / s.tokens);
-  steps.fill(step.instances, std::as_const(of).matrix());
+  steps.fill(step.batch.instances, std::as_const(of).matrix());
 
   using clock = std::chrono::steady_clock;
   products alone(s, linears, on.slots, on.down);

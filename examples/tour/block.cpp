@@ -40,7 +40,7 @@ int main() {
   tape t(device);
   const segment whole{0, tokens, 0, 0, 0};
   nn::step_context<cpu, float> step;
-  step.segments = t.input(view<const std::int32_t>(&whole.begin, 1, segment_fields));
+  step.batch.segments = t.input(view<const std::int32_t>(&whole.begin, 1, segment_fields));
   tensor<float> values({tokens, hidden}, 0.5f);
   const auto x = t.input(values, true);
   const auto y = layer.forward(t, x, {}, step);

@@ -52,9 +52,9 @@ class character_model {
 
   /// Logits of the letter after each row.                                                          [rows, letters]
   value<B, T> logits(tape<B>& t, nn::step_context<B, T>& step) const {
-    var<T> x = table_.forward(t, step.tokens);
+    var<T> x = table_.forward(t, step.batch.tokens);
     const var<T> angles =
-        ops::rotary_table<T>(t, step.positions, rotary_frequencies{.theta = 10000, .dim = width / heads});
+        ops::rotary_table<T>(t, step.batch.positions, rotary_frequencies{.theta = 10000, .dim = width / heads});
     for (const auto& b : blocks_) x = b->forward(t, x, angles, step);
     return (*head_)(on(t, last_norm_.forward(t, x)));
   }
@@ -95,9 +95,9 @@ struct sequence {
   nn::step_context<B, T> step;
 
   sequence(tape<B>& t, index_t length) {
-    step.tokens = t.template input<std::int32_t>(length, 1);
-    step.positions = t.template input<std::int32_t>(length, 1);
-    step.segments = t.template input<std::int32_t>(1, segment_fields);
+    step.batch.tokens = t.template input<std::int32_t>(length, 1);
+    step.batch.positions = t.template input<std::int32_t>(length, 1);
+    step.batch.segments = t.template input<std::int32_t>(1, segment_fields);
   }
   template <class Where>
   void fill(Where& at, const std::string& letters) {
@@ -105,9 +105,9 @@ struct sequence {
     tensor<std::int32_t> tokens({length, 1}), positions({length, 1});
     for (index_t i = 0; i < length; ++i) tokens[i] = letters[std::size_t(i)], positions[i] = std::int32_t(i);
     const segment whole{0, std::int32_t(length), 0, 0, 0};
-    at.fill(step.tokens, tokens);
-    at.fill(step.positions, positions);
-    at.fill(step.segments, view<const std::int32_t>(&whole.begin, 1, segment_fields));
+    at.fill(step.batch.tokens, tokens);
+    at.fill(step.batch.positions, positions);
+    at.fill(step.batch.segments, view<const std::int32_t>(&whole.begin, 1, segment_fields));
   }
 };
 

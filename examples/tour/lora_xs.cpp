@@ -29,7 +29,7 @@ struct lora_xs {
   }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> products, int, std::span<const var<T>> own, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>& t, var<T> products, int, std::span<const var<T>> own, peft::adapter_context<B, T>&) const {
     return ops::block_linear(t, products, own[0]);
   }
 };

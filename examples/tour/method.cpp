@@ -22,7 +22,7 @@ struct switched_lora {
   std::vector<peft::own_parameter> own_parameters() const { return {}; }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, peft::adapter_context<B, T>&) const {
     const index_t n = index_t(linears) * rank;
     return ops::multiply(t, ops::columns(t, x, 0, n), ops::sigmoid(t, ops::columns(t, x, n, n)));
   }

@@ -30,14 +30,14 @@ struct noisy_top_k {
   peft::method_needs needs() const { return {.draws = true}; }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, peft::adapter_context<B, T>& step) const {
     std::uint64_t linear = 0;  // each draws its own
     return peft::mixture_gates(t, {experts, rank}, x, linears, router_rows(), step, [&](var<T> routed) {
       var<T> logits = ops::columns(t, routed, 0, experts);
       const var<T> deviation = ops::softplus(t, ops::columns(t, routed, experts, experts));
-      if (step.training)
+      if (step.mode.training)
         logits = ops::add(t, logits, peft::noisy(t, deviation, stream_key(step.site, linear++), step, label));
-      const var<T> p = ops::softmax(t, logits), chosen = ops::top_k_mask(t, p, step.instances, k);
+      const var<T> p = ops::softmax(t, logits), chosen = ops::top_k_mask(t, p, step.batch.instances, k);
       peft::add_router_losses(t, losses, logits, p, chosen, peft::token_group::batch, step);
       return ops::normalise_sum(t, ops::multiply(t, p, chosen));
     });

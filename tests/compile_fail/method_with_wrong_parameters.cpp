@@ -16,7 +16,7 @@ struct method {
   std::vector<std::string> own_parameters() const { return {"bias"}; }
 #endif
   template <class B, class T>
-  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, peft::adapter_context<B, T>&) const {
     return x;
   }
 };

@@ -130,7 +130,7 @@ TEST_CASE("the report of permuted experts is the permuted report") {
       }
     for (index_t e = 0; e < experts; ++e)
       CHECK(after.linears[l].norms[std::size_t(e)] == doctest::Approx(from.norms[std::size_t(order[e])]).epsilon(1e-6));
-    CHECK(*after.linears[l].gate_a == *from.gate_a);
+    CHECK(after.linears[l].gates == from.gates);
   }
   CHECK(uneven);
   same(after, expected);
@@ -142,7 +142,7 @@ TEST_CASE("sums of weights by hand: means by task, loads, effective experts, dif
   const auto report = f.report(set, true);
   // Without a router every token of an item has the item's weights: c (1 - t) o I.
   for (const auto& l : report.linears) {
-    const double scale = 4 * (1 - *l.gate_a) * *l.gate_b;
+    const double scale = 4 * (1 - l.gates.at(0).second) * l.gates.at(1).second;
     tensor<double> weights(shape{2, experts}, 0.0), shares(shape{2, experts}, 0.0), first(shape{2, experts}, 0.0);
     std::vector<double> entropy(2, 0.0), load(experts, 0.0);
     for (std::size_t i = 0; i < 6; ++i) {
@@ -221,8 +221,8 @@ TEST_CASE("JSON and table hold every linear and block, in order") {
   REQUIRE(quartiles.size() == 5);
   CHECK(std::is_sorted(quartiles.begin(), quartiles.end()));
   for (const auto& l : report.linears) {
-    CHECK(*l.gate_a >= quartiles.front());
-    CHECK(*l.gate_a <= quartiles.back());
+    CHECK(l.gates.at(0).second >= quartiles.front());
+    CHECK(l.gates.at(0).second <= quartiles.back());
   }
   const std::string lines = eval::table(report);
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 4);  // a title, a head and two blocks

@@ -41,7 +41,7 @@ void compare_gradients(B& device, const std::filesystem::path& folder) {
   tape<B> t(device);
   auto step = place_batch<B, T>(t, pack(batch));
   std::vector<var<T>> hidden;
-  step.hidden = &hidden;
+  step.observers.hidden = &hidden;
   const var<T> loss = model->loss(t, step).loss;
   t.watch(hidden.front());
   t.backward(loss);
@@ -108,7 +108,7 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
       CAPTURE(recompute_cheap);
       tape<cpu> t(device, recording::plan);
       auto step = declare_batch<cpu, float>(t, size_of(batch));
-      step.recompute = recompute;
+      step.mode.recompute = recompute;
       const auto loss = model->loss(t, step).loss;
       plan<cpu> planned(std::move(t), loss, true, recompute_cheap);
       slab<cpu> memory(device);

@@ -57,17 +57,17 @@ outcome run(const group& g, const tensor<double>& x, index_t clusters, bool obse
   reference device;
   tape<reference> t(device, recording::forward);
   nn::step_context<reference, double> step;
-  step.instances = t.input<std::int32_t>(view<const std::int32_t>(rows_of.data(), tokens, 1));
+  step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(rows_of.data(), tokens, 1));
   const tensor<double> felt = testing::random(shape{instances, std::max<index_t>(1, clusters)}, 2);
-  if (clusters) step.intuition = t.input<double>(felt.matrix());
+  if (clusters) step.batch.intuition = t.input<double>(felt.matrix());
   // In training SiRA drops gates and refuses tokens.
-  step.training = true;
+  step.mode.training = true;
   const std::vector<std::int32_t> positions{0, 1, 0, 2, 0, 1, 1}, key{7, 9};
-  step.examples = step.instances;
-  step.positions = t.input<std::int32_t>(view<const std::int32_t>(positions.data(), tokens, 1));
-  step.draw = t.input<std::int32_t>(view<const std::int32_t>(key.data(), 1, 2));
+  step.batch.examples = step.batch.instances;
+  step.batch.positions = t.input<std::int32_t>(view<const std::int32_t>(positions.data(), tokens, 1));
+  step.batch.draw = t.input<std::int32_t>(view<const std::int32_t>(key.data(), 1, 2));
   outcome out;
-  if (observed) step.routers = &out.routers;
+  if (observed) step.observers.routers = &out.routers;
   const var<double> in = t.input<double>(x.matrix());
   const tensor<double> base = t.read(g.base(t, in));
   out.update = t.read(g.forward(t, in, step));
@@ -135,8 +135,8 @@ struct forgetful {
   double scale() const { return 1; }
   std::vector<peft::own_parameter> own_parameters() const { return {}; }
   template <class B, class T>
-  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>& step) const {
-    if (step.weights) step.weights->push_back(x);
+  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, peft::adapter_context<B, T>& step) const {
+    if (step.observed) step.weights.push_back(x);
     return x;
   }
 };

@@ -46,7 +46,7 @@ struct frozen_method {
     return ops::concat_columns<B, T>(t, parts);
   }
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, peft::adapter_context<B, T>&) const {
     const index_t n = index_t(linears) * rank;
     const var<T> mixed = ops::block_linear(t, router ? ops::columns(t, x, 0, n) : x, own[0]);
     return router ? ops::multiply(t, mixed, ops::sigmoid(t, ops::columns(t, x, n, n))) : mixed;
@@ -171,7 +171,7 @@ TEST_CASE("noise is of the step, the token and the site, and has mean 0 and devi
   const auto drawn = [&](std::int32_t key, std::uint64_t site) {
     tape<reference> t(device, recording::forward);
     const std::vector<std::int32_t> draw{key, 0};
-    auto step = context(t, true, rows_of, &draw);
+    const peft::adapter_context step(context(t, true, rows_of, &draw));
     const tensor<double> deviation(shape{tokens, 400}, 3.0);
     return t.read(peft::noisy(t, t.input<double>(deviation.matrix()), site, step, "test"));
   };

@@ -25,7 +25,7 @@ routed route(const peft::sira& method, const tensor<double>& logits, const std::
              bool training = true) {
   reference device;
   tape<reference> t(device, recording::forward);
-  auto step = context(t, training, rows_of, &draw);
+  peft::adapter_context step(context(t, training, rows_of, &draw));
   routed out{t.read(method.weights(t, t.input<double>(logits.matrix()), step, site)), 0};
   for (const var<double> loss : step.auxiliary_losses) out.loss += t.read(loss)[0];
   return out;
@@ -37,8 +37,8 @@ std::vector<double> kept_gates(const tensor<double>& logits, const std::vector<s
   tape<reference> t(device, recording::forward);
   auto step = context(t, true, rows_of, &draw);
   const tensor<double> ones(logits.extents(), 1.0);
-  const tensor<double> mask =
-      t.read(ops::dropout(t, t.input<double>(ones.matrix()), rate, site, step.examples, step.positions, step.draw));
+  const tensor<double> mask = t.read(ops::dropout(t, t.input<double>(ones.matrix()), rate, site, step.batch.examples,
+                                                  step.batch.positions, step.batch.draw));
   std::vector<double> out;
   for (index_t i = 0; i < tokens; ++i) {
     double sum = 0;

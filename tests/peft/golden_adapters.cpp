@@ -89,10 +89,10 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   for (index_t i = 0; i < of.size(); ++i) of[i] = std::int32_t(i / length);
   tape<B> t(device);
   nn::step_context<B, T> step;
-  step.instances = t.template input<std::int32_t>(of.matrix());
+  step.batch.instances = t.template input<std::int32_t>(of.matrix());
   if (file.find("intuition")) {
     const tensor<T> intuition = read("intuition");
-    step.intuition = t.template input<T>(intuition.matrix(), true);
+    step.batch.intuition = t.template input<T>(intuition.matrix(), true);
   }
   const var<T> in = t.template input<T>(x.matrix(), true);
   const var<T> y = group.forward(t, in, step);
@@ -100,7 +100,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   t.backward(y, dy.matrix());
   close(t.read(y).matrix(), "y");
   close(t.gradient(in).matrix(), "grad.x");
-  if (step.intuition) close(t.gradient(step.intuition).matrix(), "grad.intuition");
+  if (step.batch.intuition) close(t.gradient(step.batch.intuition).matrix(), "grad.intuition");
   for (const auto& v : set.views()) {
     // The gradient lies in its parameter as the values do.
     const view<const T> gradient = testing::gradient_in_place(v);
@@ -119,10 +119,10 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
       const auto& p = set.parameters();
       const index_t n = bare.experts;
       tape<B> again(device, recording::forward);
-      nn::step_context<B, T> context;
-      context.instances = again.template input<std::int32_t>(of.matrix());
+      peft::adapter_context<B, T> context;
+      context.batch.instances = again.template input<std::int32_t>(of.matrix());
       const tensor<T> intuition = read("intuition");
-      context.intuition = again.template input<T>(intuition.matrix());
+      context.batch.intuition = again.template input<T>(intuition.matrix());
       std::vector<var<T>> extra;
       for (std::size_t i = 1; i < p.size(); ++i)
         if (!p[i]->name.ends_with("lora_B")) extra.push_back(again.use(*p[i]));

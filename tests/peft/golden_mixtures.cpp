@@ -99,9 +99,9 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
   };
   const auto begin = [&](recording how) {
     pass p{tape<B>(device, how), {}, {}};
-    p.step.instances = p.t.template input<std::int32_t>(std::as_const(of).matrix());
-    p.step.token_scale = p.t.template input<T>(view<const T>(&share, 1, 1));
-    p.step.training = true;
+    p.step.batch.instances = p.t.template input<std::int32_t>(std::as_const(of).matrix());
+    p.step.batch.token_scale = p.t.template input<T>(view<const T>(&share, 1, 1));
+    p.step.mode.training = true;
     p.x = p.t.template input<T>(x.matrix(), how == recording::gradients);
     return p;
   };
@@ -131,7 +131,7 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     pass p = begin(recording::gradients);
     group.forward(p.t, p.x, p.step);
     REQUIRE(p.step.auxiliary_losses.size() == 1);
-    const var<T> loss = p.step.auxiliary_losses.front();
+    const var<T> loss = p.step.auxiliary_losses.front().loss;
     p.t.backward(loss);
     close(p.t.read(loss).matrix(), "aux_loss");
     check_gradients(p, "aux.grad.", true);
@@ -139,10 +139,11 @@ void check(B& device, const io::safetensors_file& file, const Method& method, te
     pass again = begin(recording::forward);
     const tensor<T> router = read("router");
     const var<T> logits = ops::linear(again.t, again.x, again.t.template input<T>(router));
-    close(again.t.read(method.weights(again.t, logits, again.step)).matrix(), "gate_weights");
-    const var<T> chosen = ops::top_k_mask(again.t, logits, again.step.instances, method.k);
+    peft::adapter_context<B, T> context(again.step);
+    close(again.t.read(method.weights(again.t, logits, context)).matrix(), "gate_weights");
+    const var<T> chosen = ops::top_k_mask(again.t, logits, again.step.batch.instances, method.k);
     const var<T> kept =
-        ops::capacity_mask(again.t, {method.k, method.capacity, method.group}, chosen, again.step.instances);
+        ops::capacity_mask(again.t, {method.k, method.capacity, method.group}, chosen, again.step.batch.instances);
     const auto column_sums = [&](var<T> v) {
       const tensor<T> values = again.t.read(v);
       tensor<T> out(shape{1, v.cols}, T(0));

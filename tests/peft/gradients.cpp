@@ -117,7 +117,7 @@ void check(const M& method, const std::vector<index_t>& outputs, const std::vect
   const auto root = [&](tape<reference>& t, var<double>& in, var<double>& feels) {
     auto step = context(t, true, of, &draw);
     in = t.input<double>(std::as_const(x).matrix(), true);
-    if (felt) step.intuition = feels = t.input<double>(std::as_const(intuition).matrix(), true);
+    if (felt) step.batch.intuition = feels = t.input<double>(std::as_const(intuition).matrix(), true);
     const var<double> y = g.forward(t, in, step);
     return nn::total_loss(t, ops::sum(t, ops::multiply(t, y, t.input<double>(dy.matrix()))), step);
   };

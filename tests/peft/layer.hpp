@@ -80,8 +80,8 @@ inline nn::step_context<reference, double> context(tape<reference>& t, bool trai
   const auto column = [&](const std::vector<std::int32_t>& numbers) {
     return t.input<std::int32_t>(view<const std::int32_t>(numbers.data(), index_t(numbers.size()), 1));
   };
-  step.instances = column(of);
-  step.token_scale = t.input<double>(view<const double>(&token_scale, 1, 1));
+  step.batch.instances = column(of);
+  step.batch.token_scale = t.input<double>(view<const double>(&token_scale, 1, 1));
   // From the first row of an instance to its last, which is right for those in one piece; types of task in turn; and
   // a segment that is no instance, as of dead rows.
   std::vector<std::int32_t> segments;
@@ -96,16 +96,16 @@ inline nn::step_context<reference, double> context(tape<reference>& t, bool trai
   }
   segments.insert(segments.end(), {0, 1, 0, 0, 0});
   types.push_back(0);
-  step.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), instances + 1, segment_fields));
-  step.types = t.input<double>(view<const double>(types.data(), instances + 1, 1));
-  step.training = training;
+  step.batch.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), instances + 1, segment_fields));
+  step.batch.types = t.input<double>(view<const double>(types.data(), instances + 1, 1));
+  step.mode.training = training;
   if (draw) {
     std::vector<std::int32_t> positions(of.size());
     for (std::size_t i = 0; i < of.size(); ++i)
       positions[i] = std::int32_t(std::count(of.begin(), of.begin() + std::ptrdiff_t(i), of[i]));
-    step.examples = step.instances;
-    step.positions = column(positions);
-    step.draw = t.input<std::int32_t>(view<const std::int32_t>(draw->data(), 1, 2));
+    step.batch.examples = step.batch.instances;
+    step.batch.positions = column(positions);
+    step.batch.draw = t.input<std::int32_t>(view<const std::int32_t>(draw->data(), 1, 2));
   }
   return step;
 }
@@ -130,7 +130,7 @@ inline outcome run(const group& g, adapters* set, bool training = true, const st
   t.keep(y);
   t.backward(root);
   outcome out{t.read(y), t.gradient(x), tensor<double>(shape{1, 1}, 0.0)};
-  for (const var<double> loss : step.auxiliary_losses) out.loss[0] += t.read(loss)[0];
+  for (const auto& term : step.auxiliary_losses) out.loss[0] += t.read(term.loss)[0];
   return out;
 }
 

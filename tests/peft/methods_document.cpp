@@ -80,11 +80,11 @@ class adapted_linear {
   outcome run(const tensor<float>& x, const std::vector<std::int32_t>& of, float intuition, index_t live = 0) {
     tape<cpu> t(device_, recording::forward);
     nn::step_context<cpu, float> step;
-    step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), index_t(of.size()), 1));
+    step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), index_t(of.size()), 1));
     const tensor<float> rows(shape{*std::max_element(of.begin(), of.end()) + 1, std::max<index_t>(clusters_, 1)},
                              intuition);
-    if (clusters_) step.intuition = t.input<float>(rows.matrix());
-    step.training = live > 0;
+    if (clusters_) step.batch.intuition = t.input<float>(rows.matrix());
+    step.mode.training = live > 0;
     std::vector<std::int32_t> segments;  // of instances in one piece
     std::vector<float> types;
     for (std::int32_t i = 0; i < rows.extents()[0]; ++i) {
@@ -93,12 +93,12 @@ class adapted_linear {
       types.push_back(i % 2 ? 1.f : -1.f);
     }
     const index_t texts = index_t(types.size());
-    step.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), texts, segment_fields));
-    step.types = t.input<float>(view<const float>(types.data(), texts, 1));
+    step.batch.segments = t.input<std::int32_t>(view<const std::int32_t>(segments.data(), texts, segment_fields));
+    step.batch.types = t.input<float>(view<const float>(types.data(), texts, 1));
     const float scale = live ? 1 / float(live) : 0;
-    step.token_scale = t.input<float>(view<const float>(&scale, 1, 1));
+    step.batch.token_scale = t.input<float>(view<const float>(&scale, 1, 1));
     outcome out{t.read(linears_.forward(t, t.input<float>(x.matrix()), step))};
-    for (const var<float> loss : step.auxiliary_losses) out.loss += t.read(loss)[0];
+    for (const auto& term : step.auxiliary_losses) out.loss += t.read(term.loss)[0];
     return out;
   }
 

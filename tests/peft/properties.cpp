@@ -46,8 +46,8 @@ std::vector<tensor<double>> run(const group& g, peft::adapter_set<reference, dou
   nn::step_context<reference, double> step;
   tensor<std::int32_t> of(shape{x.extents()[0], 1}, 0);
   of[0] = 1;
-  step.instances = t.input<std::int32_t>(std::as_const(of).matrix());
-  if (!intuition.empty()) step.intuition = t.input<double>(intuition.matrix());
+  step.batch.instances = t.input<std::int32_t>(std::as_const(of).matrix());
+  if (!intuition.empty()) step.batch.intuition = t.input<double>(intuition.matrix());
   const var<double> y = g.forward(t, t.input<double>(x.matrix(), true), step);
   t.keep(y);
   const tensor<double> dy = testing::random(shape{y.rows, y.cols}, 300);
@@ -72,10 +72,10 @@ tensor<double> gates_of(const peft::mor1e& method, int linears, const tensor<dou
   tensor<double> x(shape{rows, n + logits.extents()[1]}, 1.0);
   for (index_t i = 0; i < rows; ++i)
     std::copy_n(logits.data() + i * logits.extents()[1], logits.extents()[1], x.data() + i * x.extents()[1] + n);
-  nn::step_context<reference, double> step;
+  peft::adapter_context<reference, double> step;
   const tensor<std::int32_t> of(shape{rows, 1}, 0);
-  step.instances = t.input<std::int32_t>(of.matrix());
-  if (!intuition.empty()) step.intuition = t.input<double>(intuition.matrix());
+  step.batch.instances = t.input<std::int32_t>(of.matrix());
+  if (!intuition.empty()) step.batch.intuition = t.input<double>(intuition.matrix());
   const tensor<double> zero(shape{1, linears}, 0.0);
   const std::vector<var<double>> extra(2, t.input<double>(zero.matrix()));
   return t.read(

@@ -43,24 +43,25 @@ constexpr index_t tokens = 7, instances = 3;
 template <class B>
 results run_gates(B& device, const backend::rank1_gates_shape& s, bool fused) {
   tape<B> t(device);
-  nn::step_context<B, double> step;
+  peft::adapter_context<B, double> step;
   const std::vector<std::int32_t> of{0, 0, 2, -1, 1, 1, 2};  // one dead row
-  step.instances = t.template input<std::int32_t>(view<const std::int32_t>(of.data(), tokens, 1));
+  step.batch.instances = t.template input<std::int32_t>(view<const std::int32_t>(of.data(), tokens, 1));
   const auto watched = [&](index_t rows, index_t cols, std::uint64_t key, double size) {
     const tensor<double> values = testing::random(shape{rows, cols}, key, -size, size);
     return t.template input<double>(values.matrix(), true);
   };
   const var<double> x = watched(tokens, s.columns(), 1, 2);
-  step.intuition = watched(instances, s.intuition_columns(), 2, 1);
+  step.batch.intuition = watched(instances, s.intuition_columns(), 2, 1);
   const var<double> a = watched(1, s.parts, 3, 0.02), b = watched(1, s.parts, 4, 0.02);
-  const var<double> y = fused ? ops::rank1_gates(t, s, x, step.intuition, step.instances, a, b)
-                              : peft::composed_rank1_gates(t, s, x, step.intuition, a, b, peft::softmax_router{}, step);
+  const var<double> y =
+      fused ? ops::rank1_gates(t, s, x, step.batch.intuition, step.batch.instances, a, b)
+            : peft::composed_rank1_gates(t, s, x, step.batch.intuition, a, b, peft::softmax_router{}, step);
   t.keep(y);
   const tensor<double> dy = testing::random(shape{y.rows, y.cols}, 5);
   t.backward(y, dy.matrix());
   results out;
   out.push_back(t.read(y));
-  for (const var<double> v : {x, step.intuition, a, b}) out.push_back(t.gradient(v));
+  for (const var<double> v : {x, step.batch.intuition, a, b}) out.push_back(t.gradient(v));
   return out;
 }
 
@@ -87,10 +88,10 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   tape<reference> t(device);
   nn::step_context<reference, double> step;
   const std::vector<std::int32_t> of{0, 0, 2, -1, 1, 1, 2};
-  step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), tokens, 1));
+  step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), tokens, 1));
   const tensor<double> intuition = testing::random(shape{instances, method.experts}, 7),
                        values = testing::random(shape{tokens, 4}, 8);
-  if (method.intuition) step.intuition = t.input<double>(intuition.matrix(), true);
+  if (method.intuition) step.batch.intuition = t.input<double>(intuition.matrix(), true);
   const var<double> x = t.input<double>(values.matrix(), true);
   const var<double> y = group.forward(t, x, step);
   t.keep(y);
@@ -99,7 +100,7 @@ results run_adapter(peft::basic_mor1e<Router> method, double router_size = 1) {
   results out;
   out.push_back(t.read(y));
   out.push_back(t.gradient(x));
-  if (method.intuition) out.push_back(t.gradient(step.intuition));
+  if (method.intuition) out.push_back(t.gradient(step.batch.intuition));
   for (const auto* p : set.parameters()) out.push_back(p->read_gradient());
   return out;
 }

@@ -47,7 +47,7 @@ struct shared_lora {
   double scale() const { return share; }
   std::vector<peft::own_parameter> own_parameters() const { return {}; }
   template <class B, class T>
-  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>&, var<T> x, int, std::span<const var<T>>, peft::adapter_context<B, T>&) const {
     return x;
   }
 };

@@ -15,9 +15,9 @@ TEST_CASE("auxiliary losses by hand; none at inference, none without a weight") 
   const auto loss_of = [&](const peft::router_losses& losses, peft::token_group group, bool training = true) {
     reference device;
     tape<reference> t(device, recording::forward);
-    auto step = context(t, training);
+    peft::adapter_context step(context(t, training));
     const var<double> l = t.input<double>(logits.matrix()), p = ops::softmax(t, l);
-    peft::add_router_losses(t, losses, l, p, ops::top_k_mask(t, p, step.instances, 2), group, step);
+    peft::add_router_losses(t, losses, l, p, ops::top_k_mask(t, p, step.batch.instances, 2), group, step);
     return step.auxiliary_losses.empty() ? NAN : t.read(step.auxiliary_losses.front())[0];
   };
   double z = 0, entropy = 0, mean[experts] = {}, count[experts] = {};

@@ -24,11 +24,11 @@ template <class M>
 tensor<double> weights(const M& method, index_t products) {
   reference device;
   tape<reference> t(device, recording::forward);
-  nn::step_context<reference, double> step;
+  peft::adapter_context<reference, double> step;
   const std::vector<std::int32_t> of{0, 1, -1, 1, 0};
-  step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), rows, 1));
+  step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), rows, 1));
   const tensor<double> intuition = testing::random(shape{2, 6}, 3);
-  step.intuition = t.input<double>(intuition.matrix());
+  step.batch.intuition = t.input<double>(intuition.matrix());
   tensor<double> x = testing::random(shape{rows, linears * (products + method.router_rows())}, 4, -2, 2);
   for (index_t i = 0; i < rows; ++i) std::fill_n(x.data() + i * x.extents()[1], linears * products, 1.0);
   const tensor<double> a = testing::random(shape{1, linears}, 5, -0.01, 0.01);
@@ -71,9 +71,9 @@ TEST_CASE("of equal weights the first; of pairs, one of k = 1") {
     }
   reference device;
   tape<reference> t(device, recording::forward);
-  nn::step_context<reference, double> step;
+  peft::adapter_context<reference, double> step;
   const std::vector<std::int32_t> of{0};
-  step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), 1, 1));
+  step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), 1, 1));
   std::vector<double> x(2 * experts, 0);  // equal logits
   std::fill_n(x.begin(), experts, 1);
   const tensor<double> w = t.read(uniform.gates(t, t.input<double>(view<const double>(x.data(), 1, 2 * experts)), 1,

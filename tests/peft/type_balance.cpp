@@ -17,8 +17,8 @@ constexpr int experts = 4;
 double loss_of(const tensor<double>& p, double weight, double delta, bool training = true, bool typed = true) {
   reference device;
   tape<reference> t(device, recording::forward);
-  auto step = context(t, training, in_one_piece);
-  if (!typed) step.types = {};
+  peft::adapter_context step(context(t, training, in_one_piece));
+  if (!typed) step.batch.types = {};
   peft::add_type_balance(t, weight, delta, t.input<double>(p.matrix()), step);
   return step.auxiliary_losses.empty() ? NAN : t.read(step.auxiliary_losses.front())[0];
 }

@@ -55,8 +55,8 @@ tensor<double> output(const group& g, const tensor<double>& intuition) {
   tape<reference> t(device, recording::forward);
   nn::step_context<reference, double> step;
   const std::vector<std::int32_t> of{0, 0, 1, -1, 1, 0};
-  step.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), rows, 1));
-  if (!intuition.empty()) step.intuition = t.input<double>(intuition.matrix());
+  step.batch.instances = t.input<std::int32_t>(view<const std::int32_t>(of.data(), rows, 1));
+  if (!intuition.empty()) step.batch.intuition = t.input<double>(intuition.matrix());
   const tensor<double> x = testing::random(shape{rows, inputs}, 1);
   return t.read(g.forward(t, t.input<double>(x.matrix()), step));
 }

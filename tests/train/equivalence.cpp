@@ -242,7 +242,7 @@ TEST_CASE("running out of memory anywhere in a step leaks nothing") {
   const auto step = [&] {
     tape<counting_cpu> t(device);
     auto context = models::place_batch<counting_cpu, float>(t, batch);
-    context.intuition = t.input<float>(felt.matrix());
+    context.batch.intuition = t.input<float>(felt.matrix());
     t.backward(model->loss(t, context).loss);
   };
   step();

@@ -45,8 +45,7 @@ struct fixture {
     return set;
   }
   train::step_report step(peft::adapter_set<cpu, float>& set, double clip, train::program_options program) {
-    train::trainer<cpu, float> trainer(device, *model, set.parameters(),
-                                       {.adam = {.learning_rate = 0}, .clip = clip, .program = program});
+    train::trainer trainer(device, *model, set, {.adam = {.learning_rate = 0}, .clip = clip, .program = program});
     return trainer.step(batches(), intuition.matrix(), 1);
   }
 };
@@ -131,14 +130,16 @@ TEST_CASE("gradients of the gates are those before clipping") {
   for (const auto* p : set.parameters())
     for (auto [ending, to] : {std::pair(".gate_a", &a), std::pair(".gate_b", &b)})
       if (p->name.ends_with(ending)) testing::append(*to, p->read_gradient());
-  REQUIRE(report.gradient_a.size() == 14);
-  REQUIRE(report.gradient_b.size() == 14);
-  for (std::size_t i = 0; i < 14; ++i) {
-    CHECK(report.gradient_a[i] == doctest::Approx(a[i] * report.gradient_norm / clip).epsilon(1e-4));
-    CHECK(report.gradient_b[i] == doctest::Approx(b[i] * report.gradient_norm / clip).epsilon(1e-4));
-    CHECK(report.gradient_a[i] != 0);
+  REQUIRE(report.gates.size() == 2);
+  for (const auto& [gates, clipped] : {std::pair(report.gates[0], a), std::pair(report.gates[1], b)}) {
+    REQUIRE(gates.gradients.size() == 14);
+    REQUIRE(gates.values.size() == 14);
+    for (std::size_t i = 0; i < 14; ++i) {
+      CHECK(gates.gradients[i] == doctest::Approx(clipped[i] * report.gradient_norm / clip).epsilon(1e-4));
+      CHECK(gates.gradients[i] != 0);
+    }
   }
-  CHECK(f.step(set, clip, {.clusters = experts}).gradient_a.empty());
+  CHECK(f.step(set, clip, {}).gates.empty());
 }
 
 TEST_CASE("the log has a number a layer for each projection, to four digits") {

@@ -22,7 +22,9 @@ class device_view {
   MOR1E_HD device_view(T* address, index_t rows, index_t cols, index_t stride)
       : rows(rows), cols(cols), stride(stride), address_(address) {}
   /// A mutable view is also a read-only one.
-  MOR1E_HD operator device_view<const T>() const requires(!std::is_const_v<T>) { return {address_, rows, cols, stride}; }
+  MOR1E_HD operator device_view<const T>() const requires(!std::is_const_v<T>) {
+    return {address_, rows, cols, stride};
+  }
 
   /// Where the first element lies. Only the back end may follow it.
   MOR1E_HD T* address() const { return address_; }
@@ -30,7 +32,9 @@ class device_view {
   MOR1E_HD bool contiguous() const { return stride == cols || rows <= 1; }
   MOR1E_HD bool empty() const { return address_ == nullptr || size() == 0; }
 
-  MOR1E_HD device_view row_range(index_t begin, index_t count) const { return {address_ + begin * stride, count, cols, stride}; }
+  MOR1E_HD device_view row_range(index_t begin, index_t count) const {
+    return {address_ + begin * stride, count, cols, stride};
+  }
   MOR1E_HD device_view col_range(index_t begin, index_t count) const { return {address_ + begin, rows, count, stride}; }
 
  private:

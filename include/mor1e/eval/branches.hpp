@@ -179,7 +179,7 @@ class branch_scorer {
     if (intuition.data) {
       for (const branching& item : items)
         felt.insert(felt.end(), intuition.row(item.instance), intuition.row(item.instance) + intuition.cols);
-      step.intuition = t.input(view<const T>(felt.data(), index_t(items.size()), intuition.cols));
+      step.batch.intuition = t.input(view<const T>(felt.data(), index_t(items.size()), intuition.cols));
     }
     const var<T> body = model_->body(t, step);
     const T one(1);

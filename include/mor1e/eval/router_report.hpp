@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,12 +25,12 @@ namespace mor1e::eval {
 struct linear_routing {
   std::string linear;  ///< module path
   index_t experts = 0;
-  tensor<double> weights;                ///< mean weight, constants and gates included    [tasks, experts]
-  tensor<double> shares;                 ///< mean share                                   [tasks, experts]
-  tensor<double> first;                  ///< part of the tokens whose largest |w| it is   [tasks, experts]
-  std::vector<double> entropy;           ///< of a token's shares, mean; nats              [tasks]
-  std::vector<double> norms;             ///< |update of the expert|, Frobenius; empty: the method does not say
-  std::optional<double> gate_a, gate_b;  ///< sigmoid(100 a), sigmoid(100 b) of MoR1E
+  tensor<double> weights;       ///< mean weight, constants and gates included    [tasks, experts]
+  tensor<double> shares;        ///< mean share                                   [tasks, experts]
+  tensor<double> first;         ///< part of the tokens whose largest |w| it is   [tasks, experts]
+  std::vector<double> entropy;  ///< of a token's shares, mean; nats              [tasks]
+  std::vector<double> norms;    ///< |update of the expert|, Frobenius; empty: the method does not say
+  std::vector<std::pair<std::string, double>> gates;  ///< of the method, by name, between 0 and 1
 };
 
 struct router_report {
@@ -68,9 +67,13 @@ namespace detail {
 /// The tasks, what they have, and the number of each prompt's.
 MOR1E_INLINE router_report tasks_of(std::span<const std::vector<std::int32_t>> prompts,
                                     std::span<const std::string> task_of, std::vector<int>& tasks);
+struct linear_gate {
+  std::string linear, name;
+  double value;
+};
 /// Sums into means, and what the parameters say by themselves.
-MOR1E_INLINE void complete(router_report& report, const std::vector<peft::update_norms>& norms,
-                           const std::vector<std::pair<std::string, double>>& scalars);
+MOR1E_INLINE void finish(router_report& report, const std::vector<peft::update_norms>& norms,
+                         const std::vector<linear_gate>& gates);
 
 }  // namespace detail
 
@@ -147,8 +150,8 @@ router_report report_routers(B& device, models::language_model<B, T>& model, pef
       collector.task_of_row.push_back(instance < 0 ? -1 : tasks[std::size_t(instance)]);
     tape<B> t(device, recording::forward);
     auto step = models::place_batch<B, T>(t, batch);
-    if (intuition.data) step.intuition = t.input(intuition);
-    step.routers = &collector;
+    if (intuition.data) step.batch.intuition = t.input(intuition);
+    step.observers.routers = &collector;
     model.body(t, step);
   }
   if (intuition.data) {
@@ -162,10 +165,12 @@ router_report report_routers(B& device, models::language_model<B, T>& model, pef
   adapters.each([&](const auto&, auto& adapter) {
     for (auto& of : adapter.expert_norms()) norms.push_back(std::move(of));
   });
-  std::vector<std::pair<std::string, double>> scalars;  // of parameters with one value
-  for (const auto& v : adapters.views())
-    if (v.extents.size() == 1) scalars.emplace_back(v.name, double(v.read()[0]));
-  detail::complete(out, norms, scalars);
+  std::vector<detail::linear_gate> gates;
+  for (const auto& of : adapters.gates()) {
+    const std::vector<double> values = of.values();
+    for (std::size_t l = 0; l < values.size(); ++l) gates.push_back({of.linears[l], of.name, values[l]});
+  }
+  detail::finish(out, norms, gates);
   return out;
 }
 

@@ -1,9 +1,11 @@
 // Definitions of eval/router_report.hpp.
 #pragma once
 
+#include <map>
+#include <set>
+
 #include <nlohmann/json.hpp>
 
-#include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/error.hpp"
 #include "mor1e/core/quartiles.hpp"
 #include "mor1e/eval/report.ipp"
@@ -28,8 +30,8 @@ MOR1E_INLINE router_report tasks_of(std::span<const std::vector<std::int32_t>> p
   return out;
 }
 
-MOR1E_INLINE void complete(router_report& report, const std::vector<peft::update_norms>& norms,
-                           const std::vector<std::pair<std::string, double>>& scalars) {
+MOR1E_INLINE void finish(router_report& report, const std::vector<peft::update_norms>& norms,
+                         const std::vector<linear_gate>& gates) {
   require<value_error>(!report.linears.empty(), "routers: this adapter has no experts to weigh");
   for (linear_routing& l : report.linears) {
     for (std::size_t task = 0; task < report.tasks.size(); ++task) {
@@ -40,11 +42,8 @@ MOR1E_INLINE void complete(router_report& report, const std::vector<peft::update
     }
     for (const peft::update_norms& of : norms)
       if (of.linear == l.linear) l.norms = of.experts;
-    for (const auto& [name, value] : scalars) {
-      const double gate = 1 / (1 + std::exp(-backend::gate_sharpness * value));
-      if (name == l.linear + ".gate_a") l.gate_a = gate;
-      if (name == l.linear + ".gate_b") l.gate_b = gate;
-    }
+    for (const linear_gate& of : gates)
+      if (of.linear == l.linear) l.gates.emplace_back(of.name, of.value);
   }
 }
 
@@ -136,7 +135,7 @@ MOR1E_INLINE std::string projection_of(const std::string& linear) { return linea
 
 MOR1E_INLINE nlohmann::json to_json(const router_report& of) {
   nlohmann::json linears = nlohmann::json::array();
-  std::vector<double> gates_a, gates_b;
+  std::map<std::string, std::vector<double>> gates;
   for (const linear_routing& l : of.linears) {
     nlohmann::json line = {{"linear", l.linear},
                            {"entropy", of.over_tasks(l.entropy)[0]},
@@ -151,10 +150,11 @@ MOR1E_INLINE nlohmann::json to_json(const router_report& of) {
                              {"first", detail::rows_of(l.first)}}},
                            {"similarity", detail::rows_of(cosine_similarity(l.weights.matrix()))}};
     if (!l.norms.empty()) line["update_norms"] = l.norms;
-    if (l.gate_a) line["gate_a"] = *l.gate_a, gates_a.push_back(*l.gate_a);
-    if (l.gate_b) line["gate_b"] = *l.gate_b, gates_b.push_back(*l.gate_b);
+    for (const auto& [name, value] : l.gates) line["gate_" + name] = value, gates[name].push_back(value);
     linears.push_back(std::move(line));
   }
+  nlohmann::json spread = nlohmann::json::object();
+  for (const auto& [name, values] : gates) spread[name] = quartiles(values);
   const tensor<double> weights = all_weights(of);
   nlohmann::json similarity = {{"weights", detail::rows_of(cosine_similarity(weights.matrix()))},
                                {"weights_centred", detail::rows_of(cosine_similarity(weights.matrix(), true))}};
@@ -162,38 +162,39 @@ MOR1E_INLINE nlohmann::json to_json(const router_report& of) {
     similarity["intuition"] = detail::rows_of(cosine_similarity(of.intuition.matrix()));
     similarity["intuition_centred"] = detail::rows_of(cosine_similarity(of.intuition.matrix(), true));
   }
-  return {{"tasks", of.tasks},        {"items", of.items},
-          {"tokens", of.tokens},      {"gates", {{"a", quartiles(gates_a)}, {"b", quartiles(gates_b)}}},
-          {"similarity", similarity}, {"linears", linears}};
+  return {{"tasks", of.tasks}, {"items", of.items},        {"tokens", of.tokens},
+          {"gates", spread},   {"similarity", similarity}, {"linears", linears}};
 }
 
 MOR1E_INLINE std::string table(const router_report& of) {
   struct means {
     std::string block;
-    double count = 0, entropy = 0, effective = 0, load = 0, difference = 0, norm = 0, a = 0, b = 0;
+    double count = 0, entropy = 0, effective = 0, load = 0, difference = 0, norm = 0;
+    std::map<std::string, double> gates;
   };
   std::vector<means> blocks;
-  bool gates = false, norms = false;
+  std::set<std::string> gates;
+  bool norms = false;
   for (const linear_routing& l : of.linears) {
     if (blocks.empty() || blocks.back().block != block_of(l.linear)) blocks.push_back({block_of(l.linear)});
     means& m = blocks.back();
     ++m.count;
     m.entropy += of.over_tasks(l.entropy)[0], m.effective += of.effective_experts(l);
     m.load += detail::largest(of.over_tasks(l.shares)), m.difference += of.difference(l);
-    m.norm += detail::largest(l.norms), m.a += l.gate_a.value_or(0), m.b += l.gate_b.value_or(0);
-    gates |= bool(l.gate_a), norms |= !l.norms.empty();
+    m.norm += detail::largest(l.norms), norms |= !l.norms.empty();
+    for (const auto& [name, value] : l.gates) m.gates[name] += value, gates.insert(name);
   }
   std::vector<std::vector<std::string>> cells{
       {"block", "entropy", "effective experts", "largest load", "task difference"}};
   if (norms) cells[0].push_back("largest update");
-  if (gates) cells[0].insert(cells[0].end(), {"gate a", "gate b"});
+  for (const std::string& name : gates) cells[0].push_back("gate " + name);
   for (const means& m : blocks) {
     auto& line = cells.emplace_back();
     const auto cell = [&](const char* format, double sum) { line.push_back(detail::printed(format, sum / m.count)); };
     line.push_back(m.block);
     cell("%.3f", m.entropy), cell("%.2f", m.effective), cell("%.3f", m.load), cell("%.4f", m.difference);
     if (norms) cell("%.4g", m.norm);
-    if (gates) cell("%.3f", m.a), cell("%.3f", m.b);
+    for (const std::string& name : gates) cell("%.3f", m.gates.contains(name) ? m.gates.at(name) : 0.0);
   }
   return "routers, means over the linears of a block\n" + detail::aligned(cells);
 }

@@ -85,22 +85,22 @@ struct batch_extras {
 template <class B, class T>
 nn::step_context<B, T> declare_batch(tape<B>& t, batch_size size, const batch_extras& extras = {}) {
   nn::step_context<B, T> step;
-  step.tokens = t.template input<std::int32_t>(size.rows, 1);
-  step.positions = t.template input<std::int32_t>(size.rows, 1);
-  step.segments = t.template input<std::int32_t>(size.sequences, segment_fields);
-  step.instances = t.template input<std::int32_t>(size.rows, 1);
+  step.batch.tokens = t.template input<std::int32_t>(size.rows, 1);
+  step.batch.positions = t.template input<std::int32_t>(size.rows, 1);
+  step.batch.segments = t.template input<std::int32_t>(size.sequences, segment_fields);
+  step.batch.instances = t.template input<std::int32_t>(size.rows, 1);
   if (size.answers > 0) {
-    step.answer_rows = t.template input<std::int32_t>(size.answers, 1);
-    step.targets = t.template input<std::int32_t>(size.answers, 1);
-    step.loss_scale = t.template input<T>(1, 1);
+    step.batch.answer_rows = t.template input<std::int32_t>(size.answers, 1);
+    step.batch.targets = t.template input<std::int32_t>(size.answers, 1);
+    step.batch.loss_scale = t.template input<T>(1, 1);
   }
-  if (extras.token_scale) step.token_scale = t.template input<T>(1, 1);
+  if (extras.token_scale) step.batch.token_scale = t.template input<T>(1, 1);
   if (extras.draws) {
-    step.examples = t.template input<std::int32_t>(size.rows, 1);
-    step.draw = t.template input<std::int32_t>(1, 2);
+    step.batch.examples = t.template input<std::int32_t>(size.rows, 1);
+    step.batch.draw = t.template input<std::int32_t>(1, 2);
   }
-  if (extras.types) step.types = t.template input<T>(size.sequences, 1);
-  if (extras.clusters) step.intuition = t.template input<T>(size.sequences, extras.clusters);
+  if (extras.types) step.batch.types = t.template input<T>(size.sequences, 1);
+  if (extras.clusters) step.batch.intuition = t.template input<T>(size.sequences, extras.clusters);
   return step;
 }
 
@@ -112,7 +112,7 @@ struct batch_scales {
 };
 
 /// Copies a batch into the inputs of `step`; `at` is the tape or the plan that holds them. `instances`: the row of
-/// `step.intuition` of each token, -1 for dead rows.
+/// `step.batch.intuition` of each token, -1 for dead rows.
 template <class Where, class B, class T>
 void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packed_batch& batch,
                 const std::vector<std::int32_t>& instances, const batch_scales& scales) {
@@ -123,22 +123,22 @@ void fill_batch(Where& at, const nn::step_context<B, T>& step, const data::packe
     const T as_stored = T(value);
     at.fill(to, view<const T>(&as_stored, 1, 1));
   };
-  at.fill(step.tokens, column(batch.tokens));
-  at.fill(step.positions, column(batch.positions));
-  at.fill(step.segments,
+  at.fill(step.batch.tokens, column(batch.tokens));
+  at.fill(step.batch.positions, column(batch.positions));
+  at.fill(step.batch.segments,
           view<const std::int32_t>(&batch.segments.data()->begin, index_t(batch.segments.size()), segment_fields));
-  at.fill(step.instances, column(instances));
-  if (step.answer_rows) {
-    at.fill(step.answer_rows, column(batch.answer_rows));
-    at.fill(step.targets, column(batch.targets));
-    number(step.loss_scale, scales.loss);
+  at.fill(step.batch.instances, column(instances));
+  if (step.batch.answer_rows) {
+    at.fill(step.batch.answer_rows, column(batch.answer_rows));
+    at.fill(step.batch.targets, column(batch.targets));
+    number(step.batch.loss_scale, scales.loss);
   }
-  if (step.token_scale) number(step.token_scale, scales.token);
-  if (step.draw) {
+  if (step.batch.token_scale) number(step.batch.token_scale, scales.token);
+  if (step.batch.draw) {
     const std::int32_t halves[] = {std::int32_t(std::uint32_t(scales.draw)),
                                    std::int32_t(std::uint32_t(scales.draw >> 32))};
-    at.fill(step.draw, view<const std::int32_t>(halves, 1, 2));
-    at.fill(step.examples, column(batch.instances));
+    at.fill(step.batch.draw, view<const std::int32_t>(halves, 1, 2));
+    at.fill(step.batch.examples, column(batch.instances));
   }
 }
 
@@ -152,20 +152,21 @@ class sequence_inputs {
             const batch_scales& scales) {
     const index_t sequences = index_t(batch.segments.size());
     instances_.assign(batch.tokens.size(), -1);
-    if (step.intuition) rows_.assign(std::size_t(sequences * step.intuition.cols), T(0));
+    if (step.batch.intuition) rows_.assign(std::size_t(sequences * step.batch.intuition.cols), T(0));
     for (index_t i = 0; i < batch.examples; ++i) {
       const segment& of = batch.segments[std::size_t(i)];
       std::fill(instances_.begin() + of.begin, instances_.begin() + of.end, std::int32_t(i));
-      if (!step.intuition) continue;
+      if (!step.batch.intuition) continue;
       const T* row = intuition.row(batch.instances[std::size_t(of.begin)]);
       std::copy(row, row + intuition.cols, rows_.begin() + i * intuition.cols);
     }
     fill_batch(at, step, batch, instances_, scales);
-    if (step.intuition) at.fill(step.intuition, view<const T>(rows_.data(), sequences, step.intuition.cols));
-    if (!step.types) return;
+    if (step.batch.intuition)
+      at.fill(step.batch.intuition, view<const T>(rows_.data(), sequences, step.batch.intuition.cols));
+    if (!step.batch.types) return;
     types_.assign(std::size_t(sequences), T(0));
     for (index_t i = 0; i < batch.examples; ++i) types_[std::size_t(i)] = batch.types[std::size_t(i)] ? T(1) : T(-1);
-    at.fill(step.types, view<const T>(types_.data(), sequences, 1));
+    at.fill(step.batch.types, view<const T>(types_.data(), sequences, 1));
   }
 
  private:

@@ -77,13 +77,14 @@ class bert {
 
   /// Last hidden states of the packed rows.                                                        [rows, hidden]
   var<T> forward(tape<B>& t, nn::step_context<B, T>& step) const {
-    var<T> x = norm_.forward(t, ops::add(t, words_.forward(t, step.tokens), positions_.forward(t, step.positions)));
+    var<T> x = norm_.forward(
+        t, ops::add(t, words_.forward(t, step.batch.tokens), positions_.forward(t, step.batch.positions)));
     for (const auto& block : blocks_) x = t.stretch(false, [&] { return block->forward(t, x, {}, step); });
     return x;
   }
   /// Mean over the tokens of each sequence.                                                   [sequences, hidden]
   var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const {
-    return ops::segment_mean(t, hidden, step.segments);
+    return ops::segment_mean(t, hidden, step.batch.segments);
   }
   /// The vector of each sequence, as the modules of its folder make it from the last hidden states.
   var<T> embedding(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step, const data::packed_batch& batch) const {

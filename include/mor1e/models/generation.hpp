@@ -46,7 +46,7 @@ class generation {
 
     tape<B> t(*device_, recording::forward);
     auto step = place_batch<B, T>(t, batch);
-    if (intuition_.data) step.intuition = t.input(intuition_);
+    if (intuition_.data) step.batch.intuition = t.input(intuition_);
     step.cache = &cache_;
     const std::int32_t last = rows - 1;
     const var<T> row = ops::gather_rows(t, model_->body(t, step), t.input(view<const std::int32_t>(&last, 1, 1)));

@@ -22,8 +22,8 @@ class language_model {
   virtual var<T> final_norm(tape<B>& t, var<T> x) = 0;
   /// Logits of normed rows: [n, hidden] -> [n, vocabulary]
   virtual var<T> logits(tape<B>& t, var<T> rows) = 0;
-  /// step.loss_scale * sum over the answer rows of the negative log-likelihood of their targets [1, 1], and that of
-  /// each answer row [answers, 1].
+  /// step.batch.loss_scale * sum over the answer rows of the negative log-likelihood of their targets [1, 1], and that
+  /// of each answer row [answers, 1].
   virtual ops::loss_and_nll<T> loss(tape<B>& t, nn::step_context<B, T>& step) = 0;
 
   /// Every projection group, in the order of execution.

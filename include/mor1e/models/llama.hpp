@@ -59,12 +59,12 @@ class llama final : public language_model<B, T> {
   }
 
   var<T> body(tape<B>& t, nn::step_context<B, T>& step) override {
-    var<T> x = embed_tokens_.forward(t, step.tokens);
-    const var<T> table = ops::rotary_table<T>(t, step.positions, config_.rope, config_.rope_factor);
-    if (step.hidden) step.hidden->push_back(x);
+    var<T> x = embed_tokens_.forward(t, step.batch.tokens);
+    const var<T> table = ops::rotary_table<T>(t, step.batch.positions, config_.rope, config_.rope_factor);
+    if (step.observers.hidden) step.observers.hidden->push_back(x);
     for (const auto& block : blocks_) {
-      x = t.stretch(step.recompute, [&] { return block->forward(t, x, table, step); });
-      if (step.hidden) step.hidden->push_back(x);
+      x = t.stretch(step.mode.recompute, [&] { return block->forward(t, x, table, step); });
+      if (step.observers.hidden) step.observers.hidden->push_back(x);
     }
     return x;
   }
@@ -79,11 +79,11 @@ class llama final : public language_model<B, T> {
 
   ops::loss_and_nll<T> loss(tape<B>& t, nn::step_context<B, T>& step) override {
     // The norm acts on rows, so it is applied to the answer's alone.
-    const var<T> rows = final_norm(t, ops::gather_rows(t, body(t, step), step.answer_rows));
+    const var<T> rows = final_norm(t, ops::gather_rows(t, body(t, step), step.batch.answer_rows));
     const nn::weight<B, T>& head = this->head();
     return head.trainable()
-               ? ops::cross_entropy(t, logits(t, rows), step.targets, step.loss_scale)
-               : ops::linear_cross_entropy(t, rows, t.frozen(head.values()), step.targets, step.loss_scale);
+               ? ops::cross_entropy(t, logits(t, rows), step.batch.targets, step.batch.loss_scale)
+               : ops::linear_cross_entropy(t, rows, t.frozen(head.values()), step.batch.targets, step.batch.loss_scale);
   }
 
   std::vector<nn::projection_group<B, T>*> groups() override {

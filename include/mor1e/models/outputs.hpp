@@ -30,9 +30,9 @@ decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padd
   const data::packed_batch packed = pack(batch);
   tape<B> t(device, recording::forward);
   auto step = place_batch<B, T>(t, packed);
-  if (intuition.data) step.intuition = t.input(intuition);
+  if (intuition.data) step.batch.intuition = t.input(intuition);
   std::vector<var<T>> hidden;
-  step.hidden = &hidden;
+  step.observers.hidden = &hidden;
   const var<T> last = model.final_norm(t, model.body(t, step));
   const var<T> logits = model.logits(t, last);
 
@@ -41,8 +41,9 @@ decoder_outputs<T> outputs_of(B& device, language_model<B, T>& model, const padd
   for (const var<T> h : hidden) out.hidden.push_back(unpack(t.read(h), batch));
   out.hidden_final = unpack(t.read(last), batch);
   if (packed.live_targets > 0) {
-    const var<T> loss =
-        ops::cross_entropy(t, ops::gather_rows(t, logits, step.answer_rows), step.targets, step.loss_scale).loss;
+    const var<T> loss = ops::cross_entropy(t, ops::gather_rows(t, logits, step.batch.answer_rows), step.batch.targets,
+                                           step.batch.loss_scale)
+                            .loss;
     out.loss = double(t.read_scalar(loss));
   }
   return out;

@@ -23,10 +23,11 @@ struct attention {
     var<T> fused = qkv.forward(t, x, step);
     if (table) fused = ops::rotary(t, fused, table, heads + kv_heads, head_dim);
     const ops::attention_attributes a{heads, kv_heads, head_dim, scale, window, causal};
-    if (!step.cache) return o.forward(t, ops::attention(t, fused, step.segments, a), step);
+    if (!step.cache) return o.forward(t, ops::attention(t, fused, step.batch.segments, a), step);
     auto& held = step.cache->layers[layer];
     return o.forward(
-        t, ops::attention_cached(t, fused, t.constant(held.keys), t.constant(held.values), step.segments, a), step);
+        t, ops::attention_cached(t, fused, t.constant(held.keys), t.constant(held.values), step.batch.segments, a),
+        step);
   }
 };
 

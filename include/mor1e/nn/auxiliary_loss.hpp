@@ -10,7 +10,7 @@ namespace mor1e::nn {
 template <class B, class T>
 var<T> auxiliary_loss(tape<B>& t, const step_context<B, T>& step) {
   var<T> sum;
-  for (const var<T> loss : step.auxiliary_losses) sum = sum ? ops::add(t, sum, loss) : loss;
+  for (const auto& term : step.auxiliary_losses) sum = sum ? ops::add(t, sum, term.loss) : term.loss;
   return sum;
 }
 

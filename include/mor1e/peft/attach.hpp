@@ -70,6 +70,12 @@ class adapter_set {
       for (auto& v : a->views()) out.push_back(std::move(v));
     return out;
   }
+  std::vector<gate_parameter<B, T>> gates() {
+    std::vector<gate_parameter<B, T>> out;
+    for (auto& a : adapters_)
+      for (auto& g : a->gates()) out.push_back(std::move(g));
+    return out;
+  }
   index_t parameter_count() {
     index_t sum = 0;
     for (auto* p : parameters()) sum += p->size();
@@ -166,7 +172,7 @@ requires(!std::same_as<M, adapter_spec>) auto attach(Where&& where, const M& met
   static_assert(HasOwnParameters<M>, "a method needs `std::vector<own_parameter> own_parameters() const`");
   static_assert(detail::fits_group<M, detail::group_of<Where>>,
                 "a method needs `var<T> gates(tape<B>&, var<T> x, int linears, std::span<const var<T>> own, "
-                "nn::step_context<B, T>&) const`");
+                "peft::adapter_context<B, T>&) const`");
   return detail::attach_to(detail::groups_of(where), method, seed, targets, limits);
 }
 

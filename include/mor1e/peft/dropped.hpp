@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "mor1e/core/error.hpp"
-#include "mor1e/nn/step_context.hpp"
 #include "mor1e/ops/dropout.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 
 namespace mor1e::peft {
 
@@ -15,11 +15,11 @@ namespace mor1e::peft {
 /// split, recomputed or resumed, they are the same. Throws `value_error`, beginning with `what`, where a step that
 /// trains draws no numbers.
 template <class B, class T>
-var<T> dropped(tape<B>& t, var<T> x, double rate, std::uint64_t site, const nn::step_context<B, T>& step,
+var<T> dropped(tape<B>& t, var<T> x, double rate, std::uint64_t site, const adapter_context<B, T>& step,
                std::string_view what) {
-  if (rate == 0 || !step.training) return x;
-  require<value_error>(bool(step.draw), what, ": this step draws no random numbers for a dropout of ", rate);
-  return ops::dropout(t, x, rate, site, step.examples, step.positions, step.draw);
+  if (rate == 0 || !step.mode.training) return x;
+  require<value_error>(bool(step.batch.draw), what, ": this step draws no random numbers for a dropout of ", rate);
+  return ops::dropout(t, x, rate, site, step.batch.examples, step.batch.positions, step.batch.draw);
 }
 
 }  // namespace mor1e::peft

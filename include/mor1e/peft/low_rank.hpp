@@ -52,6 +52,21 @@ struct update_norms {
   std::vector<double> experts;
 };
 
+/// Gates of a method that are trained: one for each linear of a group.
+template <class B, class T>
+struct gate_parameter {
+  std::string name;     ///< "a", as reports call them
+  double sharpness;     ///< the gates are sigmoid(sharpness v)
+  param<B, T>* logits;  ///< v
+  std::span<const std::string> linears;
+
+  std::vector<double> values() const {
+    std::vector<double> out;
+    for (const T v : logits->read()) out.push_back(1 / (1 + std::exp(-sharpness * double(v))));
+    return out;
+  }
+};
+
 /// What an update is folded for.
 template <class T>
 struct fold_options {
@@ -72,6 +87,8 @@ class stored_adapter : public nn::adapter<B, T> {
                                              const fold_options<T>& options) = 0;
   /// Of each adapted linear; empty for a method without experts.
   virtual std::vector<update_norms> expert_norms() = 0;
+  /// Those of its parameters that are gates.
+  virtual std::vector<gate_parameter<B, T>> gates() = 0;
   /// What a step has to give it.
   virtual method_needs needs() const = 0;
 };
@@ -134,7 +151,8 @@ class low_rank_adapter final : public stored_adapter<B, T> {
 
   var<T> forward(tape<B>& t, var<T> x, const nn::projection_group<B, T>& base, nn::step_context<B, T>& step) override {
     const int linears = int(names_.size());
-    step.site = site_, step.linears = names_;
+    adapter_context<B, T> context(step);
+    context.site = site_, context.linears = names_;
     std::vector<var<T>> parameters;
     for (auto& e : own_) parameters.push_back(t.use(*e));
     const std::span<const var<T>> own(parameters);
@@ -142,25 +160,23 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     var<T> bias;
     if constexpr (requires { method_.bias(t, own); }) bias = method_.bias(t, own);
     // What V reads: x without what dropout takes.
-    const var<T> kept = dropped(t, x, traits::input_dropout(method_), site_, step, names_.front());
+    const var<T> kept = dropped(t, x, traits::input_dropout(method_), site_, context, names_.front());
     var<T> projected = project(t, x, kept, bias);
-    if (step.multipliers) projected = with_white_products(t, projected);
-    if constexpr (requires { method_.prepare(t, projected, linears, own, step); })
-      projected = method_.prepare(t, projected, linears, own, step);
-    std::vector<var<T>> weights;
-    if (step.routers) step.weights = &weights;
-    const var<T> gates = method_.gates(t, projected, linears, own, step);
-    step.weights = nullptr;
+    if (step.observers.multipliers) projected = with_white_products(t, projected);
+    if constexpr (requires { method_.prepare(t, projected, linears, own, context); })
+      projected = method_.prepare(t, projected, linears, own, context);
+    const var<T> gates = method_.gates(t, projected, linears, own, context);
     require<shape_error>(gates.cols == linears * method_.update_rank(), names_.front(), ": gates of ", gates.cols,
                          " columns, ", linears, " linears of rank ", method_.update_rank(), " need ",
                          linears * method_.update_rank());
-    step.auxiliary_groups.resize(step.auxiliary_losses.size(), names_.front());
+    for (const var<T> loss : context.auxiliary_losses) step.auxiliary_losses.push_back({names_.front(), loss});
+    const std::vector<var<T>>& weights = context.weights;
     require<value_error>(weights.empty() || weights.size() == names_.size(), names_.front(), ": weights of ",
                          weights.size(), " linears, there are ", names_.size());
-    if (!weights.empty()) step.routers->observe(t, names_, weights, step);
-    if (step.multipliers) {
+    if (!weights.empty()) step.observers.routers->observe(t, names_, weights, step);
+    if (step.observers.multipliers) {
       t.keep(gates);
-      step.multipliers->push_back({gates, method_.scale()});
+      step.observers.multipliers->push_back({gates, method_.scale()});
     }
     if constexpr (traits::learns_magnitudes) {
       const var<T> y = magnitudes_.apply(t, base.adapted_without_bias(t, kept, gates, ups, method_.scale()), base,
@@ -249,6 +265,13 @@ class low_rank_adapter final : public stored_adapter<B, T> {
   }
 
   method_needs needs() const override { return traits::needs(method_); }
+  std::vector<gate_parameter<B, T>> gates() override {
+    std::vector<gate_parameter<B, T>> out;
+    const std::vector<own_parameter> kinds = method_.own_parameters();
+    for (std::size_t k = 0; k < kinds.size(); ++k)
+      if (kinds[k].gate) out.push_back({kinds[k].gate, kinds[k].gate_sharpness, own_[k].get(), names_});
+    return out;
+  }
   std::vector<update_norms> expert_norms() override {
     std::vector<update_norms> out;
     if constexpr (traits::has_experts) {
@@ -289,14 +312,14 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     tensor<T> units(shape{downs, linears * downs}, T(0));
     for (index_t i = 0; i < downs * linears; ++i) units[i % downs * linears * downs + i] = T(1);
     const tensor<std::int32_t> one_text(shape{downs, 1}, 0);
-    nn::step_context<B, T> step;
-    step.instances = t.template input<std::int32_t>(one_text.matrix());
-    step.linears = names_;
-    if (intuitive) step.intuition = t.template input<T>(options.intuition);
+    adapter_context<B, T> context;
+    context.batch.instances = t.template input<std::int32_t>(one_text.matrix());
+    context.linears = names_;
+    if (intuitive) context.batch.intuition = t.template input<T>(options.intuition);
     var<T> x = t.template input<T>(std::as_const(units).matrix());
-    if constexpr (requires { method.prepare(t, x, int(linears), own, step); })
-      x = method.prepare(t, x, int(linears), own, step);
-    return t.read(method.gates(t, x, int(linears), own, step));
+    if constexpr (requires { method.prepare(t, x, int(linears), own, context); })
+      x = method.prepare(t, x, int(linears), own, context);
+    return t.read(method.gates(t, x, int(linears), own, context));
   }
   M without_router() const {
     try {

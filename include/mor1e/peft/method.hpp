@@ -9,6 +9,7 @@
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/nn/projection_group.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 #include "mor1e/peft/initial_values.hpp"
 
 namespace mor1e::peft {
@@ -19,10 +20,12 @@ struct own_parameter {
   const char* name;
   double learning_rate_scale = 1;
   int width = 1;
-  int rows = 0;            ///< 0: a vector
-  bool random = false;     ///< starts uniform in +-1/sqrt(width) instead of at `value`
-  double value = 0;        ///< where it starts
-  bool in_update = false;  ///< a matrix of the update and not of its router: for the count of operations
+  int rows = 0;                ///< 0: a vector
+  bool random = false;         ///< starts uniform in +-1/sqrt(width) instead of at `value`
+  double value = 0;            ///< where it starts
+  bool in_update = false;      ///< a matrix of the update and not of its router: for the count of operations
+  const char* gate = nullptr;  ///< logits v of gates sigmoid(gate_sharpness v): what reports call these, "a"
+  double gate_sharpness = 1;
 };
 
 /// A part u_slot v_product^T of what an expert adds to a linear, u a column of U and v a row of V.
@@ -46,7 +49,7 @@ struct method_needs {
 ///   gates(tape, x, linears, own, step)   [T, linears * (rank + router rows)] -> [T, linears * rank]
 /// `x` holds the products V^T x of all linears, then the logits R x of all linears; `own` the own parameters, in their
 /// order, each [1, linears * width] or [linears * rows, width]. A method leaves its auxiliary losses in
-/// step.auxiliary_losses and, if step.weights collects them, the weights of its experts, one [T, experts] a linear.
+/// step.auxiliary_losses and, if step.observed, the weights of its experts in step.weights, one [T, experts] a linear.
 ///
 /// Optional, and what holds without (`method_traits`):
 ///   down_rows()         rows of V_p, if they are not as many as the rank
@@ -144,7 +147,7 @@ concept HasOwnParameters = requires(const M& m) {
 };
 template <class M, class B, class T>
 concept HasGates = requires(const M& m, tape<B>& t, var<T> x, std::span<const var<T>> own,
-                            nn::step_context<B, T>& step) {
+                            adapter_context<B, T>& step) {
   { m.gates(t, x, 1, own, step) } -> std::same_as<var<T>>;
 };
 

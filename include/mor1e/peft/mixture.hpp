@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "mor1e/backend/routing.hpp"
-#include "mor1e/nn/step_context.hpp"
 #include "mor1e/ops/capacity_mask.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
 #include "mor1e/ops/expert_slots.hpp"
 #include "mor1e/ops/softmax.hpp"
 #include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 #include "mor1e/peft/description.hpp"
 #include "mor1e/peft/method.hpp"
 #include "mor1e/peft/router/width.hpp"
@@ -30,20 +30,20 @@ var<T> logits_of(tape<B>& t, var<T> x, int linears, int rows, int p) {
 
 /// 1 where a live token gives an expert a weight: a limit with room for every token.
 template <class B, class T>
-var<T> used_experts(tape<B>& t, var<T> weights, const nn::step_context<B, T>& step) {
-  return ops::capacity_mask(t, {1, double(weights.cols), token_group::batch}, weights, step.instances);
+var<T> used_experts(tape<B>& t, var<T> weights, const adapter_context<B, T>& step) {
+  return ops::capacity_mask(t, {1, double(weights.cols), token_group::batch}, weights, step.batch.instances);
 }
 
 /// Every linear's products V^T x times its experts' weights [T, experts], which `weights(logits)` makes of its router.
 template <class B, class T, class Weights>
 var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x, int linears, int router_rows,
-                     nn::step_context<B, T>& step, const Weights& weights) {
+                     adapter_context<B, T>& step, const Weights& weights) {
   std::vector<var<T>> parts;
   for (int p = 0; p < linears; ++p) {
     const var<T> products = ops::columns(t, x, index_t(p) * s.products(), s.products());
     const var<T> w = weights(logits_of(t, x, linears, router_rows, p));
     require_router_width(step, p, w.cols, s.experts);
-    if (step.weights) step.weights->push_back(w);
+    if (step.observed) step.weights.push_back(w);
     parts.push_back(ops::expert_slots(t, s, w, products));
   }
   return parts.size() == 1 ? parts.front() : ops::concat_columns<B, T>(t, parts);
@@ -52,10 +52,10 @@ var<T> mixture_gates(tape<B>& t, const backend::expert_slots_shape& s, var<T> x,
 /// p = softmax(logits), and while training the losses of the router over the batch; a loss of balance counts a token to
 /// its likeliest expert.
 template <class B, class T>
-var<T> dense_weights(tape<B>& t, const router_losses& losses, var<T> logits, nn::step_context<B, T>& step) {
+var<T> dense_weights(tape<B>& t, const router_losses& losses, var<T> logits, adapter_context<B, T>& step) {
   const var<T> p = ops::softmax(t, logits);
-  if (step.training && losses.any())
-    add_router_losses(t, losses, logits, p, ops::top_k_mask(t, p, step.instances, 1), token_group::batch, step);
+  if (step.mode.training && losses.any())
+    add_router_losses(t, losses, logits, p, ops::top_k_mask(t, p, step.batch.instances, 1), token_group::batch, step);
   return p;
 }
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "mor1e/backend/rank1_gates.hpp"
-#include "mor1e/nn/step_context.hpp"
 #include "mor1e/ops/add.hpp"
 #include "mor1e/ops/columns.hpp"
 #include "mor1e/ops/concat_columns.hpp"
@@ -15,6 +14,7 @@
 #include "mor1e/ops/scale_by.hpp"
 #include "mor1e/ops/sigmoid.hpp"
 #include "mor1e/ops/top_k_mask.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 #include "mor1e/peft/router/width.hpp"
 
 namespace mor1e::peft {
@@ -23,7 +23,7 @@ namespace mor1e::peft {
 /// `k` > 0: of each token's weights the k largest alone, of equal ones the first.
 template <class B, class T, class Router>
 var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var<T> x, var<T> intuition, var<T> a,
-                            var<T> b, const Router& router, nn::step_context<B, T>& step, int k = 0) {
+                            var<T> b, const Router& router, adapter_context<B, T>& step, int k = 0) {
   const auto gate = [&](var<T> all, int part, double sign) {
     return ops::sigmoid(t, ops::scale(t, ops::columns(t, all, part, 1), sign * backend::gate_sharpness));
   };
@@ -38,12 +38,12 @@ var<T> composed_rank1_gates(tape<B>& t, const backend::rank1_gates_shape& s, var
     }
     if (s.intuition) {
       const var<T> own = s.own_intuition ? ops::columns(t, intuition, s.intuition_column(part), s.experts) : intuition;
-      const var<T> i = ops::scale(t, ops::gather_rows(t, own, step.instances), s.c_intuition);
+      const var<T> i = ops::scale(t, ops::gather_rows(t, own, step.batch.instances), s.c_intuition);
       terms.push_back(s.learned_gates ? ops::scale_by(t, i, gate(a, part, -1)) : i);
     }
     var<T> weights = terms.size() == 2 ? ops::add(t, terms[0], terms[1]) : terms[0];
-    if (k) weights = ops::multiply(t, weights, ops::top_k_mask(t, weights, step.instances, k));
-    if (step.weights) step.weights->push_back(s.learned_gates ? ops::scale_by(t, weights, gate(b, part, 1)) : weights);
+    if (k) weights = ops::multiply(t, weights, ops::top_k_mask(t, weights, step.batch.instances, k));
+    if (step.observed) step.weights.push_back(s.learned_gates ? ops::scale_by(t, weights, gate(b, part, 1)) : weights);
     const var<T> g = ops::multiply(t, weights, ops::columns(t, x, s.products(part), s.experts));
     parts.push_back(s.learned_gates ? ops::scale_by(t, g, gate(b, part, 1)) : g);
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "mor1e/backend/routing.hpp"
-#include "mor1e/nn/step_context.hpp"
 #include "mor1e/ops/add.hpp"
 #include "mor1e/ops/group_mean.hpp"
 #include "mor1e/ops/log_sum_exp.hpp"
@@ -11,6 +10,7 @@
 #include "mor1e/ops/scale.hpp"
 #include "mor1e/ops/scale_by.hpp"
 #include "mor1e/ops/sum.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 #include "mor1e/peft/description.hpp"
 
 namespace mor1e::peft {
@@ -48,9 +48,9 @@ void loss_fields(router_losses& losses, stored kept, F f) {
 /// Leaves the losses of one router in `step` while training. `chosen` [tokens, E] is 1 where a token is sent.
 template <class B, class T>
 void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, var<T> p, var<T> chosen,
-                       backend::token_group group, nn::step_context<B, T>& step) {
-  if (!step.training || !weigh.any()) return;
-  require<value_error>(bool(step.token_scale),
+                       backend::token_group group, adapter_context<B, T>& step) {
+  if (!step.mode.training || !weigh.any()) return;
+  require<value_error>(bool(step.batch.token_scale),
                        "router losses: this step does not say how many tokens it has (token_scale)");
   const double experts = double(p.cols);
   var<T> sum;  // over the live tokens
@@ -58,7 +58,7 @@ void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, va
     const var<T> term = ops::scale(t, ops::sum(t, values), weight);
     sum = sum ? ops::add(t, sum, term) : term;
   };
-  const auto mean = [&](var<T> x, backend::token_group of) { return ops::group_mean(t, x, step.instances, of); };
+  const auto mean = [&](var<T> x, backend::token_group of) { return ops::group_mean(t, x, step.batch.instances, of); };
   if (weigh.gshard != 0 || weigh.balance != 0) {
     const var<T> sent = mean(chosen, group);  // c_e / S in each live row
     if (weigh.gshard != 0) add(weigh.gshard / experts, ops::multiply(t, p, sent));
@@ -78,7 +78,7 @@ void add_router_losses(tape<B>& t, const router_losses& weigh, var<T> logits, va
       add(-weigh.entropy, ops::multiply(t, mean(p, backend::token_group::token), logits));
     }
   }
-  const var<T> loss = ops::scale_by(t, sum, step.token_scale);
+  const var<T> loss = ops::scale_by(t, sum, step.batch.token_scale);
   t.keep(loss);
   step.auxiliary_losses.push_back(loss);
 }

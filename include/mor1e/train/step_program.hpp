@@ -44,15 +44,15 @@ class step_program {
                                          .draws = options.training && options.dropout,
                                          .types = options.training && options.types,
                                          .clusters = options.clusters});
-    step_.training = options.training;
-    step_.recompute = options.recompute;
-    if (options.statistics) step_.routers = &routers_;
+    step_.mode.training = options.training;
+    step_.mode.recompute = options.recompute;
+    if (options.statistics) step_.observers.routers = &routers_;
     const ops::loss_and_nll<T> result = model.loss(t, step_);
     auxiliary_ = nn::auxiliary_loss(t, step_);
     loss_ = auxiliary_ ? ops::add(t, result.loss, auxiliary_) : result.loss;
     if (auxiliary_) t.keep(auxiliary_);
     if (options.statistics)
-      for (const var<T> loss : step_.auxiliary_losses) t.keep(loss);
+      for (const auto& term : step_.auxiliary_losses) t.keep(term.loss);
     token_losses_ = result.nll;
     t.keep(token_losses_);
     plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
@@ -91,8 +91,7 @@ class step_program {
   /// f(first linear of the group, auxiliary loss) of the last run, with statistics.
   template <class F>
   void each_auxiliary_loss(F f) {
-    for (std::size_t i = 0; i < step_.auxiliary_groups.size(); ++i)
-      f(step_.auxiliary_groups[i], double(plan_->read_scalar(step_.auxiliary_losses[i])));
+    for (const auto& term : step_.auxiliary_losses) f(term.group, double(plan_->read_scalar(term.loss)));
   }
   /// Negative log-likelihood of each answer row of the last run; 0 where the target is ignored.
   tensor<T> token_losses() const { return plan_->read(token_losses_); }
@@ -110,7 +109,7 @@ class step_program {
     void observe(tape<B>& t, std::span<const std::string> names, std::span<const var<T>> weights,
                  const nn::step_context<B, T>& step) override {
       for (std::size_t p = 0; p < names.size(); ++p) {
-        seen.emplace_back(names[p], ops::router_statistics(t, weights[p], step.instances));
+        seen.emplace_back(names[p], ops::router_statistics(t, weights[p], step.batch.instances));
         t.keep(seen.back().second);
       }
     }

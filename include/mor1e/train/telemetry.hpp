@@ -2,16 +2,13 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/config.hpp"
 #include "mor1e/io/open_file.hpp"
 #include "mor1e/train/trainer.hpp"
@@ -26,16 +23,6 @@ std::uint64_t peak_memory();
 nlohmann::json summarise_routers(const std::vector<linear_load>& routers);
 /// Auxiliary losses of groups as arrays over the layers, under the name of each group's first projection.
 nlohmann::json summarise_auxiliary(const std::vector<std::pair<std::string, double>>& of_groups);
-
-/// sigmoid(100 v) of every value of the parameters whose names end so: the gates as the mixture applies them.
-template <class B, class T>
-std::vector<double> gate_values(const std::vector<param<B, T>*>& parameters, std::string_view ending) {
-  std::vector<double> out;
-  for (const auto* p : parameters)
-    if (p->name.ends_with(ending))
-      for (const T v : p->read()) out.push_back(1 / (1 + std::exp(-backend::gate_sharpness * double(v))));
-  return out;
-}
 
 /// A file of JSON lines, flushed line by line. On resume it is cut to the length it had when the state was saved.
 class json_log {

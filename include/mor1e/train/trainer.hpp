@@ -30,6 +30,13 @@ struct linear_load {
   std::vector<double> load;  ///< mean share of each expert
 };
 
+/// The gates of a kind, one for each linear.
+struct gate_report {
+  std::string name;               ///< "a"
+  std::vector<double> values;     ///< behind the step, between 0 and 1
+  std::vector<double> gradients;  ///< of their logits, before clipping
+};
+
 struct step_report {
   double loss = 0;       ///< mean negative log-likelihood of the step's targets, plus auxiliary losses
   double auxiliary = 0;  ///< the auxiliary losses alone
@@ -39,7 +46,7 @@ struct step_report {
   index_t targets = 0;
   index_t tokens = 0;  ///< of examples; the dead rows of the buckets are not counted
   std::vector<linear_load> routers;
-  std::vector<double> gradient_a, gradient_b;  ///< of MoR1E's gates, one a linear, before clipping
+  std::vector<gate_report> gates;
 };
 
 /// Trains parameters of a model. The loss and the gradient are divided by the number of targets of the whole step, so
@@ -62,7 +69,9 @@ class trainer {
   /// Trains adapters, and gives each step what their method needs: its intuition, random numbers, types of tasks.
   trainer(B& device, models::language_model<B, T>& model, peft::adapter_set<B, T>& adapters,
           trainer_options options = {})
-      : trainer(device, model, adapters.parameters(), options_for(adapters.needs(), std::move(options))) {}
+      : trainer(device, model, adapters.parameters(), options_for(adapters.needs(), std::move(options))) {
+    gates_ = adapters.gates();
+  }
 
   /// One optimiser step over `micro_batches` with the learning rate times `rate_factor`. `intuition`: one row for each
   /// instance number of the batches, or empty. Throws for a loss or gradient that is not finite, naming the op where
@@ -81,7 +90,7 @@ class trainer {
       if (options_.program.statistics) add_auxiliary(program, report);
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
-    if (options_.program.statistics) report.gradient_a = gradients(".gate_a"), report.gradient_b = gradients(".gate_b");
+    if (options_.program.statistics) add_gate_gradients(report);
     report.gradient_norm = options_.clip > 0 ? clip_.clip(options_.clip) : clip_.norm();
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
       throw error(text("trainer: step ", adam_.steps() + 1, ": the loss is ", report.loss, ", the gradient norm is ",
@@ -89,6 +98,7 @@ class trainer {
     if (const index_t broken = adam_.step(rate_factor); broken >= 0)
       throw error(text("trainer: step ", adam_.steps(), ": parameter ", parameters_[std::size_t(broken)]->name,
                        " is not finite after the update, or its gradient squared; a lower rate may help"));
+    if (options_.program.statistics) add_gate_values(report);
     return report;
   }
 
@@ -137,16 +147,22 @@ class trainer {
     });
   }
 
-  /// Of the parameters whose names end so.
-  std::vector<double> gradients(std::string_view ending) const {
-    std::vector<double> out;
-    for (const auto* p : parameters_)
-      if (p->name.ends_with(ending))
-        for (const T g : p->read_gradient()) out.push_back(double(g));
-    return out;
+  static gate_report& gates_of(const std::string& kind, step_report& report) {
+    for (gate_report& of : report.gates)
+      if (of.name == kind) return of;
+    return report.gates.emplace_back(gate_report{kind, {}, {}});
+  }
+  void add_gate_gradients(step_report& report) const {
+    for (const auto& gate : gates_)
+      for (const T g : gate.logits->read_gradient()) gates_of(gate.name, report).gradients.push_back(double(g));
+  }
+  void add_gate_values(step_report& report) const {
+    for (const auto& gate : gates_)
+      for (const double value : gate.values()) gates_of(gate.name, report).values.push_back(value);
   }
 
   std::vector<param<B, T>*> parameters_;
+  std::vector<peft::gate_parameter<B, T>> gates_;  ///< of these
   trainer_options options_;
   program_cache<B, T> programs_;
   optim::gradient_clip<B, T> clip_;

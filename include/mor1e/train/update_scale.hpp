@@ -22,9 +22,9 @@ double update_scale(B& device, models::language_model<B, T>& model, std::span<co
   for (const data::packed_batch& batch : batches) {
     tape<B> t(device, recording::forward);
     auto step = models::place_batch<B, T>(t, batch);
-    if (!intuition.empty()) step.intuition = t.template input<T>(intuition);
+    if (!intuition.empty()) step.batch.intuition = t.template input<T>(intuition);
     std::vector<nn::slot_multipliers<T>> multipliers;
-    step.multipliers = &multipliers;
+    step.observers.multipliers = &multipliers;
     model.body(t, step);
     for (const auto& m : multipliers) {
       const tensor<T> gates = t.read(m.gates);

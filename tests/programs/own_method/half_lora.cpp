@@ -28,7 +28,7 @@ struct half_lora {
   void check(index_t) const { require<value_error>(off < rank, "half: ", off, " of ", rank, " ranks are off"); }
   std::vector<peft::own_parameter> own_parameters() const { return {}; }
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, peft::adapter_context<B, T>&) const {
     std::vector<var<T>> parts;
     for (index_t p = 0; p < linears; ++p) {
       parts.push_back(ops::scale(t, ops::columns(t, x, p * rank, off), 0));

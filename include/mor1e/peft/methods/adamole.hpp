@@ -45,13 +45,13 @@ struct adamole {
   start router_start() const { return start::uniform; }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, adapter_context<B, T>& step) const {
     return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, router_rows(), step, [&](var<T> routed) {
       const var<T> logits = ops::columns(t, routed, 0, experts), p = ops::softmax(t, logits);
       const var<T> tau = ops::scale(t, ops::sigmoid(t, ops::columns(t, routed, experts, 1)),
                                     threshold == 0 ? 1.0 / experts : threshold);
       const var<T> above = ops::excess(t, p, tau);
-      if (step.training && losses.any())
+      if (step.mode.training && losses.any())
         add_router_losses(t, losses, logits, p, used_experts(t, above, step), token_group::batch, step);
       return ops::normalise_sum(t, above);
     });

@@ -38,7 +38,7 @@ struct hydralora {
   start router_start() const { return start::uniform; }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, adapter_context<B, T>& step) const {
     return mixture_gates(t, {experts, rank, slot_order::shared}, x, linears, experts, step,
                          [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
   }

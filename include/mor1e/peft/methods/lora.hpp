@@ -54,7 +54,7 @@ struct lora {
   std::vector<own_parameter> own_parameters() const { return {}; }
 
   template <class B, class T>
-  var<T> gates(tape<B>&, var<T> products, int, std::span<const var<T>>, nn::step_context<B, T>&) const {
+  var<T> gates(tape<B>&, var<T> products, int, std::span<const var<T>>, adapter_context<B, T>&) const {
     return products;
   }
 };

@@ -70,7 +70,7 @@ struct loramoe {
   }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, adapter_context<B, T>& step) const {
     return mixture_gates(t, {experts, rank, slot_order::block}, x, linears, experts, step, [&](var<T> logits) {
       const var<T> p = dense_weights(t, losses, logits, step);
       add_type_balance(t, type_balance, delta, p, step);

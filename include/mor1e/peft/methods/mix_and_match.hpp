@@ -95,7 +95,7 @@ struct mix_and_match {
   /// [products | logits] of r1 * r2 pairs a linear. The product of a pair is that of its input vector, and
   /// softmax(a_i + b_j) over pairs is softmax(a)_i softmax(b)_j.
   template <class B, class T>
-  var<T> prepare(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, nn::step_context<B, T>& step) const {
+  var<T> prepare(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, adapter_context<B, T>& step) const {
     std::vector<var<T>> parts{ops::spread_columns(t, router ? ops::columns(t, x, 0, index_t(linears) * r1) : x, r2, 1)};
     const index_t first = index_t(linears) * r1, rows = router_rows();
     if (router && !factorised) parts.push_back(ops::columns(t, x, first, linears * rows));
@@ -108,7 +108,7 @@ struct mix_and_match {
   }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, adapter_context<B, T>& step) const {
     return ops::fold_columns(t, pairs().gates(t, x, linears, own, step), r1, r2);
   }
 };

@@ -52,7 +52,7 @@ struct molora {
   start router_start() const { return start_of_router; }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, adapter_context<B, T>& step) const {
     return mixture_gates(t, {experts, rank, order}, x, linears, experts, step,
                          [&](var<T> logits) { return dense_weights(t, losses, logits, step); });
   }

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "mor1e/ops/add.hpp"
@@ -136,8 +137,11 @@ struct basic_mor1e {
   std::vector<own_parameter> own_parameters() const {
     std::vector<own_parameter> out;
     if (learned_gates)
-      for (const char* name : {"gate_a", "gate_b"})
-        out.push_back({.name = name, .learning_rate_scale = gate_learning_rate_scale});
+      for (const auto& [name, gate] : {std::pair("gate_a", "a"), std::pair("gate_b", "b")})
+        out.push_back({.name = name,
+                       .learning_rate_scale = gate_learning_rate_scale,
+                       .gate = gate,
+                       .gate_sharpness = backend::gate_sharpness});
     if (router && router_bias) out.push_back({.name = "router.bias", .width = experts});
     if (maps()) out.push_back({.name = "intuition_map.weight", .width = clusters, .rows = experts, .random = true});
     if (router && low_rank_router) out.push_back({.name = "router.weight", .width = experts, .rows = experts});
@@ -168,8 +172,8 @@ struct basic_mor1e {
 
   /// x with the logits of a router on the products, and with I in them if it comes before the softmax.
   template <class B, class T>
-  var<T> prepare(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, nn::step_context<B, T>& step) const {
-    require<value_error>(!intuition || bool(step.intuition),
+  var<T> prepare(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, adapter_context<B, T>& step) const {
+    require<value_error>(!intuition || bool(step.batch.intuition),
                          "mor1e: this step has no intuition; give one, or switch it off");
     const auto beside = [&](var<T> a, var<T> b) {
       const var<T> both[] = {a, b};
@@ -178,14 +182,14 @@ struct basic_mor1e {
     if (router && low_rank_router) x = beside(x, ops::block_linear(t, x, own.back()));
     if (!before) return x;
     const index_t n = index_t(linears) * experts;
-    var<T> of_tokens = ops::gather_rows(t, mapped(t, own, step), step.instances);
+    var<T> of_tokens = ops::gather_rows(t, mapped(t, own, step), step.batch.instances);
     if (!maps() && linears > 1)
       of_tokens = ops::concat_columns<B, T>(t, std::vector<var<T>>(std::size_t(linears), of_tokens));
     return beside(ops::columns(t, x, 0, n), ops::add(t, ops::columns(t, x, n, n), of_tokens));
   }
 
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>> own, adapter_context<B, T>& step) const {
     const bool after = intuition && !before;
     const backend::rank1_gates_shape s{.parts = linears,
                                        .experts = experts,
@@ -196,10 +200,10 @@ struct basic_mor1e {
                                        .learned_gates = learned_gates,
                                        .own_intuition = maps()};
     const var<T> intuition_rows = after ? mapped(t, own, step) : var<T>{};
-    for (int part = 0; step.training && losses.any() && part < linears; ++part) {
+    for (int part = 0; step.mode.training && losses.any() && part < linears; ++part) {
       const var<T> logits = ops::columns(t, x, s.logits(part), experts), p = ops::softmax(t, logits);
-      add_router_losses(t, losses, logits, p, ops::top_k_mask(t, p, step.instances, 1), backend::token_group::batch,
-                        step);
+      add_router_losses(t, losses, logits, p, ops::top_k_mask(t, p, step.batch.instances, 1),
+                        backend::token_group::batch, step);
     }
     if constexpr (std::is_same_v<Router, softmax_router>)
       if (k == 0) {
@@ -207,9 +211,9 @@ struct basic_mor1e {
         const var<T> none = t.template nothing<T>();
         const var<T> read = after ? intuition_rows : none, a = learned_gates ? own[0] : none,
                      b = learned_gates ? own[1] : none;
-        for (int part = 0; step.weights && part < linears; ++part)
-          step.weights->push_back(ops::rank1_weights(t, s, part, x, read, step.instances, a, b));
-        return ops::rank1_gates(t, s, x, read, step.instances, a, b);
+        for (int part = 0; step.observed && part < linears; ++part)
+          step.weights.push_back(ops::rank1_weights(t, s, part, x, read, step.batch.instances, a, b));
+        return ops::rank1_gates(t, s, x, read, step.batch.instances, a, b);
       }
     return composed_rank1_gates(t, s, x, intuition_rows, learned_gates ? own[0] : var<T>{},
                                 learned_gates ? own[1] : var<T>{}, route, step, k);
@@ -219,9 +223,10 @@ struct basic_mor1e {
   bool maps() const { return intuition && clusters > 0; }
   /// I, or what each linear makes of it: [instances, experts] or [instances, linears * experts].
   template <class B, class T>
-  var<T> mapped(tape<B>& t, std::span<const var<T>> own, nn::step_context<B, T>& step) const {
-    if (!maps()) return step.intuition;
-    return ops::linear(t, step.intuition, own[std::size_t((learned_gates ? 2 : 0) + (router && router_bias ? 1 : 0))]);
+  var<T> mapped(tape<B>& t, std::span<const var<T>> own, adapter_context<B, T>& step) const {
+    if (!maps()) return step.batch.intuition;
+    return ops::linear(t, step.batch.intuition,
+                       own[std::size_t((learned_gates ? 2 : 0) + (router && router_bias ? 1 : 0))]);
   }
 };
 

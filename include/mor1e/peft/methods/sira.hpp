@@ -103,13 +103,13 @@ struct sira {
   }
   /// The weights of the experts: logits [T, E] -> [T, E]. `site` is the key of what is dropped.
   template <class B, class T>
-  var<T> weights(tape<B>& t, var<T> logits, nn::step_context<B, T>& step, std::uint64_t site = 0) const {
+  var<T> weights(tape<B>& t, var<T> logits, adapter_context<B, T>& step, std::uint64_t site = 0) const {
     const var<T> p = ops::softmax(t, logits), g = dropped(t, p, gate_dropout, site, step, "sira");
-    var<T> chosen = ops::top_k_mask(t, g, step.instances, k);
-    if (step.training && gate_dropout > 0) chosen = used_experts(t, ops::multiply(t, g, chosen), step);
+    var<T> chosen = ops::top_k_mask(t, g, step.batch.instances, k);
+    if (step.mode.training && gate_dropout > 0) chosen = used_experts(t, ops::multiply(t, g, chosen), step);
     add_router_losses(t, losses, logits, p, chosen, group, step);
-    const bool limited = step.training && capacity > 0;
-    const var<T> taken = limited ? ops::capacity_mask(t, {k, capacity, group}, chosen, step.instances) : chosen;
+    const bool limited = step.mode.training && capacity > 0;
+    const var<T> taken = limited ? ops::capacity_mask(t, {k, capacity, group}, chosen, step.batch.instances) : chosen;
     if (renorm == renormalise::topk) {
       const var<T> w = ops::normalise_sum(t, ops::multiply(t, g, chosen));
       return limited ? ops::multiply(t, w, taken) : w;
@@ -118,7 +118,7 @@ struct sira {
     return renorm == renormalise::none ? w : ops::normalise_sum(t, w);
   }
   template <class B, class T>
-  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, nn::step_context<B, T>& step) const {
+  var<T> gates(tape<B>& t, var<T> x, int linears, std::span<const var<T>>, adapter_context<B, T>& step) const {
     check(x.cols);
     std::uint64_t linear = 0;  // each drops its own
     return mixture_gates(t, {experts, rank, order}, x, linears, experts, step,

@@ -1,7 +1,6 @@
 // The softmax router.
 #pragma once
 
-#include "mor1e/nn/step_context.hpp"
 #include "mor1e/ops/softmax.hpp"
 
 namespace mor1e::peft {

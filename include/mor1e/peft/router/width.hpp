@@ -1,13 +1,13 @@
 // What a router must give.
 #pragma once
 
-#include "mor1e/nn/step_context.hpp"
+#include "mor1e/peft/adapter_context.hpp"
 
 namespace mor1e::peft {
 
 /// Throws `shape_error` naming the linear for weights that are not one an expert.
 template <class B, class T>
-void require_router_width(const nn::step_context<B, T>& step, int linear, index_t width, index_t experts) {
+void require_router_width(const adapter_context<B, T>& step, int linear, index_t width, index_t experts) {
   const auto name = [&] {
     return std::size_t(linear) < step.linears.size() ? step.linears[std::size_t(linear)] : text("linear ", linear);
   };
