@@ -81,8 +81,7 @@ __device__ void row_products(const float* a, const float* b, float (&s)[R][C]) {
 #pragma unroll
     for (int i = 0; i < R; ++i)
 #pragma unroll
-      for (int j = 0; j < C; ++j)
-        s[i][j] += x[i].x * y[j].x + x[i].y * y[j].y + x[i].z * y[j].z + x[i].w * y[j].w;
+      for (int j = 0; j < C; ++j) s[i][j] += x[i].x * y[j].x + x[i].y * y[j].y + x[i].z * y[j].z + x[i].w * y[j].w;
   }
 }
 
@@ -113,7 +112,8 @@ __device__ void add_product(const float* p, const float* b, float (&sum)[R][Dim 
     for (int l = 0; l < 4; ++l)
 #pragma unroll
       for (int u = 0; u < columns::count; u += columns::run) {
-        using pack = std::conditional_t<columns::run == 4, float4, std::conditional_t<columns::run == 2, float2, float>>;
+        using pack =
+            std::conditional_t<columns::run == 4, float4, std::conditional_t<columns::run == 2, float2, float>>;
         const pack loaded = *reinterpret_cast<const pack*>(b + (k + l) * tile_stride<Dim> + columns::column(u));
         const float* y = reinterpret_cast<const float*>(&loaded);
 #pragma unroll
@@ -164,7 +164,8 @@ struct pair_tile {
 
 /// The rows [0, rows) are cut at the ends of segments, and what lies between into tiles of `size` pairs. Finds number
 /// `number` of them; a count of 0 if there are fewer. Called by all threads.
-__device__ inline pair_tile find_tile(device_view<const std::int32_t> segments, int rows, int group, int size, int number) {
+__device__ inline pair_tile find_tile(device_view<const std::int32_t> segments, int rows, int group, int size,
+                                      int number) {
   __shared__ pair_tile found;
   if (threadIdx.x == 0) found = {{0, 0, 0, 0, 0}, 0, 0, false};
   __syncwarp();
@@ -206,9 +207,9 @@ __device__ inline pair_tile find_tile(device_view<const std::int32_t> segments, 
 /// What the kernels are given besides the matrices.
 struct attention_call {
   attention_shape shape;
-  bool vectors;           // all rows of heads begin at multiples of 16 bytes
-  int parts = 1;          // of the keys, each with an output of its own
-  float scale = 0;        // of scores that are powers of two
+  bool vectors;               // all rows of heads begin at multiples of 16 bytes
+  int parts = 1;              // of the keys, each with an output of its own
+  float scale = 0;            // of scores that are powers of two
   int before = 0, after = 0;  // a query at p sees keys at p - before to p + after
 
   attention_call(const attention_shape& a, bool vectors, int parts = 1)
@@ -238,19 +239,20 @@ __device__ inline float pair_slope(const attention_shape& a, const pair_tile& ti
 }
 
 template <int Dim, int R, int C>
-inline constexpr std::size_t forward_bytes =
-    sizeof(float) * ((16 * R + 2 * 16 * C) * tile_stride<Dim> + 16 * R * tile_stride<16 * C> + 16 * R);
+inline constexpr std::size_t forward_bytes = sizeof(float) * ((16 * R + 2 * 16 * C) * tile_stride<Dim> +
+                                                              16 * R * tile_stride<16 * C> + 16 * R);
 template <int Dim, int R, int C>
-inline constexpr std::size_t backward_bytes =
-    sizeof(float) * (2 * (16 * R + 16 * C) * tile_stride<Dim> + 16 * R * tile_stride<16 * C> + 3 * 16 * (R > C ? R : C));
+inline constexpr std::size_t backward_bytes = sizeof(float) * (2 * (16 * R + 16 * C) * tile_stride<Dim> +
+                                                               16 * R * tile_stride<16 * C> + 3 * 16 * (R > C ? R : C));
 
 /// Output and lse of a tile from part blockIdx.z of its keys, normalised in itself. Of several parts, part z goes to
 /// rows [z T, (z + 1) T) of out and lse, and a row without keys in a part has lse -infinity.
 template <int Dim, int R, int C>
-__global__ __launch_bounds__(attention_threads, 1) void attention_forward(attention_call call, device_view<const float> q,
-                                                                       device_view<const float> k, device_view<const float> v,
-                                                                       device_view<const std::int32_t> segments,
-                                                                       device_view<float> out, device_view<float> lse) {
+__global__ __launch_bounds__(attention_threads,
+                             1) void attention_forward(attention_call call, device_view<const float> q,
+                                                       device_view<const float> k, device_view<const float> v,
+                                                       device_view<const std::int32_t> segments, device_view<float> out,
+                                                       device_view<float> lse) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *queries = shared, *keys = queries + size * tile_stride<Dim>, *values = keys + block * tile_stride<Dim>,
@@ -279,9 +281,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_forward(attent
               of_part = (blocks + call.parts - 1) / call.parts * block;
     const int begin = seen.begin + int(blockIdx.z) * of_part, end = min(seen.end, begin + of_part);
     const auto load = [&](float* to, const device_view<const float>& from, int at) {
-      load_rows<Dim>(to, block, a.head_dim, call.vectors, [&, at](int r) {
-        return at + r < end ? row(from, key_row(tile.of, at + r)) + of_key : nullptr;
-      });
+      load_rows<Dim>(to, block, a.head_dim, call.vectors,
+                     [&, at](int r) { return at + r < end ? row(from, key_row(tile.of, at + r)) + of_key : nullptr; });
     };
     if (begin < end) load(keys, k, begin);
     for (int at = begin; at < end; at += block) {
@@ -331,15 +332,14 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_forward(attent
     const bool seen = denominator[i] > 0;
     write_columns<Dim>(row(out, at) + head * a.head_dim, a.head_dim, seen ? 1 / denominator[i] : 0.0f, sum[i], 0.0f);
     if (lse.address() && x == 0)
-      row(lse, at)[head] = seen             ? (largest[i] + log2f(denominator[i])) * ln_2
-                           : call.parts > 1 ? -INFINITY
-                                            : 0.0f;
+      row(lse, at)[head] = seen ? (largest[i] + log2f(denominator[i])) * ln_2 : call.parts > 1 ? -INFINITY : 0.0f;
   }
 }
 
-/// out = sum_z exp(lse_z - lse) out_z with lse = log sum_z exp lse_z, one warp a row and head; zeros where there is none.
-static __global__ void join_parts(int head_dim, int parts, device_view<const float> part_out, device_view<const float> part_lse,
-                                  device_view<float> out, device_view<float> lse) {
+/// out = sum_z exp(lse_z - lse) out_z with lse = log sum_z exp lse_z, one warp a row and head; zeros where there is
+/// none.
+static __global__ void join_parts(int head_dim, int parts, device_view<const float> part_out,
+                                  device_view<const float> part_lse, device_view<float> out, device_view<float> lse) {
   const index_t task = (index_t(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
   const int heads = int(part_lse.cols), lane = int(threadIdx.x) % 32;
   if (task >= out.rows * heads) return;
@@ -365,8 +365,8 @@ static __global__ void join_parts(int head_dim, int parts, device_view<const flo
 template <int Dim, int R, int C>
 __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient(
     attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
-    device_view<const std::int32_t> segments, device_view<const float> out, device_view<const float> lse, device_view<const float> dout,
-    float beta, device_view<float> dq, device_view<float> delta) {
+    device_view<const std::int32_t> segments, device_view<const float> out, device_view<const float> lse,
+    device_view<const float> dout, float beta, device_view<float> dq, device_view<float> delta) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *queries = shared, *cotangents = queries + size * tile_stride<Dim>,
@@ -450,8 +450,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
 template <int Dim, int R, int C>
 __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
     attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
-    device_view<const std::int32_t> segments, device_view<const float> lse, device_view<const float> dout, device_view<const float> delta,
-    float beta, device_view<float> dk, device_view<float> dv) {
+    device_view<const std::int32_t> segments, device_view<const float> lse, device_view<const float> dout,
+    device_view<const float> delta, float beta, device_view<float> dk, device_view<float> dv) {
   constexpr int size = 16 * R, block = 16 * C;
   extern __shared__ __align__(16) float shared[];
   float *keys = shared, *values = keys + size * tile_stride<Dim>, *queries = values + size * tile_stride<Dim>,
@@ -537,8 +537,8 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
 }
 
 /// Rows begin + i of segment blockIdx.y go to rows keys + i.
-static __global__ void cache_keys(attention_shape a, device_view<const float> k, device_view<const std::int32_t> segments,
-                                  device_view<float> cache) {
+static __global__ void cache_keys(attention_shape a, device_view<const float> k,
+                                  device_view<const std::int32_t> segments, device_view<float> cache) {
   const segment s = load_segment(segments, int(blockIdx.y));
   const int width = a.kv_heads * a.head_dim;
   const index_t elements = query_count(s) * width;
@@ -595,8 +595,8 @@ void attention_forward(launch_target target, const attention_shape& a, device_vi
     constexpr int dim = decltype(head_size)::value;
     const auto run = [&]<int R, int C>() {
       const dim3 grid(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads), unsigned(parts));
-      launch_with_shared(target, detail::attention_forward<dim, R, C>, grid, forward_bytes<dim, R, C>, call, q,
-                         k, v, segments, out, lse);
+      launch_with_shared(target, detail::attention_forward<dim, R, C>, grid, forward_bytes<dim, R, C>, call, q, k, v,
+                         segments, out, lse);
     };
     // Sequences of a few queries, as in generation: short tiles, and wide blocks of keys.
     if (q.rows * a.group() <= 16 * segments.rows)
@@ -612,8 +612,7 @@ void join_attention_parts(launch_target target, const attention_shape& a, int pa
   using namespace detail;
   const index_t tasks = out.rows * a.heads;
   if (tasks == 0) return;
-  join_parts<<<unsigned((tasks + 7) / 8), 256, 0, target.stream>>>(a.head_dim, parts, part_out, part_lse,
-                                                           out, lse);
+  join_parts<<<unsigned((tasks + 7) / 8), 256, 0, target.stream>>>(a.head_dim, parts, part_out, part_lse, out, lse);
   check_launch("attention");
 }
 
@@ -624,23 +623,21 @@ void attention_backward(launch_target target, const attention_shape& a, device_v
                         device_view<T> dk, device_view<T> dv, device_view<T> delta) {
   using namespace detail;
   static_assert(std::is_same_v<T, float>, "attention is compiled for float");
-  const attention_call call{a,
-                            a.head_dim % 4 == 0 && by_vectors(q, a.query_head_stride) &&
-                                by_vectors(k, a.key_head_stride) && by_vectors(v, a.key_head_stride) &&
-                                by_vectors(dout, a.head_dim)};
+  const attention_call call{a, a.head_dim % 4 == 0 && by_vectors(q, a.query_head_stride) &&
+                                   by_vectors(k, a.key_head_stride) && by_vectors(v, a.key_head_stride) &&
+                                   by_vectors(dout, a.head_dim)};
   with_head_size(a.head_dim, [&](auto head_size) {
     constexpr int dim = decltype(head_size)::value;
     constexpr int R = dim > 128 ? 2 : 4, C = 2;
     if (q.rows > 0)
       launch_with_shared(target, attention_query_gradient<dim, R, C>,
                          dim3(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, q, k, v, segments,
-                         out, lse, dout, beta, dq, delta);
+                         backward_bytes<dim, R, C>, call, q, k, v, segments, out, lse, dout, beta, dq, delta);
     if (k.rows > 0)
       launch_with_shared(target, attention_key_gradient<dim, R, C>,
                          dim3(unsigned((k.rows + 16 * R - 1) / (16 * R)), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, q, k, v, segments,
-                         lse, dout, device_view<const T>(delta), beta, dk, dv);
+                         backward_bytes<dim, R, C>, call, q, k, v, segments, lse, dout, device_view<const T>(delta),
+                         beta, dk, dv);
   });
 }
 
@@ -650,9 +647,7 @@ void cache_keys(launch_target target, const attention_shape& a, device_view<cons
   if (k.rows == 0 || segments.rows == 0) return;
   const index_t elements = k.rows * a.kv_heads * a.head_dim;
   const unsigned blocks = unsigned(std::min<index_t>((elements + 255) / 256, 64));
-  detail::cache_keys<<<dim3(blocks, unsigned(segments.rows)), 256, 0, target.stream>>>(a, k,
-                                                                               segments,
-                                                                               cache);
+  detail::cache_keys<<<dim3(blocks, unsigned(segments.rows)), 256, 0, target.stream>>>(a, k, segments, cache);
   check_launch("cache_keys");
 }
 

@@ -78,8 +78,7 @@ struct cross_entropy_backward_body {
     const T shift = *row(lse, i), scale = *s.address();
     pack<T, N> v = load<N>(x, i, j);
 #pragma unroll
-    for (int k = 0; k < N; ++k)
-      v.at[k] = right < 0 ? T(0) : scale * (math::exp(v.at[k] - shift) - T(j + k == right));
+    for (int k = 0; k < N; ++k) v.at[k] = right < 0 ? T(0) : scale * (math::exp(v.at[k] - shift) - T(j + k == right));
     store(dx, i, j, v, beta);
   }
 };

@@ -26,9 +26,9 @@ struct rotary_angles_body {
 template <class T>
 void rotary_angles(launch_target target, device_view<const std::int32_t> positions, const rotary_pairs& pairs,
                    double scaling, device_view<T> table) {
-  each_element<1>(target, "rotary_angles", table.rows, pairs.count, false,
-                  rotary_angles_body<T>{positions.address(), positions.rows > 1 ? positions.stride : 1, pairs, scaling,
-                                        table});
+  each_element<1>(
+      target, "rotary_angles", table.rows, pairs.count, false,
+      rotary_angles_body<T>{positions.address(), positions.rows > 1 ? positions.stride : 1, pairs, scaling, table});
 }
 
 /// Unit u of a row is pair u % half of head u / half.

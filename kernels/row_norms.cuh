@@ -43,8 +43,8 @@ struct scale_columns_body {
 };
 
 template <class T>
-void scale_columns(launch_target target, device_view<const T> m, device_view<const T> n, device_view<const T> x,
-                   T beta, device_view<T> y) {
+void scale_columns(launch_target target, device_view<const T> m, device_view<const T> n, device_view<const T> x, T beta,
+                   device_view<T> y) {
   each_element<pack_size<T>>(target, "scale_columns", y.rows, y.cols,
                              aligned(m) && aligned(n) && aligned(x) && aligned(y),
                              scale_columns_body<T>{m.address(), n.address(), x, beta, y});

@@ -97,7 +97,8 @@ TEST_CASE("attention on CUDA: the keys of a long cache in parts") {
   const ops::attention_attributes a{.heads = 6, .kv_heads = 2, .head_dim = 64, .scale = 0.125};
   attention_shape s = a.shape();
   const index_t capacity = 1200;
-  const tensor<float> q = testing::random<float>(shape{5, 6 * 64}, 1, -2, 2), k = testing::random<float>(shape{5, 128}, 2),
+  const tensor<float> q = testing::random<float>(shape{5, 6 * 64}, 1, -2, 2),
+                      k = testing::random<float>(shape{5, 128}, 2),
                       cached = testing::random<float>(shape{capacity, 128}, 3, -2, 2);
   const fields of{0, 1, 700, 0, 700, 1, 2, 710, 701, 710, 3, 5, 1190, 800, 1190, 0, 0, 0, 0, 0};
   for (int window : {0, 50}) {

@@ -4,6 +4,17 @@
 #pragma once
 
 #include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/cuda/adam.hpp"
+#include "mor1e/backend/cuda/attention.hpp"
+#include "mor1e/backend/cuda/dropout.hpp"
 #include "mor1e/backend/cuda/elementwise.hpp"
+#include "mor1e/backend/cuda/fold.hpp"
 #include "mor1e/backend/cuda/frozen.hpp"
 #include "mor1e/backend/cuda/gemm.hpp"
+#include "mor1e/backend/cuda/loss.hpp"
+#include "mor1e/backend/cuda/noise.hpp"
+#include "mor1e/backend/cuda/rank1_gates.hpp"
+#include "mor1e/backend/cuda/rotary.hpp"
+#include "mor1e/backend/cuda/router_statistics.hpp"
+#include "mor1e/backend/cuda/routing.hpp"
+#include "mor1e/backend/cuda/row_norms.hpp"

@@ -36,10 +36,13 @@ struct expert_slots_shape {
 enum class token_group : std::uint8_t { token, instance, batch };
 constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
-/// The number of row i's group, below the number of rows; -1 for a dead row. `instances` holds that of each row.
+/// The number of the group of row i, which is of `instance`, below the number of rows; -1 for a dead row.
+MOR1E_HD inline index_t group_of(token_group group, std::int32_t instance, index_t i) {
+  if (instance < 0) return -1;
+  return group == token_group::token ? i : group == token_group::instance ? instance : 0;
+}
 inline index_t group_of(token_group group, view<const std::int32_t> instances, index_t i) {
-  if (instances[i] < 0) return -1;
-  return group == token_group::token ? i : group == token_group::instance ? instances[i] : 0;
+  return group_of(group, instances[i], i);
 }
 
 /// How many tokens an expert takes, of `tokens` that choose `choices` experts each.

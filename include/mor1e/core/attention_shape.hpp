@@ -65,10 +65,9 @@ MOR1E_HD inline index_t key_row(const segment& s, index_t position) {
 MOR1E_HD inline index_span seen_keys(const attention_shape& a, const segment& s, index_t position) {
   // No std::min and std::max: device code cannot call them.
   const index_t keys = key_count(s), after = position + a.window;
-  return {a.window > 0 && position >= a.window ? position - a.window + 1 : 0,
-          a.causal                        ? position + 1
-          : a.window > 0 && after < keys ? after
-                                          : keys};
+  return {a.window > 0 && position >= a.window ? position - a.window + 1 : 0, a.causal ? position + 1
+                                                                              : a.window > 0 && after < keys ? after
+                                                                                                             : keys};
 }
 
 /// The queries [begin, end) of a segment that see any of its keys at positions [first, last].

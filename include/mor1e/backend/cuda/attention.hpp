@@ -9,7 +9,8 @@
 
 namespace mor1e::backend::kernels {
 
-/// With `parts` above 1, part z of the keys has its own rows [z T, (z + 1) T) of out and lse, for `join_attention_parts`.
+/// With `parts` above 1, part z of the keys has its own rows [z T, (z + 1) T) of out and lse, for
+/// `join_attention_parts`.
 template <class T>
 void attention_forward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                        device_view<const T> v, device_view<const std::int32_t> segments, int parts, device_view<T> out,

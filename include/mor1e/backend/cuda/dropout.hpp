@@ -12,8 +12,7 @@ namespace mor1e::backend {
 namespace kernels {
 template <class T>
 void dropout(launch_target, const dropout_shape& s, device_view<const T> x, device_view<const std::int32_t> examples,
-             device_view<const std::int32_t> positions, device_view<const std::int32_t> draw, T beta,
-             device_view<T> y);
+             device_view<const std::int32_t> positions, device_view<const std::int32_t> draw, T beta, device_view<T> y);
 }  // namespace kernels
 
 /// y_ij = keep_ij x_ij / (1 - rate) + beta y_ij; see dropout_shape. The same for dy -> dx.

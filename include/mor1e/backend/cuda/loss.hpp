@@ -1,4 +1,5 @@
-// Cross entropy of rows of logits. A target past the last column gives a loss of NaN: whoever makes targets checks them.
+// Cross entropy of rows of logits. A target past the last column gives a loss of NaN: whoever makes targets checks
+// them.
 #pragma once
 
 #include <cstdint>

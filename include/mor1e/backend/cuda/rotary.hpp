@@ -46,8 +46,8 @@ void rotary_angles(cuda& device, device_view<const std::int32_t> positions, cons
 /// turned by direction * angle_i (direction 1 or -1), for i < rotary_dim / 2; the other columns stay. y may be x. x [T,
 /// W], table [T, rotary_dim] -> y [T, W]
 template <class T>
-void rotary_turn(cuda& device, int heads, int head_dim, T direction, device_view<const T> x,
-                 device_view<const T> table, T beta, device_view<T> y) {
+void rotary_turn(cuda& device, int heads, int head_dim, T direction, device_view<const T> x, device_view<const T> table,
+                 T beta, device_view<T> y) {
   kernels::rotary_turn<T>(device.target(), heads, head_dim, direction, x, table, beta, y);
 }
 
