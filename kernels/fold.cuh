@@ -17,6 +17,7 @@ struct fold_columns_body {
   __device__ void at(index_t t, index_t column) const {
     const int j = int(column), first = j / inner * copies * inner + j % inner;
     pack<T, N> sum = load<N>(x, t, first);
+#pragma unroll 1
     for (int c = 1; c < copies; ++c) {
       const pack<T, N> v = load<N>(x, t, first + c * inner);
 #pragma unroll

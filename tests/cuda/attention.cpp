@@ -1,13 +1,14 @@
 // Attention on the CUDA back end beyond the cases of its op: all head sizes, many tiles, and a long cache.
-#include "mor1e/backend/cuda/attention.hpp"
+#include "mor1e/ops/attention.hpp"
 
 #include <array>
 #include <vector>
 
-#include "doctest/doctest.h"
+#include <doctest/doctest.h>
+
 #include "mor1e/backend/array.hpp"
+#include "mor1e/backend/cuda.hpp"
 #include "mor1e/backend/reference.hpp"
-#include "mor1e/ops/attention.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
 
@@ -45,7 +46,7 @@ struct both_ways {
 };
 
 void check_against_reference(const ops::attention_attributes& a, index_t rows, const fields& segments) {
-  cuda device;
+  cuda device({.host_threads = 1});
   reference oracle;
   const tensor<float> qkv =
       testing::random<float>(shape{rows, index_t(a.heads + 2 * a.kv_heads) * a.head_dim}, 1, -2, 2);
@@ -91,7 +92,7 @@ TEST_CASE("attention on CUDA: heads interleaved, one key head for all, rows of n
 }
 
 TEST_CASE("attention on CUDA: the keys of a long cache in parts") {
-  cuda device;
+  cuda device({.host_threads = 1});
   reference oracle;
   // Four sequences, one of which has fewer keys than there are parts of 128.
   const ops::attention_attributes a{.heads = 6, .kv_heads = 2, .head_dim = 64, .scale = 0.125};
