@@ -1,17 +1,17 @@
 // Scaled dot-product attention over packed sequences, in tiles that stay in shared memory and registers.
 //
-// A tile is 16 R rows of (query, head) pairs, the heads that share a key head side by side, and passes over blocks of
-// keys (forward, dq); or 16 R key rows, and passes over the pairs that see them (dk, dv). 256 threads form a grid of 16
-// by 16: a thread has R rows, each 16th column of scores, and Dim / 16 columns of the result, so that the scores of a
-// row stay in half a warp. Every element is written by one block in a fixed order, hence the same bits in every run. No
-// score outlives its tile: the backward computes them again from lse. Scores are kept as powers of two (exp2 is one
-// instruction); lse is stored to base e.
+// A tile is rows of (query, head) pairs, the heads that share a key head side by side, and passes over blocks of keys
+// (forward, dq); or key rows, and passes over the pairs that see them (dk, dv). What multiplies is the type `Tile`:
+// plain_tile in fp32, tensor_core_tile in bf16. Every element is written by one block in a fixed order, hence the same
+// bits in every run. No score outlives its tile: the backward computes them again from lse. Scores are kept as powers
+// of two (exp2 is one instruction); lse is stored to base e.
 #pragma once
 
-#include <cuda_pipeline.h>
 #include <type_traits>
 
 #include "mor1e/backend/cuda/attention.hpp"
+#include "mor1e/kernels/attention_mma_tile.cuh"
+#include "mor1e/kernels/attention_plain_tile.cuh"
 #include "mor1e/kernels/warp.cuh"
 
 namespace mor1e::backend::kernels {
@@ -19,131 +19,34 @@ namespace mor1e::backend::kernels {
 namespace detail {
 
 inline constexpr float log2_e = 1.44269504f, ln_2 = 0.693147181f;
-inline constexpr int attention_threads = 256;
 
-/// Rows of `Dim` floats in shared memory. The four behind them put rows that 8 threads read at a time by float4 into
-/// different banks.
-template <int Dim>
-inline constexpr int tile_stride = Dim + 4;
-
-/// Which of the Dim / 16 columns of a thread is column number `u`: runs of `run` neighbours, for wide loads.
-template <int Dim>
-struct thread_columns {
-  static constexpr int count = Dim / 16, run = count % 4 == 0 ? 4 : count % 2 == 0 ? 2 : 1;
-  static __device__ int column(int u) { return u / run * 16 * run + int(threadIdx.x) % 16 * run + u % run; }
-};
-
-/// Rows [0, rows) of a tile: row(i) is where one begins, or null for zeros. Columns from head_dim on are zeros. The
-/// copies are asynchronous: `copied()` waits for those of this thread.
-template <int Dim, class F>
-__device__ void load_rows(float* to, int rows, int head_dim, bool vectors, const F& row) {
-  if (vectors) {
-    for (int e = threadIdx.x; e < rows * (Dim / 4); e += attention_threads) {
-      const int i = e / (Dim / 4), c = e % (Dim / 4) * 4;
-      const float* from = row(i);
-      float* at = to + i * tile_stride<Dim> + c;
-      if (from && c < head_dim)
-        __pipeline_memcpy_async(at, from + c, 16);
-      else
-        *reinterpret_cast<float4*>(at) = float4{0, 0, 0, 0};
-    }
-  } else {
-    for (int e = threadIdx.x; e < rows * Dim; e += attention_threads) {
-      const int i = e / Dim, c = e % Dim;
-      const float* from = row(i);
-      float* at = to + i * tile_stride<Dim> + c;
-      if (from && c < head_dim)
-        __pipeline_memcpy_async(at, from + c, 4);
-      else
-        *at = 0;
-    }
-  }
-  __pipeline_commit();
+/// The number of this thread among those of its tile that share rows with it.
+template <class Tile>
+__device__ int place_in_row() {
+  return int(threadIdx.x) % Tile::sharing;
 }
-__device__ inline void copied() { __pipeline_wait_prior(0); }
-
-/// s_ij = <row y R + i of a, row x + 16 j of b>
-template <int Dim, int R, int C>
-__device__ void row_products(const float* a, const float* b, float (&s)[R][C]) {
-  const float* rows = a + threadIdx.x / 16 * R * tile_stride<Dim>;
-  const float* columns = b + threadIdx.x % 16 * tile_stride<Dim>;
+/// The sum, or the largest, of what these have
+template <class Tile>
+__device__ float sum_of_row(float x) {
 #pragma unroll
-  for (int i = 0; i < R; ++i)
-#pragma unroll
-    for (int j = 0; j < C; ++j) s[i][j] = 0;
-#pragma unroll 2
-  for (int d = 0; d < Dim; d += 4) {
-    float4 x[R], y[C];
-#pragma unroll
-    for (int i = 0; i < R; ++i) x[i] = *reinterpret_cast<const float4*>(rows + i * tile_stride<Dim> + d);
-#pragma unroll
-    for (int j = 0; j < C; ++j) y[j] = *reinterpret_cast<const float4*>(columns + 16 * j * tile_stride<Dim> + d);
-#pragma unroll
-    for (int i = 0; i < R; ++i)
-#pragma unroll
-      for (int j = 0; j < C; ++j) s[i][j] += x[i].x * y[j].x + x[i].y * y[j].y + x[i].z * y[j].z + x[i].w * y[j].w;
-  }
+  for (int o = Tile::sharing / 2; o > 0; o /= 2) x += __shfl_xor_sync(0xffffffffu, x, o);
+  return x;
 }
-
-/// Scores of a thread into the tile [16 R, 16 C] from which `add_product` reads whole rows.
-template <int R, int C>
-__device__ void store_scores(const float (&s)[R][C], float* to) {
+template <class Tile>
+__device__ float largest_of_row(float x) {
 #pragma unroll
-  for (int i = 0; i < R; ++i)
-#pragma unroll
-    for (int j = 0; j < C; ++j)
-      to[(threadIdx.x / 16 * R + i) * tile_stride<16 * C> + threadIdx.x % 16 + 16 * j] = s[i][j];
-}
-
-/// sum_iu += sum_k p_ik b_k,column(u)
-template <int Dim, int R, int C>
-__device__ void add_product(const float* p, const float* b, float (&sum)[R][Dim / 16]) {
-  using columns = thread_columns<Dim>;
-  const float* rows = p + threadIdx.x / 16 * R * tile_stride<16 * C>;
-#pragma unroll 2
-  for (int k = 0; k < 16 * C; k += 4) {
-    float x[R][4];
-#pragma unroll
-    for (int i = 0; i < R; ++i) {
-      const float4 four = *reinterpret_cast<const float4*>(rows + i * tile_stride<16 * C> + k);
-      x[i][0] = four.x, x[i][1] = four.y, x[i][2] = four.z, x[i][3] = four.w;
-    }
-#pragma unroll
-    for (int l = 0; l < 4; ++l)
-#pragma unroll
-      for (int u = 0; u < columns::count; u += columns::run) {
-        using pack =
-            std::conditional_t<columns::run == 4, float4, std::conditional_t<columns::run == 2, float2, float>>;
-        const pack loaded = *reinterpret_cast<const pack*>(b + (k + l) * tile_stride<Dim> + columns::column(u));
-        const float* y = reinterpret_cast<const float*>(&loaded);
-#pragma unroll
-        for (int i = 0; i < R; ++i)
-#pragma unroll
-          for (int w = 0; w < columns::run; ++w) sum[i][u + w] += x[i][l] * y[w];
-      }
-  }
+  for (int o = Tile::sharing / 2; o > 0; o /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, o));
+  return x;
 }
 
 /// to_c = scale sum_c + beta to_c for the columns of a thread below head_dim
-template <int Dim>
-__device__ void write_columns(float* to, int head_dim, float scale, const float (&sum)[Dim / 16], float beta) {
+template <class Tile>
+__device__ void write_columns(float* to, int head_dim, float scale, const float (&sum)[Tile::sums], float beta) {
 #pragma unroll
-  for (int u = 0; u < Dim / 16; ++u) {
-    const int c = thread_columns<Dim>::column(u);
+  for (int u = 0; u < Tile::sums; ++u) {
+    const int c = Tile::sum_column(u);
     if (c < head_dim) to[c] = blend(scale * sum[u], beta, to[c]);
   }
-}
-
-/// The sum, or the largest, of the 16 threads that share rows
-__device__ inline float sum_of_16(float x) {
-#pragma unroll
-  for (int o = 8; o > 0; o /= 2) x += __shfl_xor_sync(0xffffffffu, x, o, 16);
-  return x;
-}
-__device__ inline float largest_of_16(float x) {
-#pragma unroll
-  for (int o = 8; o > 0; o /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, o, 16));
-  return x;
 }
 
 __device__ inline segment load_segment(device_view<const std::int32_t> segments, int n) {
@@ -238,100 +141,105 @@ __device__ inline float pair_slope(const attention_shape& a, const pair_tile& ti
   return r < tile.count ? float(alibi_slope(tile.head(a.group(), r, kv_head), a.heads)) * log2_e : 0.0f;
 }
 
-template <int Dim, int R, int C>
-inline constexpr std::size_t forward_bytes = sizeof(float) * ((16 * R + 2 * 16 * C) * tile_stride<Dim> +
-                                                              16 * R * tile_stride<16 * C> + 16 * R);
-template <int Dim, int R, int C>
-inline constexpr std::size_t backward_bytes = sizeof(float) * (2 * (16 * R + 16 * C) * tile_stride<Dim> +
-                                                               16 * R * tile_stride<16 * C> + 3 * 16 * (R > C ? R : C));
+/// Shared memory of the kernels: rows of operands, then floats.
+template <class Tile>
+inline constexpr std::size_t forward_bytes = sizeof(typename Tile::element) *
+                                                 (Tile::size + 2 * Tile::block) * Tile::stride
+                                             + sizeof(float) * (Tile::score_floats + Tile::size);
+template <class Tile>
+inline constexpr std::size_t backward_bytes =
+    sizeof(typename Tile::element) * 2 * (Tile::size + Tile::block) * Tile::stride +
+    sizeof(float) * (Tile::score_floats + 3 * (Tile::size > Tile::block ? Tile::size : Tile::block));
 
 /// Output and lse of a tile from part blockIdx.z of its keys, normalised in itself. Of several parts, part z goes to
 /// rows [z T, (z + 1) T) of out and lse, and a row without keys in a part has lse -infinity.
-template <int Dim, int R, int C>
-__global__ __launch_bounds__(attention_threads,
-                             1) void attention_forward(attention_call call, device_view<const float> q,
-                                                       device_view<const float> k, device_view<const float> v,
-                                                       device_view<const std::int32_t> segments, device_view<float> out,
-                                                       device_view<float> lse) {
-  constexpr int size = 16 * R, block = 16 * C;
-  extern __shared__ __align__(16) float shared[];
-  float *queries = shared, *keys = queries + size * tile_stride<Dim>, *values = keys + block * tile_stride<Dim>,
-        *scores = values + block * tile_stride<Dim>, *slopes = scores + size * tile_stride<block>;
+template <class Tile>
+__global__ __launch_bounds__(Tile::threads, 1) void attention_forward(attention_call call, device_view<const float> q,
+                                                                      device_view<const float> k,
+                                                                      device_view<const float> v,
+                                                                      device_view<const std::int32_t> segments,
+                                                                      device_view<float> out, device_view<float> lse) {
+  using element = typename Tile::element;
+  constexpr int R = Tile::rows, C = Tile::columns, size = Tile::size, block = Tile::block, stride = Tile::stride;
+  extern __shared__ __align__(16) unsigned char shared[];
+  element *queries = reinterpret_cast<element*>(shared), *keys = queries + size * stride,
+          *values = keys + block * stride;
+  float *scores = reinterpret_cast<float*>(values + block * stride), *slopes = scores + Tile::score_floats;
   const attention_shape& a = call.shape;
-  const int group = a.group(), kv_head = int(blockIdx.y), y = int(threadIdx.x) / 16, x = int(threadIdx.x) % 16;
+  const int group = a.group(), kv_head = int(blockIdx.y);
   const int first_row = int(blockIdx.z) * int(q.rows);
   const pair_tile tile = find_tile(segments, int(q.rows), group, size, int(gridDim.x - 1 - blockIdx.x));
 
-  float sum[R][Dim / 16] = {}, largest[R], denominator[R];
+  float sum[R][Tile::sums] = {}, largest[R], denominator[R];
 #pragma unroll
   for (int i = 0; i < R; ++i) largest[i] = -INFINITY, denominator[i] = 0;
 
   if (tile.live) {
     const index_t of_key = kv_head * a.key_head_stride;
-    load_rows<Dim>(queries, size, a.head_dim, call.vectors, [&](int r) {
+    Tile::load_rows(queries, size, a.head_dim, call.vectors, [&](int r) {
       return r < tile.count ? row(q, tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride : nullptr;
     });
     if (a.alibi && threadIdx.x < size) slopes[threadIdx.x] = pair_slope(a, tile, int(threadIdx.x), kv_head);
     int position[R];
 #pragma unroll
-    for (int i = 0; i < R; ++i) position[i] = int(query_position(tile.of, tile.query(group, y * R + i)));
+    for (int i = 0; i < R; ++i) position[i] = int(query_position(tile.of, tile.query(group, Tile::row(i))));
     const seen_keys_of_tile seen(a, tile);
     // Whole blocks to each part.
     const int blocks = (seen.end - seen.begin + block - 1) / block,
               of_part = (blocks + call.parts - 1) / call.parts * block;
     const int begin = seen.begin + int(blockIdx.z) * of_part, end = min(seen.end, begin + of_part);
-    const auto load = [&](float* to, const device_view<const float>& from, int at) {
-      load_rows<Dim>(to, block, a.head_dim, call.vectors,
-                     [&, at](int r) { return at + r < end ? row(from, key_row(tile.of, at + r)) + of_key : nullptr; });
+    const auto load = [&](element* to, const device_view<const float>& from, int at) {
+      Tile::load_rows(to, block, a.head_dim, call.vectors,
+                      [&, at](int r) { return at + r < end ? row(from, key_row(tile.of, at + r)) + of_key : nullptr; });
     };
     if (begin < end) load(keys, k, begin);
     for (int at = begin; at < end; at += block) {
-      copied();
+      Tile::copied();
       __syncthreads();  // keys are there, and nobody reads values any more
       load(values, v, at);
       float s[R][C];
-      row_products<Dim>(queries, keys, s);
+      Tile::row_products(queries, keys, s);
       const bool whole = at >= seen.shared_begin && at + block <= min(seen.shared_end, end);
 #pragma unroll
       for (int i = 0; i < R; ++i) {
         float most = -INFINITY;
 #pragma unroll
         for (int j = 0; j < C; ++j) {
-          const int key = at + x + 16 * j;
+          const int key = at + Tile::column(j);
           s[i][j] *= call.scale;
-          if (a.alibi) s[i][j] -= slopes[y * R + i] * float(abs(position[i] - key));
+          if (a.alibi) s[i][j] -= slopes[Tile::row(i)] * float(abs(position[i] - key));
           if (!whole && (call.hides(position[i], key) || key >= end)) s[i][j] = -INFINITY;
           most = fmaxf(most, s[i][j]);
         }
-        most = fmaxf(largest[i], largest_of_16(most));
+        most = fmaxf(largest[i], largest_of_row<Tile>(most));
         const float shift = most == -INFINITY ? 0.0f : most, shrink = exp2f(largest[i] - shift);
         largest[i] = most;
         denominator[i] *= shrink;
 #pragma unroll
-        for (int u = 0; u < Dim / 16; ++u) sum[i][u] *= shrink;
+        for (int u = 0; u < Tile::sums; ++u) sum[i][u] *= shrink;
 #pragma unroll
         for (int j = 0; j < C; ++j) {
           s[i][j] = exp2f(s[i][j] - shift);
           denominator[i] += s[i][j];
         }
       }
-      store_scores(s, scores);
-      copied();
+      Tile::store_scores(s, scores);
+      Tile::copied();
       __syncthreads();  // values and scores are there, and nobody reads keys any more
       if (at + block < end) load(keys, k, at + block);
-      add_product<Dim, R, C>(scores, values, sum);
+      Tile::add_product(s, scores, values, sum);
     }
   }
 
 #pragma unroll
   for (int i = 0; i < R; ++i) {
-    const int r = y * R + i;
-    denominator[i] = sum_of_16(denominator[i]);
+    const int r = Tile::row(i);
+    denominator[i] = sum_of_row<Tile>(denominator[i]);
     if (r >= tile.count) continue;
     const int at = first_row + tile.row(group, r), head = tile.head(group, r, kv_head);
     const bool seen = denominator[i] > 0;
-    write_columns<Dim>(row(out, at) + head * a.head_dim, a.head_dim, seen ? 1 / denominator[i] : 0.0f, sum[i], 0.0f);
-    if (lse.address() && x == 0)
+    write_columns<Tile>(row(out, at) + head * a.head_dim, a.head_dim, seen ? 1 / denominator[i] : 0.0f, sum[i], 0.0f);
+    if (lse.address() && place_in_row<Tile>() == 0)
       row(lse, at)[head] = seen ? (largest[i] + log2f(denominator[i])) * ln_2 : call.parts > 1 ? -INFINITY : 0.0f;
   }
 }
@@ -362,45 +270,46 @@ static __global__ void join_parts(int head_dim, int parts, device_view<const flo
 }
 
 /// dq of a tile, and delta = <dout, out>.
-template <int Dim, int R, int C>
-__global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient(
+template <class Tile>
+__global__ __launch_bounds__(Tile::threads, 1) void attention_query_gradient(
     attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
     device_view<const std::int32_t> segments, device_view<const float> out, device_view<const float> lse,
     device_view<const float> dout, float beta, device_view<float> dq, device_view<float> delta) {
-  constexpr int size = 16 * R, block = 16 * C;
-  extern __shared__ __align__(16) float shared[];
-  float *queries = shared, *cotangents = queries + size * tile_stride<Dim>,
-        *keys = cotangents + size * tile_stride<Dim>, *values = keys + block * tile_stride<Dim>,
-        *scores = values + block * tile_stride<Dim>, *norms = scores + size * tile_stride<block>, *dots = norms + size,
-        *slopes = dots + size;
+  using element = typename Tile::element;
+  constexpr int R = Tile::rows, C = Tile::columns, size = Tile::size, block = Tile::block, stride = Tile::stride;
+  extern __shared__ __align__(16) unsigned char shared[];
+  element *queries = reinterpret_cast<element*>(shared), *cotangents = queries + size * stride,
+          *keys = cotangents + size * stride, *values = keys + block * stride;
+  float *scores = reinterpret_cast<float*>(values + block * stride), *norms = scores + Tile::score_floats,
+        *dots = norms + size, *slopes = dots + size;
   const attention_shape& a = call.shape;
-  const int group = a.group(), kv_head = int(blockIdx.y), y = int(threadIdx.x) / 16, x = int(threadIdx.x) % 16;
+  const int group = a.group(), kv_head = int(blockIdx.y);
   const pair_tile tile = find_tile(segments, int(q.rows), group, size, int(gridDim.x - 1 - blockIdx.x));
-  float sum[R][Dim / 16] = {};
+  float sum[R][Tile::sums] = {};
 
   if (tile.live) {
     const index_t of_key = kv_head * a.key_head_stride;
     const auto row_of = [&](const device_view<const float>& m, int r, index_t head_stride) {
       return r < tile.count ? row(m, tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
     };
-    load_rows<Dim>(queries, size, a.head_dim, call.vectors, [&](int r) { return row_of(q, r, a.query_head_stride); });
-    load_rows<Dim>(cotangents, size, a.head_dim, call.vectors, [&](int r) { return row_of(dout, r, a.head_dim); });
-    copied();
+    Tile::load_rows(queries, size, a.head_dim, call.vectors, [&](int r) { return row_of(q, r, a.query_head_stride); });
+    Tile::load_rows(cotangents, size, a.head_dim, call.vectors, [&](int r) { return row_of(dout, r, a.head_dim); });
+    Tile::copied();
     __syncthreads();
     if (a.alibi && threadIdx.x < size) slopes[threadIdx.x] = pair_slope(a, tile, int(threadIdx.x), kv_head);
     int position[R];
 #pragma unroll
     for (int i = 0; i < R; ++i) {
-      const int r = y * R + i, head = tile.head(group, r, kv_head);
+      const int r = Tile::row(i), head = tile.head(group, r, kv_head);
       position[i] = int(query_position(tile.of, tile.query(group, r)));
       float dot = 0;
       if (r < tile.count) {
-        const float* g = cotangents + r * tile_stride<Dim>;
+        const element* g = cotangents + r * stride;
         const float* o = row(out, tile.row(group, r)) + head * a.head_dim;
-        for (int c = x; c < a.head_dim; c += 16) dot += g[c] * o[c];
+        for (int c = place_in_row<Tile>(); c < a.head_dim; c += Tile::sharing) dot += float(g[c]) * o[c];
       }
-      dot = sum_of_16(dot);
-      if (x > 0) continue;
+      dot = sum_of_row<Tile>(dot);
+      if (place_in_row<Tile>() > 0) continue;
       dots[r] = dot;
       norms[r] = r < tile.count ? row(lse, tile.row(group, r))[head] * log2_e : 0.0f;
       if (r < tile.count) row(delta, tile.row(group, r))[head] = dot;
@@ -410,64 +319,66 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_query_gradient
       const auto row_at = [&](const device_view<const float>& m, int r) {
         return at + r < seen.end ? row(m, key_row(tile.of, at + r)) + of_key : nullptr;
       };
-      load_rows<Dim>(keys, block, a.head_dim, call.vectors, [&](int r) { return row_at(k, r); });
-      load_rows<Dim>(values, block, a.head_dim, call.vectors, [&](int r) { return row_at(v, r); });
-      copied();
+      Tile::load_rows(keys, block, a.head_dim, call.vectors, [&](int r) { return row_at(k, r); });
+      Tile::load_rows(values, block, a.head_dim, call.vectors, [&](int r) { return row_at(v, r); });
+      Tile::copied();
       __syncthreads();
       float s[R][C], ds[R][C];
-      row_products<Dim>(queries, keys, s);
-      row_products<Dim>(cotangents, values, ds);
+      Tile::row_products(queries, keys, s);
+      Tile::row_products(cotangents, values, ds);
       const bool whole = at >= seen.shared_begin && at + block <= seen.shared_end;
 #pragma unroll
       for (int i = 0; i < R; ++i) {
-        const int r = y * R + i;
+        const int r = Tile::row(i);
         const float norm = norms[r], dot = dots[r];
 #pragma unroll
         for (int j = 0; j < C; ++j) {
-          const int key = at + x + 16 * j;
+          const int key = at + Tile::column(j);
           float score = s[i][j] * call.scale - norm;
           if (a.alibi) score -= slopes[r] * float(abs(position[i] - key));
           const bool hidden = !whole && (call.hides(position[i], key) || key >= seen.end);
           ds[i][j] = hidden ? 0.0f : exp2f(score) * (ds[i][j] - dot);
         }
       }
-      store_scores(ds, scores);
-      __syncwarp();  // the scores of a row are those of half a warp
-      add_product<Dim, R, C>(scores, keys, sum);
+      Tile::store_scores(ds, scores);
+      __syncwarp();  // the scores of a row are those of one warp
+      Tile::add_product(ds, scores, keys, sum);
       __syncthreads();  // before the next keys
     }
   }
 #pragma unroll
   for (int i = 0; i < R; ++i) {
-    const int r = y * R + i;
+    const int r = Tile::row(i);
     if (r >= tile.count) continue;
     float* to = row(dq, tile.row(group, r)) + tile.head(group, r, kv_head) * a.query_head_stride;
-    write_columns<Dim>(to, a.head_dim, float(a.scale), sum[i], beta);
+    write_columns<Tile>(to, a.head_dim, float(a.scale), sum[i], beta);
   }
 }
 
-/// dk and dv of 16 R key rows, from all segments that see them.
-template <int Dim, int R, int C>
-__global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
+/// dk and dv of a tile of key rows, from all segments that see them.
+template <class Tile>
+__global__ __launch_bounds__(Tile::threads, 1) void attention_key_gradient(
     attention_call call, device_view<const float> q, device_view<const float> k, device_view<const float> v,
     device_view<const std::int32_t> segments, device_view<const float> lse, device_view<const float> dout,
     device_view<const float> delta, float beta, device_view<float> dk, device_view<float> dv) {
-  constexpr int size = 16 * R, block = 16 * C;
-  extern __shared__ __align__(16) float shared[];
-  float *keys = shared, *values = keys + size * tile_stride<Dim>, *queries = values + size * tile_stride<Dim>,
-        *cotangents = queries + block * tile_stride<Dim>, *scores = cotangents + block * tile_stride<Dim>,
-        *norms = scores + size * tile_stride<16 * C>, *dots = norms + block, *slopes = dots + block;
+  using element = typename Tile::element;
+  constexpr int R = Tile::rows, C = Tile::columns, size = Tile::size, block = Tile::block, stride = Tile::stride;
+  extern __shared__ __align__(16) unsigned char shared[];
+  element *keys = reinterpret_cast<element*>(shared), *values = keys + size * stride, *queries = values + size * stride,
+          *cotangents = queries + block * stride;
+  float *scores = reinterpret_cast<float*>(cotangents + block * stride), *norms = scores + Tile::score_floats,
+        *dots = norms + block, *slopes = dots + block;
   const attention_shape& a = call.shape;
-  const int group = a.group(), kv_head = int(blockIdx.y), y = int(threadIdx.x) / 16, x = int(threadIdx.x) % 16;
+  const int group = a.group(), kv_head = int(blockIdx.y);
   const int begin = int(blockIdx.x) * size, end = min(int(k.rows), begin + size);
   const index_t of_key = kv_head * a.key_head_stride;
-  float key_sum[R][Dim / 16] = {}, value_sum[R][Dim / 16] = {};
+  float key_sum[R][Tile::sums] = {}, value_sum[R][Tile::sums] = {};
 
   const auto row_of = [&](const device_view<const float>& m, int r) {
     return begin + r < end ? row(m, begin + r) + of_key : nullptr;
   };
-  load_rows<Dim>(keys, size, a.head_dim, call.vectors, [&](int r) { return row_of(k, r); });
-  load_rows<Dim>(values, size, a.head_dim, call.vectors, [&](int r) { return row_of(v, r); });
+  Tile::load_rows(keys, size, a.head_dim, call.vectors, [&](int r) { return row_of(k, r); });
+  Tile::load_rows(values, size, a.head_dim, call.vectors, [&](int r) { return row_of(v, r); });
 
   for (int n = 0; n < segments.rows; ++n) {
     const segment s = load_segment(segments, n);
@@ -486,10 +397,10 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
         const auto pair_row = [&](const device_view<const float>& m, int r, index_t head_stride) {
           return r < tile.count ? row(m, tile.row(group, r)) + tile.head(group, r, kv_head) * head_stride : nullptr;
         };
-        load_rows<Dim>(queries, block, a.head_dim, call.vectors,
-                       [&](int r) { return pair_row(q, r, a.query_head_stride); });
-        load_rows<Dim>(cotangents, block, a.head_dim, call.vectors,
-                       [&](int r) { return pair_row(dout, r, a.head_dim); });
+        Tile::load_rows(queries, block, a.head_dim, call.vectors,
+                        [&](int r) { return pair_row(q, r, a.query_head_stride); });
+        Tile::load_rows(cotangents, block, a.head_dim, call.vectors,
+                        [&](int r) { return pair_row(dout, r, a.head_dim); });
         if (threadIdx.x < block) {
           const int r = int(threadIdx.x), head = tile.head(group, r, kv_head);
           const bool there = r < tile.count;
@@ -497,18 +408,18 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
           dots[r] = there ? row(delta, tile.row(group, r))[head] : 0.0f;
           if (a.alibi) slopes[r] = pair_slope(a, tile, r, kv_head);
         }
-        copied();
+        Tile::copied();
         __syncthreads();
         float p[R][C], ds[R][C];
-        row_products<Dim>(keys, queries, p);
-        row_products<Dim>(values, cotangents, ds);
+        Tile::row_products(keys, queries, p);
+        Tile::row_products(values, cotangents, ds);
 #pragma unroll
         for (int j = 0; j < C; ++j) {
-          const int r = x + 16 * j, position = int(query_position(s, tile.query(group, r)));
+          const int r = Tile::column(j), position = int(query_position(s, tile.query(group, r)));
           const float norm = norms[r], dot = dots[r];
 #pragma unroll
           for (int i = 0; i < R; ++i) {
-            const int row = begin + y * R + i;
+            const int row = begin + Tile::row(i);
             float score = p[i][j] * call.scale - norm;
             if (a.alibi) score -= slopes[r] * float(abs(position - row - shift));
             const bool hidden = row < from || row >= to || call.hides(position, row + shift);
@@ -516,23 +427,23 @@ __global__ __launch_bounds__(attention_threads, 1) void attention_key_gradient(
             ds[i][j] = p[i][j] * (ds[i][j] - dot);
           }
         }
-        store_scores(p, scores);
-        __syncwarp();  // the scores of a row are those of half a warp
-        add_product<Dim, R, C>(scores, cotangents, value_sum);
+        Tile::store_scores(p, scores);
+        __syncwarp();  // the scores of a row are those of one warp
+        Tile::add_product(p, scores, cotangents, value_sum);
         __syncwarp();
-        store_scores(ds, scores);
+        Tile::store_scores(ds, scores);
         __syncwarp();
-        add_product<Dim, R, C>(scores, queries, key_sum);
+        Tile::add_product(ds, scores, queries, key_sum);
       }
     }
   }
-  copied();
+  Tile::copied();
 #pragma unroll
   for (int i = 0; i < R; ++i) {
-    const int at = begin + y * R + i;
+    const int at = begin + Tile::row(i);
     if (at >= end) continue;
-    write_columns<Dim>(row(dk, at) + of_key, a.head_dim, float(a.scale), key_sum[i], beta);
-    write_columns<Dim>(row(dv, at) + of_key, a.head_dim, 1.0f, value_sum[i], beta);
+    write_columns<Tile>(row(dk, at) + of_key, a.head_dim, float(a.scale), key_sum[i], beta);
+    write_columns<Tile>(row(dv, at) + of_key, a.head_dim, 1.0f, value_sum[i], beta);
   }
 }
 
@@ -570,20 +481,20 @@ inline unsigned tile_limit(index_t rows, int group, index_t segments, int size) 
 }
 
 template <class Kernel, class... Arguments>
-void launch_with_shared(launch_target target, Kernel* kernel, dim3 grid, std::size_t bytes,
+void launch_with_shared(launch_target target, Kernel* kernel, dim3 grid, int threads, std::size_t bytes,
                         const Arguments&... arguments) {
   if (bytes > 48 * 1024)
     MOR1E_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)));
-  kernel<<<grid, attention_threads, bytes, target.stream>>>(arguments...);
+  kernel<<<grid, threads, bytes, target.stream>>>(arguments...);
   check_launch("attention");
 }
 
 }  // namespace detail
 
 template <class T>
-void attention_forward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
-                       device_view<const T> v, device_view<const std::int32_t> segments, int parts, device_view<T> out,
-                       device_view<T> lse) {
+void attention_forward(launch_target target, const attention_shape& a, bool bf16, device_view<const T> q,
+                       device_view<const T> k, device_view<const T> v, device_view<const std::int32_t> segments,
+                       int parts, device_view<T> out, device_view<T> lse) {
   using namespace detail;
   static_assert(std::is_same_v<T, float>, "attention is compiled for float");
   if (q.rows == 0) return;
@@ -591,18 +502,20 @@ void attention_forward(launch_target target, const attention_shape& a, device_vi
                             a.head_dim % 4 == 0 && by_vectors(q, a.query_head_stride) &&
                                 by_vectors(k, a.key_head_stride) && by_vectors(v, a.key_head_stride),
                             parts};
+  const auto run = [&]<class Tile>(std::type_identity<Tile>) {
+    const dim3 grid(tile_limit(q.rows, a.group(), segments.rows, Tile::size), unsigned(a.kv_heads), unsigned(parts));
+    launch_with_shared(target, detail::attention_forward<Tile>, grid, Tile::threads, forward_bytes<Tile>, call, q, k, v,
+                       segments, out, lse);
+  };
   with_head_size(a.head_dim, [&](auto head_size) {
     constexpr int dim = decltype(head_size)::value;
-    const auto run = [&]<int R, int C>() {
-      const dim3 grid(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads), unsigned(parts));
-      launch_with_shared(target, detail::attention_forward<dim, R, C>, grid, forward_bytes<dim, R, C>, call, q, k, v,
-                         segments, out, lse);
-    };
-    // Sequences of a few queries, as in generation: short tiles, and wide blocks of keys.
+    // Sequences of a few queries, as in generation, wait for memory: short tiles, and wide blocks of keys.
     if (q.rows * a.group() <= 16 * segments.rows)
-      run.template operator()<1, (dim > 128 ? 2 : 4)>();
+      run(std::type_identity<plain_tile<dim, 1, (dim > 128 ? 2 : 4)>>{});
+    else if (bf16)
+      run(std::type_identity<tensor_core_tile<dim, (dim > 128 ? 4 : 8)>>{});
     else
-      run.template operator()<4, (dim > 80 ? 2 : 4)>();
+      run(std::type_identity<plain_tile<dim, 4, (dim > 80 ? 2 : 4)>>{});
   });
 }
 
@@ -617,27 +530,40 @@ void join_attention_parts(launch_target target, const attention_shape& a, int pa
 }
 
 template <class T>
-void attention_backward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
-                        device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
-                        device_view<const T> lse, device_view<const T> dout, T beta, device_view<T> dq,
-                        device_view<T> dk, device_view<T> dv, device_view<T> delta) {
+void attention_backward(launch_target target, const attention_shape& a, bool bf16, device_view<const T> q,
+                        device_view<const T> k, device_view<const T> v, device_view<const std::int32_t> segments,
+                        device_view<const T> out, device_view<const T> lse, device_view<const T> dout, T beta,
+                        device_view<T> dq, device_view<T> dk, device_view<T> dv, device_view<T> delta) {
   using namespace detail;
   static_assert(std::is_same_v<T, float>, "attention is compiled for float");
   const attention_call call{a, a.head_dim % 4 == 0 && by_vectors(q, a.query_head_stride) &&
                                    by_vectors(k, a.key_head_stride) && by_vectors(v, a.key_head_stride) &&
                                    by_vectors(dout, a.head_dim)};
+  const auto query_gradient = [&]<class Tile>(std::type_identity<Tile>) {
+    if (q.rows == 0) return;
+    launch_with_shared(target, attention_query_gradient<Tile>,
+                       dim3(tile_limit(q.rows, a.group(), segments.rows, Tile::size), unsigned(a.kv_heads)),
+                       Tile::threads, backward_bytes<Tile>, call, q, k, v, segments, out, lse, dout, beta, dq, delta);
+  };
+  const auto key_gradient = [&]<class Tile>(std::type_identity<Tile>) {
+    if (k.rows == 0) return;
+    launch_with_shared(target, attention_key_gradient<Tile>,
+                       dim3(unsigned((k.rows + Tile::size - 1) / Tile::size), unsigned(a.kv_heads)), Tile::threads,
+                       backward_bytes<Tile>, call, q, k, v, segments, lse, dout, device_view<const T>(delta), beta, dk,
+                       dv);
+  };
   with_head_size(a.head_dim, [&](auto head_size) {
     constexpr int dim = decltype(head_size)::value;
-    constexpr int R = dim > 128 ? 2 : 4, C = 2;
-    if (q.rows > 0)
-      launch_with_shared(target, attention_query_gradient<dim, R, C>,
-                         dim3(tile_limit(q.rows, a.group(), segments.rows, 16 * R), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, q, k, v, segments, out, lse, dout, beta, dq, delta);
-    if (k.rows > 0)
-      launch_with_shared(target, attention_key_gradient<dim, R, C>,
-                         dim3(unsigned((k.rows + 16 * R - 1) / (16 * R)), unsigned(a.kv_heads)),
-                         backward_bytes<dim, R, C>, call, q, k, v, segments, lse, dout, device_view<const T>(delta),
-                         beta, dk, dv);
+    using plain = plain_tile<dim, (dim > 128 ? 2 : 4), 2>;
+    using tensor_core = tensor_core_tile<dim, 4>;
+    if (bf16)
+      query_gradient(std::type_identity<tensor_core>{});
+    else
+      query_gradient(std::type_identity<plain>{});
+    // Two sums of heads of 256 do not fit the registers of four warps.
+    if constexpr (dim <= 128)
+      if (bf16) return key_gradient(std::type_identity<tensor_core>{});
+    key_gradient(std::type_identity<plain>{});
   });
 }
 

@@ -1,4 +1,5 @@
-// Scaled dot-product attention over packed sequences: what kernels/attention.cuh computes.
+// Scaled dot-product attention over packed sequences: what kernels/attention.cuh computes. With cuda_products::bf16 the
+// operands of its products are rounded to bf16 and multiplied by tensor cores; softmax, sums and lse stay fp32.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +13,17 @@ namespace mor1e::backend::kernels {
 /// With `parts` above 1, part z of the keys has its own rows [z T, (z + 1) T) of out and lse, for
 /// `join_attention_parts`.
 template <class T>
-void attention_forward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
-                       device_view<const T> v, device_view<const std::int32_t> segments, int parts, device_view<T> out,
-                       device_view<T> lse);
+void attention_forward(launch_target target, const attention_shape& a, bool bf16, device_view<const T> q,
+                       device_view<const T> k, device_view<const T> v, device_view<const std::int32_t> segments,
+                       int parts, device_view<T> out, device_view<T> lse);
 template <class T>
 void join_attention_parts(launch_target target, const attention_shape& a, int parts, device_view<const T> part_out,
                           device_view<const T> part_lse, device_view<T> out, device_view<T> lse);
 template <class T>
-void attention_backward(launch_target target, const attention_shape& a, device_view<const T> q, device_view<const T> k,
-                        device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
-                        device_view<const T> lse, device_view<const T> dout, T beta, device_view<T> dq,
-                        device_view<T> dk, device_view<T> dv, device_view<T> delta);
+void attention_backward(launch_target target, const attention_shape& a, bool bf16, device_view<const T> q,
+                        device_view<const T> k, device_view<const T> v, device_view<const std::int32_t> segments,
+                        device_view<const T> out, device_view<const T> lse, device_view<const T> dout, T beta,
+                        device_view<T> dq, device_view<T> dk, device_view<T> dv, device_view<T> delta);
 template <class T>
 void cache_keys(launch_target target, const attention_shape& a, device_view<const T> k,
                 device_view<const std::int32_t> segments, device_view<T> cache);
@@ -50,11 +51,12 @@ template <class T>
 void attention_forward(cuda& device, const attention_shape& a, device_view<const T> q, device_view<const T> k,
                        device_view<const T> v, device_view<const std::int32_t> segments, device_view<T> out,
                        device_view<T> lse) {
+  const bool bf16 = device.options().products == cuda_products::bf16;
   const int parts = detail::attention_parts(a, q.rows, k.rows, segments.rows);
-  if (parts == 1) return kernels::attention_forward(device.target(), a, q, k, v, segments, 1, out, lse);
+  if (parts == 1) return kernels::attention_forward(device.target(), a, bf16, q, k, v, segments, 1, out, lse);
   const index_t width = index_t(a.heads) * a.head_dim;
   const cuda_scratch<T> part_out(device, parts * q.rows, width), part_lse(device, parts * q.rows, a.heads);
-  kernels::attention_forward(device.target(), a, q, k, v, segments, parts, part_out.view(), part_lse.view());
+  kernels::attention_forward(device.target(), a, bf16, q, k, v, segments, parts, part_out.view(), part_lse.view());
   kernels::join_attention_parts<T>(device.target(), a, parts, part_out.view(), part_lse.view(), out, lse);
 }
 
@@ -66,7 +68,8 @@ void attention_backward(cuda& device, const attention_shape& a, device_view<cons
                         device_view<const T> v, device_view<const std::int32_t> segments, device_view<const T> out,
                         device_view<const T> lse, device_view<const T> dout, std::type_identity_t<T> beta,
                         device_view<T> dq, device_view<T> dk, device_view<T> dv, device_view<T> delta) {
-  kernels::attention_backward(device.target(), a, q, k, v, segments, out, lse, dout, beta, dq, dk, dv, delta);
+  const bool bf16 = device.options().products == cuda_products::bf16;
+  kernels::attention_backward(device.target(), a, bf16, q, k, v, segments, out, lse, dout, beta, dq, dk, dv, delta);
 }
 
 /// Row begin + i of every segment, its key heads side by side, becomes row keys + i of a cache.
