@@ -238,12 +238,9 @@ void fill(launch_target target, T value, device_view<T> y) {
 }
 
 template <class T>
-struct sum_all_term : sum_term<double> {
+struct sum_all_term : sum_to<double, T> {
   device_view<const T> x;
-  T beta;
-  device_view<T> s;
 
-  sum_all_term(device_view<const T> x, T beta, device_view<T> s) : x(x), beta(beta), s(s) {}
   template <int N>
   __device__ pack<double, N> at(index_t i, index_t j) const {
     const pack<T, N> v = load<N>(x, i, j);
@@ -252,16 +249,12 @@ struct sum_all_term : sum_term<double> {
     for (int k = 0; k < N; ++k) out.at[k] = double(v.at[k]);
     return out;
   }
-  __device__ void finish(index_t, double total) const { store(s, 0, 0, pack<T, 1>{{T(total)}}, beta); }
 };
 
 template <class T>
-struct dot_term : sum_term<double> {
+struct dot_term : sum_to<double, T> {
   device_view<const T> x, y;
-  T beta;
-  device_view<T> s;
 
-  dot_term(device_view<const T> x, device_view<const T> y, T beta, device_view<T> s) : x(x), y(y), beta(beta), s(s) {}
   template <int N>
   __device__ pack<double, N> at(index_t i, index_t j) const {
     const pack<T, N> v = load<N>(x, i, j), w = load<N>(y, i, j);
@@ -270,13 +263,12 @@ struct dot_term : sum_term<double> {
     for (int k = 0; k < N; ++k) out.at[k] = double(v.at[k]) * double(w.at[k]);
     return out;
   }
-  __device__ void finish(index_t, double total) const { store(s, 0, 0, pack<T, 1>{{T(total)}}, beta); }
 };
 
 template <class T>
 void sum(launch_target target, device_view<const T> x, T beta, device_view<T> s, double* parts) {
   const device_view<const T> v = x.contiguous() ? as_row(x) : x;
-  reduce_all<pack_size<T>>(target, "sum", v.rows, v.cols, aligned(v), sum_all_term<T>(v, beta, s), parts);
+  reduce_all<pack_size<T>>(target, "sum", v.rows, v.cols, aligned(v), sum_all_term<T>{{s.address(), T(1), beta}, v}, parts);
 }
 
 template <class T>
@@ -284,7 +276,7 @@ void dot(launch_target target, device_view<const T> x, device_view<const T> y, T
          double* parts) {
   const bool flat = x.contiguous() && y.contiguous();
   const device_view<const T> v = flat ? as_row(x) : x, w = flat ? as_row(y) : y;
-  reduce_all<pack_size<T>>(target, "dot", v.rows, v.cols, aligned(v) && aligned(w), dot_term<T>(v, w, beta, s), parts);
+  reduce_all<pack_size<T>>(target, "dot", v.rows, v.cols, aligned(v) && aligned(w), dot_term<T>{{s.address(), T(1), beta}, v, w}, parts);
 }
 
 }  // namespace mor1e::backend::kernels

@@ -10,7 +10,5 @@ template void convert(launch_target, in, device_view<bfloat16>);
 template void convert(launch_target, device_view<const bfloat16>, out);
 template void row_squares(launch_target, in, out);
 template void row_squares(launch_target, device_view<const bfloat16>, out);
-template void gather_rows(launch_target, float, in, device_view<const std::int32_t>, out);
-template void gather_rows(launch_target, float, device_view<const bfloat16>, device_view<const std::int32_t>, out);
 
 }  // namespace mor1e::backend::kernels

@@ -13,9 +13,20 @@ struct alignas(N * sizeof(T)) pack {
   T at[N];
 };
 
+/// The number of elements of a pack as a type, for functions that are called with packs of several sizes.
+template <int M>
+struct width_of {
+  static constexpr int value = M;
+  MOR1E_HD constexpr operator int() const { return M; }
+};
+
 /// The elements of a type that 16 bytes hold.
 template <class T>
 inline constexpr int pack_size = int(16 / sizeof(T));
+
+/// Packs as wide as the wider of the two types allows.
+template <class A, class B>
+inline constexpr int shared_pack = pack_size<A> < pack_size<B> ? pack_size<A> : pack_size<B>;
 
 template <int N, class T>
 __device__ pack<T, N> load(const T* from) {

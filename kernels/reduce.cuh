@@ -1,11 +1,15 @@
 // Reductions of a matrix: of all elements, of each column and of each row, in an order that the shape alone decides.
 //
-// A term says what is reduced:
+// A term says what is reduced, and derives from what becomes of the result, which says
 //   using value = ...;                                   of the sum, or whatever is combined
+//   using result = ...;                                  itself
 //   static __device__ value identity();
 //   static __device__ value combine(value a, value b);   in either order the same
+//   __device__ void finish(index_t k, value v) const;    of column or row k, or 0
+// while the term adds
 //   template <int N> __device__ pack<value, N> at(index_t i, index_t j) const;
-//   __device__ void finish(index_t k, value result) const;   of column or row k, or 0
+// Four blocks a multiprocessor leave 64 registers a thread: loads in flight count for more than threads here, and with
+// no such bound the assembler spills to reach more threads.
 #pragma once
 
 #include <cooperative_groups.h>
@@ -15,12 +19,20 @@
 
 namespace mor1e::backend::kernels {
 
-/// What a sum has in common.
-template <class Value>
-struct sum_term {
+/// y_k = alpha times the sum + beta y_k
+template <class Value, class T>
+struct sum_to {
   using value = Value;
+  using result = sum_to;
+  T* y;
+  T alpha, beta;
+
   static __device__ value identity() { return value(0); }
   static __device__ value combine(value a, value b) { return a + b; }
+  __device__ void finish(index_t k, value v) const {
+    const T scaled = alpha * T(v);
+    y[k] = beta == T(0) ? scaled : scaled + beta * y[k];
+  }
 };
 
 /// The values of the lanes of a warp combined, in every lane.
@@ -58,7 +70,7 @@ __device__ typename Term::value combine_pack(typename Term::value v, const pack<
 }
 
 template <int N, class Term>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     reduce_all_kernel(index_t rows, column_units columns, Term term, typename Term::value* parts) {
   typename Term::value v = Term::identity();
   const index_t units = columns.count<N>();
@@ -76,12 +88,13 @@ __global__ void __launch_bounds__(256)
     term.finish(0, v);
 }
 
-template <class Term>
-__global__ void __launch_bounds__(256) reduce_parts_kernel(Term term, const typename Term::value* parts, int count) {
-  typename Term::value v = Term::identity();
-  for (int k = threadIdx.x; k < count; k += blockDim.x) v = Term::combine(v, parts[k]);
-  v = combine_block<Term, 8>(v);
-  if (threadIdx.x == 0) term.finish(0, v);
+template <class Result>
+__global__ void __launch_bounds__(256, 4)
+    reduce_parts_kernel(Result result, const typename Result::value* parts, int count) {
+  typename Result::value v = Result::identity();
+  for (int k = threadIdx.x; k < count; k += blockDim.x) v = Result::combine(v, parts[k]);
+  v = combine_block<Result, 8>(v);
+  if (threadIdx.x == 0) result.finish(0, v);
 }
 
 /// All elements of a matrix to one value. `parts`: memory for `most_parts` values.
@@ -100,13 +113,13 @@ void reduce_all(launch_target target, const char* name, index_t rows, index_t co
   const dim3 grid(unsigned(std::max<index_t>(1, wide)), unsigned(std::max<index_t>(1, high)));
   const int count = int(grid.x * grid.y);
   reduce_all_kernel<N><<<grid, block, 0, target.stream>>>(rows, columns, term, count > 1 ? parts : nullptr);
-  if (count > 1) reduce_parts_kernel<<<1, 256, 0, target.stream>>>(term, parts, count);
+  if (count > 1) reduce_parts_kernel<typename Term::result><<<1, 256, 0, target.stream>>>(term, parts, count);
   check_launch(name);
 }
 
 /// Each block has some columns and a part of the rows.
 template <int N, class Term>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     reduce_columns_kernel(index_t rows, column_units columns, Term term, typename Term::value* parts) {
   using value = typename Term::value;
   __shared__ pack<value, N> of_thread[256];
@@ -143,14 +156,14 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-template <class Term>
-__global__ void __launch_bounds__(256)
-    reduce_column_parts_kernel(Term term, const typename Term::value* parts, int count, index_t cols) {
+template <class Result>
+__global__ void __launch_bounds__(256, 4)
+    reduce_column_parts_kernel(Result result, const typename Result::value* parts, int count, index_t cols) {
   const index_t j = blockIdx.x * index_t(blockDim.x) + threadIdx.x;
   if (j >= cols) return;
-  typename Term::value v = parts[j];
-  for (int k = 1; k < count; ++k) v = Term::combine(v, parts[k * cols + j]);
-  term.finish(j, v);
+  typename Result::value v = parts[j];
+  for (int k = 1; k < count; ++k) v = Result::combine(v, parts[k * cols + j]);
+  result.finish(j, v);
 }
 
 /// The rows of a matrix to one value a column. `parts`: memory for column_parts(rows, cols) x cols values.
@@ -166,13 +179,14 @@ void reduce_columns(launch_target target, const char* name, index_t rows, index_
       <<<dim3(unsigned((units + block.x - 1) / block.x), unsigned(count)), block, 0, target.stream>>>(
           rows, columns, term, count > 1 ? parts : nullptr);
   if (count > 1)
-    reduce_column_parts_kernel<<<unsigned((cols + 255) / 256), 256, 0, target.stream>>>(term, parts, count, cols);
+    reduce_column_parts_kernel<typename Term::result>
+        <<<unsigned((cols + 255) / 256), 256, 0, target.stream>>>(term, parts, count, cols);
   check_launch(name);
 }
 
 /// Each warp or block has a row.
 template <int Warps, int N, class Term>
-__global__ void __launch_bounds__(256) reduce_rows_kernel(index_t rows, column_units columns, Term term) {
+__global__ void __launch_bounds__(256, 4) reduce_rows_kernel(index_t rows, column_units columns, Term term) {
   const index_t units = columns.count<N>();
   const int thread = Warps == 1 ? threadIdx.x : threadIdx.y * 32 + threadIdx.x;
   const index_t at_once = Warps == 1 ? blockDim.y : 1;

@@ -6,6 +6,7 @@
 
 #include "mor1e/backend/array.hpp"
 #include "mor1e/backend/cuda/gemm.hpp"
+#include "mor1e/backend/cuda/rows.hpp"
 
 namespace mor1e::backend {
 
@@ -74,9 +75,6 @@ class cuda_frozen {
 namespace kernels {
 template <class S, class T>
 void row_squares(launch_target, device_view<const S> w, device_view<T> y);
-template <class S, class T>
-void gather_rows(launch_target, T alpha, device_view<const S> x, device_view<const std::int32_t> index,
-                 device_view<T> y);
 }  // namespace kernels
 
 /// A copy of a frozen weight [outputs, inputs].
