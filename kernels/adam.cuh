@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(256)
     for (int k = 0; k < N; ++k) sum += double(v.at[k]) * double(v.at[k]);
   }
   for (index_t at = packed + threadIdx.x; at < end; at += 256) sum += double(x.at[at]) * double(x.at[at]);
-  sum = combine_block<sum_term<double>, 8>(sum);
+  sum = combine_block<lane_sum<double>, 8>(sum);
   if (threadIdx.x == 0) of_chunk[blockIdx.x] = sum;
 }
 

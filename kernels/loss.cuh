@@ -2,17 +2,26 @@
 #pragma once
 
 #include "mor1e/backend/cuda/loss.hpp"
-#include "mor1e/kernels/exp_sum.cuh"
+#include "mor1e/kernels/scaled_exp_sum.cuh"
 #include "mor1e/kernels/warp.cuh"
 
 namespace mor1e::backend::kernels {
 
 template <class T>
-struct target_share_term : sum_term<int> {
-  device_view<const std::int32_t> targets;
-  device_view<T> s;
+struct share_of_counted {
+  using value = int;
+  using result = share_of_counted;
+  T* s;
 
-  target_share_term(device_view<const std::int32_t> targets, device_view<T> s) : targets(targets), s(s) {}
+  static __device__ int identity() { return 0; }
+  static __device__ int combine(int a, int b) { return a + b; }
+  __device__ void finish(index_t, int counted) const { *s = counted ? T(1) / T(counted) : T(0); }
+};
+
+template <class T>
+struct target_share_term : share_of_counted<T> {
+  device_view<const std::int32_t> targets;
+
   template <int N>
   __device__ pack<int, N> at(index_t i, index_t j) const {
     pack<int, N> v = load<N>(targets, i, j);
@@ -20,14 +29,13 @@ struct target_share_term : sum_term<int> {
     for (int k = 0; k < N; ++k) v.at[k] = v.at[k] >= 0;
     return v;
   }
-  __device__ void finish(index_t, int counted) const { *s.address() = counted ? T(1) / T(counted) : T(0); }
 };
 
 template <class T>
 void target_share(launch_target target, device_view<const std::int32_t> targets, device_view<T> s, int* parts) {
   const bool flat = targets.contiguous();
   const device_view<const std::int32_t> v = flat ? as_row(targets) : targets;
-  reduce_all<4>(target, "target_share", v.rows, v.cols, aligned(v), target_share_term<T>(v, s), parts);
+  reduce_all<4>(target, "target_share", v.rows, v.cols, aligned(v), target_share_term<T>{{s.address()}, v}, parts);
 }
 
 /// The logit of a row's target. One past the last column has none: NaN, which nobody overlooks.
@@ -37,7 +45,7 @@ __device__ T target_logit(const T* x, index_t cols, std::int32_t target) {
 }
 
 template <class T>
-struct cross_entropy_term : exp_sum_term<T> {
+struct cross_entropy_term : scaled_exp_sum_term<T> {
   device_view<const T> x;
   device_view<const std::int32_t> targets;
   device_view<T> nll, lse;
@@ -46,10 +54,10 @@ struct cross_entropy_term : exp_sum_term<T> {
                      device_view<T> lse)
       : x(x), targets(targets), nll(nll), lse(lse) {}
   template <int N>
-  __device__ pack<exp_sum<T>, N> at(index_t i, index_t j) const {
-    return exp_sum_term<T>::of(load<N>(x, i, j));
+  __device__ pack<scaled_exp_sum<T>, N> at(index_t i, index_t j) const {
+    return scaled_exp_sum_term<T>::of(load<N>(x, i, j));
   }
-  __device__ void finish(index_t i, exp_sum<T> total) const {
+  __device__ void finish(index_t i, scaled_exp_sum<T> total) const {
     const T shift = total.log();
     const std::int32_t target = *row(targets, i);
     *row(lse, i) = shift;
@@ -95,7 +103,7 @@ template <int Warps, int N, class T>
 __global__ void __launch_bounds__(256)
     cross_entropy_in_place_kernel(device_view<const std::int32_t> targets, column_units columns, device_view<T> x,
                                   device_view<T> nll) {
-  using term = exp_sum_term<T>;
+  using term = scaled_exp_sum_term<T>;
   const index_t units = columns.count<N>(), at_once = Warps == 1 ? blockDim.y : 1;
   const int thread = Warps == 1 ? threadIdx.x : threadIdx.y * 32 + threadIdx.x;
   for (index_t i = blockIdx.x * at_once + (Warps == 1 ? threadIdx.y : 0); i < x.rows; i += gridDim.x * at_once) {
@@ -105,7 +113,7 @@ __global__ void __launch_bounds__(256)
       if (thread == 0) *row(nll, i) = T(0);
       continue;
     }
-    exp_sum<T> v = term::identity();
+    scaled_exp_sum<T> v = term::identity();
     for (index_t u = thread; u < units; u += Warps * 32)
       if (u < columns.packs)
         v = combine_pack<N, term>(v, term::of(load<N>(x, i, u * N)));

@@ -45,20 +45,16 @@ struct row_shares_term {
 
 /// Column 0: the entropies; column 1 + j: the shares of expert j; the last: how many rows count.
 template <class T>
-struct share_sums_term : sum_term<double> {
+struct share_sums_term : sum_to<double, double> {
   device_view<const T> w;
   device_view<const double> shares;
-  double* sums;
 
-  share_sums_term(device_view<const T> w, device_view<const double> shares, double* sums)
-      : w(w), shares(shares), sums(sums) {}
   template <int N>
   __device__ pack<double, N> at(index_t i, index_t j) const {
     static_assert(N == 1, "columns are of three kinds");
     const double share = row(shares, i)[0];
     return {{j == 0 ? row(shares, i)[1] : j > w.cols ? double(share > 0) : fabs(double(row(w, i)[j - 1])) * share}};
   }
-  __device__ void finish(index_t j, double total) const { sums[j] = total; }
 };
 
 template <class T>
@@ -74,7 +70,8 @@ void router_statistics(launch_target target, device_view<const T> w, device_view
                        device_view<double> shares, double* sums, double* parts, device_view<T> out) {
   reduce_rows<pack_size<T>>(target, "router_statistics", w.rows, w.cols, aligned(w),
                             row_shares_term<T>{w, instances, shares});
-  reduce_columns<1>(target, "router_statistics", w.rows, w.cols + 2, false, share_sums_term<T>(w, shares, sums), parts);
+  reduce_columns<1>(target, "router_statistics", w.rows, w.cols + 2, false,
+                    share_sums_term<T>{{sums, 1.0, 0.0}, w, shares}, parts);
   share_means_kernel<<<unsigned((out.cols + 255) / 256), 256, 0, target.stream>>>(sums, out);
   check_launch("router_statistics");
 }

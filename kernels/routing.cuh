@@ -184,19 +184,15 @@ void capacity_mask(launch_target target, const capacity_shape& s, device_view<co
 
 /// The live rows of x: their sums, and in one column more how many they are.
 template <class T>
-struct live_sums_term : sum_term<T> {
+struct live_sums_term : sum_to<T, T> {
   device_view<const T> x;
   device_view<const std::int32_t> instances;
-  T* sums;
 
-  live_sums_term(device_view<const T> x, device_view<const std::int32_t> instances, T* sums)
-      : x(x), instances(instances), sums(sums) {}
   template <int N>
   __device__ pack<T, N> at(index_t i, index_t j) const {
     static_assert(N == 1, "the last column is of another kind");
     return {{*row(instances, i) < 0 ? T(0) : j < x.cols ? row(x, i)[j] : T(1)}};
   }
-  __device__ void finish(index_t j, T total) const { sums[j] = total; }
 };
 
 /// The block of the first row of an instance adds the rows of it, in an order that does not depend on where they lie
@@ -269,8 +265,8 @@ void group_mean(launch_target target, token_group group, device_view<const T> x,
                 device_view<const std::int32_t> instances, T beta, device_view<T> y, device_view<T> sums, T* parts) {
   if (x.rows == 0 || x.cols == 0) return;
   if (group == token_group::batch)
-    reduce_columns<1>(target, "group_mean", x.rows, x.cols + 1, false, live_sums_term<T>(x, instances, sums.address()),
-                      parts);
+    reduce_columns<1>(target, "group_mean", x.rows, x.cols + 1, false,
+                      live_sums_term<T>{{sums.address(), T(1), T(0)}, x, instances}, parts);
   if (group == token_group::instance)
     instance_sums_kernel<<<unsigned(x.rows), dim3(32, 8), 0, target.stream>>>(x, instances, sums);
   each_element<pack_size<T>>(target, "group_mean", y.rows, y.cols, aligned(x) && aligned(y),

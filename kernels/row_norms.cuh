@@ -50,15 +50,24 @@ void scale_columns(launch_target target, device_view<const T> m, device_view<con
                              scale_columns_body<T>{m.address(), n.address(), x, beta, y});
 }
 
+/// dm_j = the sum over n_j + beta dm_j
 template <class T>
-struct scale_columns_term : sum_term<T> {
+struct sum_over_norm {
+  using value = T;
+  using result = sum_over_norm;
   const T* n;
-  device_view<const T> x, dy;
   T beta;
   T* dm;
 
-  scale_columns_term(const T* n, device_view<const T> x, device_view<const T> dy, T beta, T* dm)
-      : n(n), x(x), dy(dy), beta(beta), dm(dm) {}
+  static __device__ T identity() { return T(0); }
+  static __device__ T combine(T a, T b) { return a + b; }
+  __device__ void finish(index_t j, T total) const { dm[j] = blend(total / n[j], beta, dm[j]); }
+};
+
+template <class T>
+struct scale_columns_term : sum_over_norm<T> {
+  device_view<const T> x, dy;
+
   template <int N>
   __device__ pack<T, N> at(index_t i, index_t j) const {
     pack<T, N> v = load<N>(x, i, j);
@@ -67,14 +76,13 @@ struct scale_columns_term : sum_term<T> {
     for (int k = 0; k < N; ++k) v.at[k] *= g.at[k];
     return v;
   }
-  __device__ void finish(index_t j, T total) const { dm[j] = blend(total / n[j], beta, dm[j]); }
 };
 
 template <class T>
 void scale_columns_gradient(launch_target target, device_view<const T> n, device_view<const T> x,
                             device_view<const T> dy, T beta, device_view<T> dm, T* parts) {
   reduce_columns<pack_size<T>>(target, "scale_columns_gradient", x.rows, x.cols, aligned(x) && aligned(dy),
-                               scale_columns_term<T>(n.address(), x, dy, beta, dm.address()), parts);
+                               scale_columns_term<T>{{n.address(), beta, dm.address()}, x, dy}, parts);
 }
 
 }  // namespace mor1e::backend::kernels

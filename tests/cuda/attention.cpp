@@ -2,6 +2,8 @@
 #include "mor1e/ops/attention.hpp"
 
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -24,6 +26,12 @@ tensor<std::int32_t> matrix_of(const fields& f) {
   return out;
 }
 
+/// Numbers that bf16 holds, so that a product of two of them has the same value on tensor cores and in fp32.
+tensor<float> rounded(tensor<float> x) {
+  for (float& v : x) v = std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0xffff0000u);
+  return x;
+}
+
 /// Output and gradient of one attention on a device; the gradient is added to ones.
 struct both_ways {
   tensor<float> out, lse, gradient;
@@ -31,7 +39,7 @@ struct both_ways {
   template <class B>
   both_ways(B& device, const ops::attention_attributes& a, const tensor<float>& values, const fields& of) {
     const shape result{values.extents().rows(), index_t(a.heads) * a.head_dim}, by_head{result.rows(), a.heads};
-    const array<B, float> qkv(device, values), dout(device, testing::random<float>(result, 9));
+    const array<B, float> qkv(device, values), dout(device, rounded(testing::random<float>(result, 9)));
     const array<B, std::int32_t> segments(device, matrix_of(of));
     array<B, float> y(device, testing::random<float>(result, 5)), l(device, by_head), delta(device, by_head),
         d(device, tensor<float>(values.extents(), 1.0f));
@@ -45,15 +53,20 @@ struct both_ways {
   }
 };
 
-void check_against_reference(const ops::attention_attributes& a, index_t rows, const fields& segments) {
-  cuda device({.host_threads = 1});
+void check_against_reference(const ops::attention_attributes& a, index_t rows, const fields& segments,
+                             cuda_products products = cuda_products::fp32) {
+  cuda device({.products = products, .host_threads = 1});
   reference oracle;
   const tensor<float> qkv =
-      testing::random<float>(shape{rows, index_t(a.heads + 2 * a.kv_heads) * a.head_dim}, 1, -2, 2);
+      rounded(testing::random<float>(shape{rows, index_t(a.heads + 2 * a.kv_heads) * a.head_dim}, 1, -2, 2));
   const both_ways ours(device, a, qkv, segments), theirs(oracle, a, qkv, segments);
-  CHECK(testing::violation(ours.out.data(), theirs.out.data(), ours.out.size(), {.mtol = 1e-5}) == "");
+  // On tensor cores shares and their gradients are rounded to bf16, each by 2^-9 of itself at most: the gradient of q
+  // and k, a sum of both signs, is off by that much of its terms' size, which is some four times the sum's.
+  const double rounding = products == cuda_products::bf16 ? 0x1p-9 : 0;
+  CHECK(testing::violation(ours.out.data(), theirs.out.data(), ours.out.size(), {.mtol = 1e-5 + rounding}) == "");
   CHECK(testing::violation(ours.lse.data(), theirs.lse.data(), ours.lse.size(), {.mtol = 1e-5}) == "");
-  CHECK(testing::violation(ours.gradient.data(), theirs.gradient.data(), ours.gradient.size(), {.mtol = 1e-5}) == "");
+  CHECK(testing::violation(ours.gradient.data(), theirs.gradient.data(), ours.gradient.size(),
+                           {.mtol = 1e-5 + 4 * rounding}) == "");
 }
 
 // A prompt, a branch of it, dead rows, a sequence of several tiles with a prefix in it, an empty one, dead rows.
@@ -79,6 +92,18 @@ TEST_CASE("attention on CUDA: who sees whom") {
     a.alibi = kind == 5;
     check_against_reference(a, mixed_rows, mixed);
   }
+}
+
+TEST_CASE("attention on CUDA: on tensor cores in bf16") {
+  for (int head_dim : {16, 32, 50, 64, 80, 128, 256}) {
+    CAPTURE(head_dim);
+    check_against_reference({.heads = 4, .kv_heads = 2, .head_dim = head_dim, .scale = 1.2 / head_dim}, mixed_rows,
+                            mixed, cuda_products::bf16);
+  }
+  check_against_reference({.heads = 6, .kv_heads = 2, .head_dim = 24, .scale = 0.2, .window = 37, .causal = false},
+                          mixed_rows, mixed, cuda_products::bf16);
+  check_against_reference({.heads = 6, .kv_heads = 2, .head_dim = 24, .scale = 0.2, .alibi = true}, mixed_rows, mixed,
+                          cuda_products::bf16);
 }
 
 TEST_CASE("attention on CUDA: heads interleaved, one key head for all, rows of no sequence alone") {

@@ -16,7 +16,7 @@ namespace mor1e::backend {
 /// - fp32: as written
 /// - tf32: operands rounded to 10 bits of mantissa inside the tensor cores, relative error of a term 2^-11
 /// - bf16: frozen weights are stored as bf16 (half the memory) and what they multiply is rounded to it, relative error
-///   of a term 2^-8; all other products as fp32
+///   of a term 2^-8; so are the operands of attention; all other products as fp32
 enum class cuda_products { fp32, tf32, bf16 };
 
 struct cuda_options {

@@ -8,7 +8,7 @@ namespace mor1e::backend::kernels {
 
 /// sum exp(x - largest), and the largest of the x
 template <class T>
-struct exp_sum {
+struct scaled_exp_sum {
   T largest, sum;
 
   /// log sum exp x
@@ -17,8 +17,8 @@ struct exp_sum {
 
 /// What sums of exponentials of a row have in common. Two sums are brought to the larger of their largest.
 template <class T>
-struct exp_sum_term {
-  using value = exp_sum<T>;
+struct scaled_exp_sum_term {
+  using value = scaled_exp_sum<T>;
   // Finite, so that the difference of two such is 0 and not NaN.
   static __device__ value identity() { return {T(-1e30), T(0)}; }
   static __device__ value combine(value a, value b) {
