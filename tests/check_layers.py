@@ -23,8 +23,9 @@ SEES = {
     "backend/host": CONCEPT,
     "backend/reference": HOST,
     "backend/cpu": HOST,
-    "backend/cuda": CONCEPT,
-    "backend/with_device": HOST | {"backend/cpu"},  # the one place where a program picks
+    "backend/with_device": HOST | {"backend/cpu", "backend/cuda"},  # the one place where a program picks
+    # Beside it is the host's own back end. What nvcc compiles finds the kernels through the headers.
+    "backend/cuda": CONCEPT | {"backend/cpu", "kernels/"},
     "autodiff/": CONCEPT,
     "ops/": AUTODIFF | {"testing/cases"},
     "nn/": OPS,
@@ -67,6 +68,8 @@ def code_lines(path):
 
 
 def part_of(path):
+    if path.startswith("kernels/"):  # a link to the folder beside include/
+        return "kernels/"
     return max((part for part in SEES if path.startswith(part)), key=len, default=None)
 
 

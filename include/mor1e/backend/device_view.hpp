@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e {
@@ -17,20 +18,24 @@ class device_view {
   index_t stride = 0;
 
   device_view() = default;
-  device_view(T* address, index_t rows, index_t cols) : device_view(address, rows, cols, cols) {}
-  device_view(T* address, index_t rows, index_t cols, index_t stride)
+  MOR1E_HD device_view(T* address, index_t rows, index_t cols) : device_view(address, rows, cols, cols) {}
+  MOR1E_HD device_view(T* address, index_t rows, index_t cols, index_t stride)
       : rows(rows), cols(cols), stride(stride), address_(address) {}
   /// A mutable view is also a read-only one.
-  operator device_view<const T>() const requires(!std::is_const_v<T>) { return {address_, rows, cols, stride}; }
+  MOR1E_HD operator device_view<const T>() const requires(!std::is_const_v<T>) {
+    return {address_, rows, cols, stride};
+  }
 
   /// Where the first element lies. Only the back end may follow it.
-  T* address() const { return address_; }
-  index_t size() const { return rows * cols; }
-  bool contiguous() const { return stride == cols || rows <= 1; }
-  bool empty() const { return address_ == nullptr || size() == 0; }
+  MOR1E_HD T* address() const { return address_; }
+  MOR1E_HD index_t size() const { return rows * cols; }
+  MOR1E_HD bool contiguous() const { return stride == cols || rows <= 1; }
+  MOR1E_HD bool empty() const { return address_ == nullptr || size() == 0; }
 
-  device_view row_range(index_t begin, index_t count) const { return {address_ + begin * stride, count, cols, stride}; }
-  device_view col_range(index_t begin, index_t count) const { return {address_ + begin, rows, count, stride}; }
+  MOR1E_HD device_view row_range(index_t begin, index_t count) const {
+    return {address_ + begin * stride, count, cols, stride};
+  }
+  MOR1E_HD device_view col_range(index_t begin, index_t count) const { return {address_ + begin, rows, count, stride}; }
 
  private:
   T* address_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/core/view.hpp"
 
@@ -19,9 +20,12 @@ struct dropout_shape {
   double factor() const { return 1 / (1 - rate); }
 };
 
-/// The key of a step's mask; `draw` holds the two halves of the step's own.
-inline std::uint64_t dropout_key(const dropout_shape& s, view<const std::int32_t> draw) {
+/// The key of a step's mask; `draw` points to the two halves of the step's own.
+MOR1E_HD inline std::uint64_t dropout_key(const dropout_shape& s, const std::int32_t* draw) {
   return stream_key(s.site, std::uint64_t(std::uint32_t(draw[0])) | std::uint64_t(std::uint32_t(draw[1])) << 32);
+}
+inline std::uint64_t dropout_key(const dropout_shape& s, view<const std::int32_t> draw) {
+  return dropout_key(s, draw.data);
 }
 
 }  // namespace mor1e::backend

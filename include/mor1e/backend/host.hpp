@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "mor1e/backend/pool.hpp"
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/tensor.hpp"
 
 namespace mor1e::backend {
@@ -97,13 +98,13 @@ view<T> block(view<T> x, index_t blocks, index_t i) {
 
 /// Whether a comes before b as the largest: a NaN before all numbers.
 template <class T>
-bool exceeds(T a, T b) {
+MOR1E_HD bool exceeds(T a, T b) {
   return (a > b) | ((a != a) & (b == b));
 }
 
 /// Whether a and b are equal or both NaN.
 template <class T>
-bool same(T a, T b) {
+MOR1E_HD bool same(T a, T b) {
   return (a == b) | ((a != a) & (b != b));
 }
 

@@ -18,12 +18,13 @@ struct noise_shape {
 };
 
 /// The key of a step's noise; `draw` holds the two halves of the step's own.
-inline std::uint64_t noise_key(const noise_shape& s, view<const std::int32_t> draw) {
+MOR1E_HD inline std::uint64_t noise_key(const noise_shape& s, const std::int32_t* draw) {
   return dropout_key({.site = s.site}, draw);
 }
+inline std::uint64_t noise_key(const noise_shape& s, view<const std::int32_t> draw) { return noise_key(s, draw.data); }
 
 /// A standard normal number, by the transform of Box and Muller: two columns share a block of random words.
-inline double noise_at(std::uint64_t key, index_t column, std::int32_t position, std::int32_t example) {
+MOR1E_HD inline double noise_at(std::uint64_t key, index_t column, std::int32_t position, std::int32_t example) {
   const philox_block bits =
       random_words(key, std::uint32_t(column / 2), std::uint32_t(position), std::uint32_t(example));
   const index_t first = column % 2 * 2;

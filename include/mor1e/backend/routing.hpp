@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/view.hpp"
 
 namespace mor1e::backend {
@@ -25,20 +26,23 @@ struct expert_slots_shape {
   int rank = 1;
   slot_order order = slot_order::block;
 
-  int slots() const { return experts * rank; }
-  int products() const { return order == slot_order::shared ? rank : slots(); }
-  int expert(int slot) const { return order == slot_order::tiled ? slot % experts : slot / rank; }
-  int product(int slot) const { return order == slot_order::shared ? slot % rank : slot; }
+  MOR1E_HD int slots() const { return experts * rank; }
+  MOR1E_HD int products() const { return order == slot_order::shared ? rank : slots(); }
+  MOR1E_HD int expert(int slot) const { return order == slot_order::tiled ? slot % experts : slot / rank; }
+  MOR1E_HD int product(int slot) const { return order == slot_order::shared ? slot % rank : slot; }
 };
 
 /// The tokens that are counted together. Dead rows, those of no instance, are counted nowhere.
 enum class token_group : std::uint8_t { token, instance, batch };
 constexpr std::array<std::string_view, 3> names_of(token_group) { return {"", "instance", "batch"}; }
 
-/// The number of row i's group, below the number of rows; -1 for a dead row. `instances` holds that of each row.
+/// The number of the group of row i, which is of `instance`, below the number of rows; -1 for a dead row.
+MOR1E_HD inline index_t group_of(token_group group, std::int32_t instance, index_t i) {
+  if (instance < 0) return -1;
+  return group == token_group::token ? i : group == token_group::instance ? instance : 0;
+}
 inline index_t group_of(token_group group, view<const std::int32_t> instances, index_t i) {
-  if (instances[i] < 0) return -1;
-  return group == token_group::token ? i : group == token_group::instance ? instances[i] : 0;
+  return group_of(group, instances[i], i);
 }
 
 /// How many tokens an expert takes, of `tokens` that choose `choices` experts each.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/segment.hpp"
 #include "mor1e/core/view.hpp"
 
@@ -24,7 +25,7 @@ struct attention_shape {
   index_t query_head_stride = head_dim;
   index_t key_head_stride = head_dim;
 
-  int group() const { return heads / kv_heads; }
+  MOR1E_HD int group() const { return heads / kv_heads; }
 };
 
 /// Largest head_dim that back ends have to serve.
@@ -32,7 +33,7 @@ inline constexpr int max_head_dim = 256;
 
 /// Slope of a head, 2^(-8 (h + 1) / n) for n heads; where n is no power of two, the heads past the largest power p
 /// below it take every other slope of 2p heads. Source: Press, Smith and Lewis 2022.
-inline double alibi_slope(int head, int heads) {
+MOR1E_HD inline double alibi_slope(int head, int heads) {
   int p = 1;
   while (2 * p <= heads) p *= 2;
   return head < p ? std::exp2(-8.0 * (head + 1) / p) : std::exp2(-4.0 * (2 * (head - p) + 1) / p);
@@ -49,23 +50,32 @@ inline segment segment_at(view<const std::int32_t> segments, index_t s) {
   const std::int32_t* f = segments.row(s);
   return {f[0], f[1], f[2], f[3], f[4]};
 }
-inline index_t query_count(const segment& s) { return s.end - s.begin; }
-inline index_t prefix_length(const segment& s) { return s.prefix_end - s.prefix_begin; }
+MOR1E_HD inline index_t query_count(const segment& s) { return s.end - s.begin; }
+MOR1E_HD inline index_t prefix_length(const segment& s) { return s.prefix_end - s.prefix_begin; }
 
 /// Keys are counted in the order of the sequence: the prefix, then the segment's own. Query i is at the position of
 /// own key i.
-inline index_t query_position(const segment& s, index_t i) { return prefix_length(s) + i; }
-inline index_t key_count(const segment& s) { return prefix_length(s) + query_count(s); }
-inline index_t key_row(const segment& s, index_t position) {
+MOR1E_HD inline index_t query_position(const segment& s, index_t i) { return prefix_length(s) + i; }
+MOR1E_HD inline index_t key_count(const segment& s) { return prefix_length(s) + query_count(s); }
+MOR1E_HD inline index_t key_row(const segment& s, index_t position) {
   return position < prefix_length(s) ? s.prefix_begin + position : s.keys + position - prefix_length(s);
 }
 
 /// The positions of the keys that a query at `position` sees.
-inline index_span seen_keys(const attention_shape& a, const segment& s, index_t position) {
-  return {a.window > 0 ? std::max<index_t>(0, position - a.window + 1) : 0,
-          a.causal       ? position + 1
-          : a.window > 0 ? std::min(key_count(s), position + a.window)
-                         : key_count(s)};
+MOR1E_HD inline index_span seen_keys(const attention_shape& a, const segment& s, index_t position) {
+  // No std::min and std::max: device code cannot call them.
+  const index_t keys = key_count(s), after = position + a.window;
+  return {a.window > 0 && position >= a.window ? position - a.window + 1 : 0, a.causal ? position + 1
+                                                                              : a.window > 0 && after < keys ? after
+                                                                                                             : keys};
+}
+
+/// The queries [begin, end) of a segment that see any of its keys at positions [first, last].
+MOR1E_HD inline index_span seeing_queries(const attention_shape& a, const segment& s, index_t first, index_t last) {
+  const index_t before = prefix_length(s), count = query_count(s);
+  const index_t begin = (a.causal ? first : a.window > 0 ? first - a.window + 1 : 0) - before;
+  const index_t end = (a.window > 0 ? last + a.window : key_count(s)) - before;
+  return {begin > 0 ? begin : 0, end < count ? end : count};
 }
 
 /// Throws a value_error unless segments that hold queries are in order, apart from each other and inside the matrices.

@@ -1,4 +1,4 @@
-// Header-only or compiled: the one switch.
+// Header-only or compiled, and for which processors: the two macros.
 //
 // A header declares; its definitions that are not templates stand in the `.ipp` beside it, which the header includes
 // at its end unless MOR1E_COMPILED is defined (the target mor1e::compiled defines it and holds the definitions).
@@ -8,4 +8,13 @@
 #define MOR1E_INLINE
 #else
 #define MOR1E_INLINE inline
+#endif
+
+/// Before a function that kernels call too.
+#ifdef __CUDACC__
+#define MOR1E_HD __host__ __device__
+// "operator view<const T> will not be called": it is constrained to T that are not constant.
+#pragma nv_diag_suppress 554
+#else
+#define MOR1E_HD
 #endif

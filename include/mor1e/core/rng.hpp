@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/error.hpp"
 
 namespace mor1e {
@@ -21,7 +22,7 @@ struct philox_block {
 
 /// Philox4x32-10: a keyed bijection of 128-bit blocks whose outputs for successive counters are random bits.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-constexpr philox_block philox(std::uint64_t key, philox_block counter) {
+MOR1E_HD constexpr philox_block philox(std::uint64_t key, philox_block counter) {
   std::uint32_t key_low = std::uint32_t(key), key_high = std::uint32_t(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t even = std::uint64_t(0xD2511F53u) * counter.word[0];
@@ -38,19 +39,19 @@ namespace detail {
 /// Blocks that make numbers and blocks that make keys never have a counter in common.
 enum class philox_use : std::uint32_t { draw = 0, derive = 1, words = 2 };
 
-constexpr philox_block philox_at(std::uint64_t key, std::uint64_t position, philox_use use) {
+MOR1E_HD constexpr philox_block philox_at(std::uint64_t key, std::uint64_t position, philox_use use) {
   return philox(key, {{std::uint32_t(position), std::uint32_t(position >> 32), 0, std::uint32_t(use)}});
 }
-constexpr std::uint64_t low_bits(const philox_block& block) {
+MOR1E_HD constexpr std::uint64_t low_bits(const philox_block& block) {
   return block.word[0] | std::uint64_t(block.word[1]) << 32;
 }
-constexpr std::uint64_t high_bits(const philox_block& block) {
+MOR1E_HD constexpr std::uint64_t high_bits(const philox_block& block) {
   return block.word[2] | std::uint64_t(block.word[3]) << 32;
 }
 
 /// The upper bits of `bits` as a multiple of 2^-24 (float) or 2^-53 (double): exact, and never 1.
 template <class T>
-constexpr T unit_interval(std::uint64_t bits) {
+MOR1E_HD constexpr T unit_interval(std::uint64_t bits) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
   if constexpr (std::is_same_v<T, float>)
     return float(bits >> 40) * 0x1p-24f;
@@ -62,7 +63,7 @@ constexpr T unit_interval(std::uint64_t bits) {
 /// The key of the stream named by `ids` (step, layer, example ...) under `seed`. The order of the ids counts;
 /// `stream_key(stream_key(s, a), b) == stream_key(s, a, b)`, so that an outer loop can fold its ids once.
 template <class... Ids>
-constexpr std::uint64_t stream_key(std::uint64_t seed, Ids... ids) {
+MOR1E_HD constexpr std::uint64_t stream_key(std::uint64_t seed, Ids... ids) {
   static_assert((std::is_integral_v<Ids> && ...), "stream ids are integers");
   ((seed = detail::low_bits(detail::philox_at(seed, std::uint64_t(ids), detail::philox_use::derive))), ...);
   return seed;
@@ -70,12 +71,12 @@ constexpr std::uint64_t stream_key(std::uint64_t seed, Ids... ids) {
 
 /// The `position`-th number of a stream, uniform in [0, 1): 24 random bits as a float, 53 as a double.
 template <class T>
-constexpr T uniform(std::uint64_t key, std::uint64_t position) {
+MOR1E_HD constexpr T uniform(std::uint64_t key, std::uint64_t position) {
   return detail::unit_interval<T>(detail::low_bits(detail::philox_at(key, position, detail::philox_use::draw)));
 }
 
 /// Four words of 32 random bits at a place named by three indices.
-constexpr philox_block random_words(std::uint64_t key, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+MOR1E_HD constexpr philox_block random_words(std::uint64_t key, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
   return philox(key, {{a, b, c, std::uint32_t(detail::philox_use::words)}});
 }
 

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "mor1e/core/config.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e {

@@ -10,11 +10,11 @@ struct abs_op : elementwise<abs_op> {
   static constexpr const char* label = "abs";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x < T(0) ? -x : x;
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return x > T(0) ? T(1) : (x < T(0) ? T(-1) : T(0));
   }
 

@@ -21,15 +21,15 @@ struct add_op : zip<add_op> {
   }
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a + b;
   }
   template <class T>
-  static T da(T, T, T) {
+  MOR1E_HD static T da(T, T, T) {
     return T(1);
   }
   template <class T>
-  static T db(T, T, T) {
+  MOR1E_HD static T db(T, T, T) {
     return T(1);
   }
 };

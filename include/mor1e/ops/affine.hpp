@@ -17,11 +17,11 @@ struct affine_op : elementwise<affine_op, affine_attributes> {
   static constexpr std::uint64_t backward_reads = 0;
 
   template <class T>
-  static T f(T x, const attributes& a) {
+  MOR1E_HD static T f(T x, const attributes& a) {
     return T(a.alpha) * x + T(a.c);
   }
   template <class T>
-  static T df(T, T, const attributes& a) {
+  MOR1E_HD static T df(T, T, const attributes& a) {
     return T(a.alpha);
   }
 

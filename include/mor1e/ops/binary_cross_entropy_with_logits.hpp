@@ -11,16 +11,16 @@ struct binary_cross_entropy_with_logits_op : mean_loss<binary_cross_entropy_with
   static constexpr const char* label = "binary_cross_entropy_with_logits";
 
   template <class T>
-  static T f(T x, T t) {
+  MOR1E_HD static T f(T x, T t) {
     const T size = x < T(0) ? -x : x;
     return (x < T(0) ? T(0) : x) - x * t + math::log(T(1) + math::exp(-size));
   }
   template <class T>
-  static T dx(T x, T t) {
+  MOR1E_HD static T dx(T x, T t) {
     return math::sigmoid(x) - t;
   }
   template <class T>
-  static T dt(T x, T) {
+  MOR1E_HD static T dt(T x, T) {
     return -x;
   }
 

@@ -15,11 +15,11 @@ struct clamp_op : elementwise<clamp_op, clamp_attributes> {
   static constexpr const char* label = "clamp";
 
   template <class T>
-  static T f(T x, const attributes& a) {
+  MOR1E_HD static T f(T x, const attributes& a) {
     return x < T(a.low) ? T(a.low) : (x > T(a.high) ? T(a.high) : x);
   }
   template <class T>
-  static T df(T x, T, const attributes& a) {
+  MOR1E_HD static T df(T x, T, const attributes& a) {
     return x >= T(a.low) && x <= T(a.high) ? T(1) : T(0);
   }
 

@@ -10,11 +10,11 @@ struct cos_op : elementwise<cos_op> {
   static constexpr const char* label = "cos";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::cos(x);
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return -math::sin(x);
   }
 };

@@ -13,15 +13,15 @@ struct divide_op : zip<divide_op> {
   static constexpr const char* label = "divide";
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a / b;
   }
   template <class T>
-  static T da(T, T b, T) {
+  MOR1E_HD static T da(T, T b, T) {
     return T(1) / b;
   }
   template <class T>
-  static T db(T, T b, T y) {
+  MOR1E_HD static T db(T, T b, T y) {
     return -y / b;
   }
 

@@ -15,11 +15,11 @@ template <class Op, class Attributes>
 struct with_attributes {
   Attributes a;
   template <class T>
-  T f(T x) const {
+  MOR1E_HD T f(T x) const {
     return Op::f(x, a);
   }
   template <class T>
-  T df(T x, T y) const {
+  MOR1E_HD T df(T x, T y) const {
     return Op::df(x, y, a);
   }
 };

@@ -10,11 +10,11 @@ struct exp_op : elementwise<exp_op> {
   static constexpr const char* label = "exp";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::exp(x);
   }
   template <class T>
-  static T df(T, T y) {
+  MOR1E_HD static T df(T, T y) {
     return y;
   }
 

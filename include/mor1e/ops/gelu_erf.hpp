@@ -11,15 +11,15 @@ struct gelu_erf_op : elementwise<gelu_erf_op> {
   static constexpr const char *label = "gelu_erf", *gated_label = "gated_gelu_erf";
 
   template <class T>
-  static T distribution(T x) {
+  MOR1E_HD static T distribution(T x) {
     return T(0.5) * (T(1) + math::erf(T(0.70710678118654752) * x));
   }
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x * distribution(x);
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return distribution(x) + x * T(0.39894228040143268) * math::exp(T(-0.5) * x * x);
   }
 };

@@ -12,15 +12,15 @@ struct gelu_tanh_op : elementwise<gelu_tanh_op> {
   static constexpr double twice = 1.5957691216057308, cubic = 0.044715;  // 2 sqrt(2 / pi)
 
   template <class T>
-  static T weight(T x) {
+  MOR1E_HD static T weight(T x) {
     return math::sigmoid(T(twice) * x * (T(1) + T(cubic) * x * x));
   }
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x * weight(x);
   }
   template <class T>
-  static T df(T x, T y) {
+  MOR1E_HD static T df(T x, T y) {
     const T s = weight(x);
     return s + y * (T(1) - s) * T(twice) * (T(1) + T(3 * cubic) * x * x);
   }

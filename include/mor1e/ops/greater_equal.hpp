@@ -12,7 +12,7 @@ struct greater_equal_op : zip<greater_equal_op> {
   static constexpr const char* no_gradient = "a step: it does not change with small changes";
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a >= b ? T(1) : T(0);
   }
 };

@@ -10,15 +10,15 @@ struct l1_loss_op : mean_loss<l1_loss_op> {
   static constexpr const char* label = "l1_loss";
 
   template <class T>
-  static T f(T x, T t) {
+  MOR1E_HD static T f(T x, T t) {
     return x > t ? x - t : t - x;
   }
   template <class T>
-  static T dx(T x, T t) {
+  MOR1E_HD static T dx(T x, T t) {
     return T(x > t) - T(x < t);
   }
   template <class T>
-  static T dt(T x, T t) {
+  MOR1E_HD static T dt(T x, T t) {
     return T(x < t) - T(x > t);
   }
 };

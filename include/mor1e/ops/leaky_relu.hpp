@@ -15,11 +15,11 @@ struct leaky_relu_op : elementwise<leaky_relu_op, leaky_relu_attributes> {
   static constexpr const char* label = "leaky_relu";
 
   template <class T>
-  static T f(T x, const attributes& a) {
+  MOR1E_HD static T f(T x, const attributes& a) {
     return x > T(0) ? x : T(a.slope) * x;
   }
   template <class T>
-  static T df(T x, T, const attributes& a) {
+  MOR1E_HD static T df(T x, T, const attributes& a) {
     return x > T(0) ? T(1) : T(a.slope);
   }
 

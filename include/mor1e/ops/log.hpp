@@ -10,11 +10,11 @@ struct log_op : elementwise<log_op> {
   static constexpr const char* label = "log";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::log(x);
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return T(1) / x;
   }
 

@@ -11,15 +11,15 @@ struct maximum_op : zip<maximum_op> {
   static constexpr const char* label = "maximum";
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a >= b ? a : (a != a ? a : b);
   }
   template <class T>
-  static T da(T a, T b, T) {
+  MOR1E_HD static T da(T a, T b, T) {
     return a > b ? T(1) : (a == b ? T(0.5) : T(0));
   }
   template <class T>
-  static T db(T a, T b, T) {
+  MOR1E_HD static T db(T a, T b, T) {
     return b > a ? T(1) : (a == b ? T(0.5) : T(0));
   }
 

@@ -12,7 +12,7 @@ namespace mor1e::ops {
 template <class Op, int K>
 struct loss_derivative {
   template <class T>
-  static T f(T x, T target) {
+  MOR1E_HD static T f(T x, T target) {
     return K == 0 ? Op::dx(x, target) : Op::dt(x, target);
   }
 };

@@ -10,15 +10,15 @@ struct mse_loss_op : mean_loss<mse_loss_op> {
   static constexpr const char* label = "mse_loss";
 
   template <class T>
-  static T f(T x, T t) {
+  MOR1E_HD static T f(T x, T t) {
     return (x - t) * (x - t);
   }
   template <class T>
-  static T dx(T x, T t) {
+  MOR1E_HD static T dx(T x, T t) {
     return T(2) * (x - t);
   }
   template <class T>
-  static T dt(T x, T t) {
+  MOR1E_HD static T dt(T x, T t) {
     return T(2) * (t - x);
   }
 };

@@ -12,15 +12,15 @@ struct multiply_op : zip<multiply_op> {
   static constexpr const char* label = "multiply";
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a * b;
   }
   template <class T>
-  static T da(T, T b, T) {
+  MOR1E_HD static T da(T, T b, T) {
     return b;
   }
   template <class T>
-  static T db(T a, T, T) {
+  MOR1E_HD static T db(T a, T, T) {
     return a;
   }
 };

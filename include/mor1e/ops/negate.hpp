@@ -11,11 +11,11 @@ struct negate_op : elementwise<negate_op> {
   static constexpr std::uint64_t backward_reads = 0;
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return -x;
   }
   template <class T>
-  static T df(T, T) {
+  MOR1E_HD static T df(T, T) {
     return T(-1);
   }
 

@@ -18,11 +18,11 @@ struct pow_op : elementwise<pow_op, pow_attributes> {
   static constexpr const char* label = "pow";
 
   template <class T>
-  static T f(T x, const attributes& a) {
+  MOR1E_HD static T f(T x, const attributes& a) {
     return std::pow(x, T(a.exponent));
   }
   template <class T>
-  static T df(T x, T, const attributes& a) {
+  MOR1E_HD static T df(T x, T, const attributes& a) {
     return a.exponent == 0 ? T(0) : T(a.exponent) * std::pow(x, T(a.exponent) - T(1));
   }
 

@@ -14,15 +14,15 @@ struct power_op : zip<power_op> {
   static constexpr const char* label = "power";
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return std::pow(a, b);
   }
   template <class T>
-  static T da(T a, T b, T) {
+  MOR1E_HD static T da(T a, T b, T) {
     return b == T(0) ? T(0) : b * std::pow(a, b - T(1));
   }
   template <class T>
-  static T db(T a, T b, T y) {
+  MOR1E_HD static T db(T a, T b, T y) {
     return a == T(0) && b >= T(0) ? T(0) : y * std::log(a);
   }
 

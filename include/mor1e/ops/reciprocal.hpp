@@ -10,11 +10,11 @@ struct reciprocal_op : elementwise<reciprocal_op> {
   static constexpr const char* label = "reciprocal";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return T(1) / x;
   }
   template <class T>
-  static T df(T, T y) {
+  MOR1E_HD static T df(T, T y) {
     return -y * y;
   }
 

@@ -10,11 +10,11 @@ struct relu_op : elementwise<relu_op> {
   static constexpr const char* label = "relu";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x < T(0) ? T(0) : x;
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return x > T(0) ? T(1) : T(0);
   }
 

@@ -10,11 +10,11 @@ struct sigmoid_op : elementwise<sigmoid_op> {
   static constexpr const char *label = "sigmoid", *gated_label = "gated_sigmoid";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::sigmoid(x);
   }
   template <class T>
-  static T df(T, T y) {
+  MOR1E_HD static T df(T, T y) {
     return y * (T(1) - y);
   }
 };

@@ -10,11 +10,11 @@ struct silu_op : elementwise<silu_op> {
   static constexpr const char *label = "silu", *gated_label = "gated_silu";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x * math::sigmoid(x);
   }
   template <class T>
-  static T df(T x, T y) {
+  MOR1E_HD static T df(T x, T y) {
     const T s = math::sigmoid(x);
     return s + y * (T(1) - s);
   }

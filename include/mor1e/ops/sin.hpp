@@ -10,11 +10,11 @@ struct sin_op : elementwise<sin_op> {
   static constexpr const char* label = "sin";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::sin(x);
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return math::cos(x);
   }
 };

@@ -15,12 +15,12 @@ struct softplus_op : elementwise<softplus_op, softplus_attributes> {
   static constexpr const char* label = "softplus";
 
   template <class T>
-  static T f(T x, const attributes& a) {
+  MOR1E_HD static T f(T x, const attributes& a) {
     const T z = T(a.beta) * x, size = z < T(0) ? -z : z;
     return ((z < T(0) ? T(0) : z) + math::log(T(1) + math::exp(-size))) / T(a.beta);
   }
   template <class T>
-  static T df(T x, T, const attributes& a) {
+  MOR1E_HD static T df(T x, T, const attributes& a) {
     return math::sigmoid(T(a.beta) * x);
   }
 

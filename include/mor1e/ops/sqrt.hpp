@@ -12,11 +12,11 @@ struct sqrt_op : elementwise<sqrt_op> {
   static constexpr const char* label = "sqrt";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return std::sqrt(x);
   }
   template <class T>
-  static T df(T, T y) {
+  MOR1E_HD static T df(T, T y) {
     return T(0.5) / y;
   }
 

@@ -10,11 +10,11 @@ struct square_op : elementwise<square_op> {
   static constexpr const char* label = "square";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return x * x;
   }
   template <class T>
-  static T df(T x, T) {
+  MOR1E_HD static T df(T x, T) {
     return x + x;
   }
 

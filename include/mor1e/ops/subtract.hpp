@@ -12,15 +12,15 @@ struct subtract_op : zip<subtract_op> {
   static constexpr std::uint64_t backward_reads = 0;
 
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     return a - b;
   }
   template <class T>
-  static T da(T, T, T) {
+  MOR1E_HD static T da(T, T, T) {
     return T(1);
   }
   template <class T>
-  static T db(T, T, T) {
+  MOR1E_HD static T db(T, T, T) {
     return T(-1);
   }
 };

@@ -10,11 +10,11 @@ struct tanh_op : elementwise<tanh_op> {
   static constexpr const char* label = "tanh";
 
   template <class T>
-  static T f(T x) {
+  MOR1E_HD static T f(T x) {
     return math::tanh(x);
   }
   template <class T>
-  static T df(T, T y) {
+  MOR1E_HD static T df(T, T y) {
     return T(1) - y * y;
   }
 

@@ -18,7 +18,7 @@ struct where_op {
   template <bool Chosen>
   struct share {
     template <class T>
-    static T f(T mask, T) {
+    MOR1E_HD static T f(T mask, T) {
       return (mask > T(0)) == Chosen ? T(1) : T(0);
     }
   };

@@ -31,7 +31,7 @@ inline int replaced_input(const slot_size& y, operands in) {
 template <class Op, int K>
 struct zip_derivative {
   template <class T>
-  static T f(T a, T b) {
+  MOR1E_HD static T f(T a, T b) {
     const T y = Op::f(a, b);
     return K == 0 ? Op::da(a, b, y) : Op::db(a, b, y);
   }

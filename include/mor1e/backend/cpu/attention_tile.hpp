@@ -156,14 +156,6 @@ void each_free_row(view<const std::int32_t> segments, index_t rows, const F& f) 
   for (; row < rows; ++row) f(row);
 }
 
-/// The queries [begin, end) of a segment that see any of its keys at positions [first, last].
-inline index_span seeing_queries(const attention_shape& a, const segment& s, index_t first, index_t last) {
-  const index_t before = prefix_length(s);
-  const index_t begin = a.causal ? first : a.window > 0 ? first - a.window + 1 : 0;
-  const index_t end = a.window > 0 ? last + a.window : key_count(s);
-  return {std::max<index_t>(0, begin - before), std::min(query_count(s), end - before)};
-}
-
 /// Keys of one segment among the rows of a tile: `count` adjacent ones, the first at `row` and at `position`.
 struct key_piece {
   index_t row, position;

@@ -1,0 +1,9 @@
+// The kernels of mor1e::cuda for the optimiser.
+#include "mor1e/backend/cuda/adam.hpp"
+
+namespace mor1e::backend::kernels {
+
+template void adam_update(launch_target, const adam_entry<float>*, int, index_t, std::int32_t*);
+template void square_sums(launch_target, const square_entry<float>*, int, index_t, double*, double*);
+
+}  // namespace mor1e::backend::kernels

@@ -1,0 +1,41 @@
+// Rows of matrices, and what the lanes of a warp find out together.
+#pragma once
+
+#include "mor1e/kernels/reduce.cuh"
+
+namespace mor1e::backend::kernels {
+
+template <class T>
+__device__ T* row(device_view<T> x, index_t i) {
+  return x.address() + i * x.stride;
+}
+
+/// value + beta old. With beta 0, `old` is not read.
+template <class T>
+__device__ T blend(T value, T beta, const T& old) {
+  return beta == T(0) ? value : value + beta * old;
+}
+
+/// How values of lanes are combined, for `combine_warp` and `combine_block`.
+template <class T>
+struct lane_sum {
+  using value = T;
+  static __device__ T combine(T a, T b) { return a + b; }
+};
+template <class T>
+struct lane_max {
+  using value = T;
+  static __device__ T combine(T a, T b) { return b > a ? b : a; }
+};
+
+/// The sum, or the largest, of what the lanes of a warp have, in every lane
+template <class T>
+__device__ T warp_sum(T x) {
+  return combine_warp<lane_sum<T>>(x);
+}
+template <class T>
+__device__ T warp_max(T x) {
+  return combine_warp<lane_max<T>>(x);
+}
+
+}  // namespace mor1e::backend::kernels
