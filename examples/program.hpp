@@ -43,6 +43,10 @@ inline void add_common_options(CLI::App& app, common_options& options) {
   app.add_option("--threads", options.device.threads, "0: one for each processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  app.add_option("--products", options.device.products,
+                 "how a CUDA device multiplies: fp32, tf32, or bf16 with the base stored so")
+      ->check(check_products)
+      ->capture_default_str();
   // CLI11 2.1 reads -1 as 2^64 - 1, and so it does with anything larger.
   const auto whole = [](const std::string& number) -> std::string {
     std::uint64_t value;

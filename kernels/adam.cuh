@@ -4,23 +4,10 @@
 #include <cmath>
 
 #include "mor1e/backend/cuda/adam.hpp"
+#include "mor1e/kernels/tensor_chunks.cuh"
 #include "mor1e/kernels/warp.cuh"
 
 namespace mor1e::backend::kernels {
-
-/// The number of the tensor that a chunk is of.
-template <class Entry>
-__device__ int tensor_of(const Entry* tensors, int count, index_t chunk) {
-  int low = 0, high = count - 1;
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (tensors[middle].first_chunk <= chunk)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  return low;
-}
 
 /// A block a chunk. Each value is read and written once, by 16 bytes where all four tensors allow it.
 template <class T>

@@ -21,6 +21,7 @@
 #include "mor1e/backend/cuda/routing.hpp"
 #include "mor1e/backend/cuda/row_norms.hpp"
 #include "mor1e/backend/cuda/rows.hpp"
+#include "mor1e/backend/cuda/sgd.hpp"
 #include "mor1e/backend/cuda/softmax.hpp"
 #include "mor1e/backend/cuda/transposed.hpp"
 #include "mor1e/backend/cuda/zip.hpp"

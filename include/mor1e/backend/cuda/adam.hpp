@@ -7,14 +7,11 @@
 
 #include "mor1e/backend/adam_step.hpp"
 #include "mor1e/backend/cuda/elementwise.hpp"
+#include "mor1e/backend/cuda/tensor_chunks.hpp"
 
 namespace mor1e::backend {
 
 namespace kernels {
-
-/// Tensors are cut into chunks, one a block.
-inline constexpr index_t chunk_elements = 4096;
-MOR1E_HD inline index_t chunks_of(index_t size) { return (size + chunk_elements - 1) / chunk_elements; }
 
 /// A tensor of an update in the table that the kernel reads. The chunks of all tensors are numbered one after another.
 template <class T>
@@ -40,28 +37,6 @@ template <class T>
 void square_sums(launch_target, const square_entry<T>* tensors, int count, index_t chunks, double* of_chunk, double* y);
 
 }  // namespace kernels
-
-namespace detail {
-
-template <class T>
-bool by_16_bytes(device_view<T> x) {
-  return reinterpret_cast<std::uintptr_t>(x.address()) % 16 == 0;
-}
-
-/// A table of the host in memory of the device, for the length of a call.
-template <class Entry>
-class device_table {
- public:
-  device_table(cuda& device, const std::vector<Entry>& entries) : memory_(device, 1, index_t(entries.size())) {
-    if (!entries.empty()) device.upload(memory_.view().address(), entries.data(), entries.size() * sizeof(Entry));
-  }
-  const Entry* address() const { return memory_.view().address(); }
-
- private:
-  cuda_scratch<Entry> memory_;
-};
-
-}  // namespace detail
 
 /// One update of every tensor; finite_i: whether tensor i and its second moment are finite behind it, 1 or 0.
 /// Source: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2.

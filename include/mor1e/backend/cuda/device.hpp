@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/cpu/device.hpp"
 #include "mor1e/backend/cuda/error.hpp"
 #include "mor1e/backend/cuda/staging.hpp"
@@ -73,13 +74,62 @@ class cuda {
     else
       cudaFree(p);
   }
-  void* take(std::size_t bytes) { return blocks_.take(bytes); }
-  void give_back(void* p, std::size_t bytes) { blocks_.give_back(p, bytes); }
+  void* take(std::size_t bytes) { return in_use_->take(bytes); }
+  void give_back(void* p, std::size_t bytes) { in_use_->give_back(p, bytes); }
   void upload(void* to, const void* from, std::size_t bytes) { staging_.upload(handles_.stream, to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) { staging_.download(handles_.stream, to, from, bytes); }
   void finish() { MOR1E_CUDA_CHECK(cudaStreamSynchronize(handles_.stream)); }
 
+  /// What a function asked for, as a CUDA graph, with the memory that it took on its way: nobody else is given that.
+  class kept_work {
+   public:
+    explicit kept_work(cuda& device) : blocks_(device) {}
+    kept_work(const kept_work&) = delete;
+    kept_work& operator=(const kept_work&) = delete;
+    ~kept_work() {
+      if (graph_) cudaGraphExecDestroy(graph_);
+    }
+
+   private:
+    friend class cuda;
+    pool<cuda> blocks_;
+    bool prepared_ = false;
+    cudaGraphExec_t graph_ = nullptr;
+  };
+
+  /// f() as it is the first time, when libraries start and memory is taken; kept the second time; from then on without
+  /// f, by one launch. f asks for nothing but primitives, and for the same each time.
+  template <class F>
+  void replay(kept_work& kept, F f) {
+    if (!kept.graph_) {
+      const borrowed_blocks own(*this, kept.blocks_);
+      if (!std::exchange(kept.prepared_, true)) {
+        handles_.fix_workspace();
+        return f();
+      }
+      cudaGraph_t recorded = nullptr;
+      MOR1E_CUDA_CHECK(cudaStreamBeginCapture(handles_.stream, cudaStreamCaptureModeThreadLocal));
+      try {
+        f();
+      } catch (...) {
+        cudaStreamEndCapture(handles_.stream, &recorded);
+        if (recorded) cudaGraphDestroy(recorded);
+        throw;
+      }
+      MOR1E_CUDA_CHECK(cudaStreamEndCapture(handles_.stream, &recorded));
+      const cudaError_t made = cudaGraphInstantiate(&kept.graph_, recorded, 0);
+      cudaGraphDestroy(recorded);
+      MOR1E_CUDA_CHECK(made);
+    }
+    MOR1E_CUDA_CHECK(cudaGraphLaunch(kept.graph_, handles_.stream));
+  }
+
   cpu& host() { return host_; }
+  /// Kernels sum in an order of their own, whatever the number of threads on the host.
+  backend::arithmetic arithmetic() const {
+    const char* products[] = {"cublas", "cublas tf32", "cublas bf16"};
+    return {products[int(options_.products)], 1};
+  }
   const cuda_options& options() const { return options_; }
   cudaStream_t stream() const { return handles_.stream; }
   cublasHandle_t blas() const { return handles_.blas; }
@@ -109,15 +159,39 @@ class cuda {
     library_handles(const library_handles&) = delete;
     library_handles& operator=(const library_handles&) = delete;
     ~library_handles() { release(); }
+    /// Memory of cuBLAS that stays where it is: a kept product must not take any. The size that NVIDIA names for
+    /// Hopper.
+    void fix_workspace() {
+      constexpr std::size_t bytes = std::size_t(32) << 20;
+      if (workspace) return;
+      MOR1E_CUDA_CHECK(cudaMalloc(&workspace, bytes));
+      MOR1E_CUDA_CHECK(cublasSetWorkspace(blas, workspace, bytes));
+    }
     void release() {
       if (blas) cublasDestroy(blas);
+      if (workspace) cudaFree(workspace);
       if (stream) cudaStreamDestroy(stream);
     }
 
     cudaStream_t stream = nullptr;
     cublasHandle_t blas = nullptr;
+    void* workspace = nullptr;
     int multiprocessors = 1;
     bool stream_ordered = false;
+  };
+  /// While it lives, memory is taken from other blocks than the device's.
+  class borrowed_blocks {
+   public:
+    borrowed_blocks(cuda& device, pool<cuda>& blocks) : device_(device), before_(device.in_use_) {
+      device.in_use_ = &blocks;
+    }
+    borrowed_blocks(const borrowed_blocks&) = delete;
+    borrowed_blocks& operator=(const borrowed_blocks&) = delete;
+    ~borrowed_blocks() { device_.in_use_ = before_; }
+
+   private:
+    cuda& device_;
+    pool<cuda>* before_;
   };
 
   // In this order: memory goes back before the stream that it is returned in.
@@ -125,6 +199,7 @@ class cuda {
   library_handles handles_;
   pinned_staging staging_;
   pool<cuda> blocks_{*this};
+  pool<cuda>* in_use_ = &blocks_;
   cpu host_;
 };
 

@@ -1,0 +1,61 @@
+// Stochastic gradient descent over all tensors: one launch, whatever their number.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "mor1e/backend/cuda/elementwise.hpp"
+#include "mor1e/backend/cuda/tensor_chunks.hpp"
+#include "mor1e/backend/sgd_step.hpp"
+
+namespace mor1e::backend {
+
+namespace kernels {
+
+template <class T>
+struct sgd_entry {
+  T* value;
+  const T* gradient;
+  T* velocity;  ///< null without momentum
+  index_t size, first_chunk;
+  bool packs;  ///< all of them may be accessed by 16 bytes
+  sgd_constants<T> constants;
+};
+
+// Defined in kernels/sgd.cuh.
+template <class T>
+void sgd_update(launch_target, const sgd_entry<T>* tensors, int count, index_t chunks, std::int32_t* finite);
+
+}  // namespace kernels
+
+/// One update of every tensor; finite_i: whether tensor i and its velocity are finite behind it, 1 or 0.
+/// Source: Sutskever et al., ICML 2013, with the learning rate outside the velocity.
+template <class T>
+void sgd_update(cuda& device, std::span<const sgd_tensor<device_view<T>>> tensors, const sgd_step& s,
+                device_view<std::int32_t> finite) {
+  std::vector<kernels::sgd_entry<T>> entries;
+  entries.reserve(tensors.size());
+  index_t chunks = 0;
+  for (const auto& x : tensors) {
+    const bool packs =
+        detail::by_16_bytes(x.value) && detail::by_16_bytes(x.gradient) && detail::by_16_bytes(x.velocity);
+    entries.push_back({.value = x.value.address(),
+                       .gradient = x.gradient.address(),
+                       .velocity = x.velocity.address(),
+                       .size = x.value.size(),
+                       .first_chunk = chunks,
+                       .packs = packs,
+                       .constants = sgd_constants<T>(s, x.learning_rate_scale, x.decay)});
+    chunks += kernels::chunks_of(x.value.size());
+  }
+  fill(device, std::int32_t(1), finite);
+  const detail::device_table<kernels::sgd_entry<T>> table(device, entries);
+  kernels::sgd_update<T>(device.target(), table.address(), int(entries.size()), chunks, finite.address());
+}
+
+}  // namespace mor1e::backend
+
+#ifdef __CUDACC__
+#include "mor1e/kernels/sgd.cuh"
+#endif
