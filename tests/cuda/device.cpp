@@ -50,3 +50,10 @@ TEST_CASE("cuda: a failed call names the expression and where it stands") {
   const array<cuda, float> x(device, shape{2, 2}, 1.0f);
   CHECK(x.read()(1, 1) == 1.0f);
 }
+
+// Run as a test of its own, with a runtime that finds no device.
+TEST_CASE("cuda: where there is no device, one plain line says so") {
+  if (!std::getenv("CUDASIM_NO_DEVICE")) return;
+  CHECK(!cuda_available());
+  CHECK_THROWS_WITH_AS(cuda(), "no CUDA device: no CUDA-capable device is detected", cuda_error);
+}
