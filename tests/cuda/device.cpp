@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include "mor1e/backend/concept.hpp"
 #include "mor1e/backend/cuda.hpp"
 
 using namespace mor1e;
+
+static_assert(HasMemory<cuda> && HasHost<cuda> && std::same_as<host_of<cuda>, cpu>);
+static_assert(HasFrozen<cuda, float> && HasFrozen<cuda, double>);
 
 TEST_CASE("cuda: what is uploaded in pieces is downloaded") {
   cuda device({.host_threads = 1});
