@@ -76,6 +76,8 @@ inline void add_run_options(CLI::App& app, train::run_settings& o) {
       ->default_str("2048 or longest");
   app.add_flag("--recompute", o.recompute,
                "run blocks again in the backward: a third of the memory, a third more time");
+  app.add_flag("--cuda-graph", o.device_graph,
+               "a pass of a CUDA device as one launch, after two for each size of batch");
   app.add_option("--memory", o.memory, "900MB, 2.4GB: fit the step into this, or refuse");
   app.add_option("--eval-every", o.eval_every, "steps; also score while training, into the log")->check(count);
   app.add_option("--checkpoint-every", o.checkpoint_every, "steps")->check(count)->capture_default_str();

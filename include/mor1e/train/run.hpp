@@ -62,7 +62,9 @@ class run {
     options_.adam.learning_rate = r_.schedule.learning_rate;
     options_.adam.weight_decay = r_.schedule.weight_decay;
     options_.clip = r_.schedule.clip;
+    require<value_error>(HasReplay<B> || !r_.how.device_graph, "--cuda-graph: is of --backend cuda");
     options_.program = {.recompute = r_.how.recompute,
+                        .device_graph = r_.how.device_graph,
                         .statistics = r_.spec.method.description().has_experts,
                         .dropout = needs_.draws,
                         .seed = r_.seed,

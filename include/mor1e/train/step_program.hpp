@@ -26,6 +26,7 @@ struct program_options {
   bool training = true;         ///< with backward
   bool recompute = false;       ///< run each block again before its backward
   bool recompute_cheap = true;  ///< run row kernels again rather than keep their outputs
+  bool device_graph = false;    ///< let a device that can keep the whole pass: see `plan::keep_on_device`
   bool statistics = false;      ///< collect router statistics
   bool dropout = false;         ///< give the step random numbers; only in training
   std::uint64_t seed = 0;       ///< of these
@@ -56,6 +57,8 @@ class step_program {
     token_losses_ = result.nll;
     t.keep(token_losses_);
     plan_.emplace(std::move(t), loss_, options.training, options.recompute_cheap);
+    if constexpr (HasReplay<B>)
+      if (options.device_graph) plan_->keep_on_device();
   }
   step_program(const step_program&) = delete;
   step_program& operator=(const step_program&) = delete;

@@ -60,6 +60,7 @@ struct run_settings {
   index_t micro_batch = 0;     ///< tokens of one pass; 0: 2048, or the longest example
   std::string memory = {};     ///< "900MB": fit a step into this
   bool recompute = false;
+  bool device_graph = false;  ///< a pass of a CUDA device as one launch
   index_t eval_every = 0;  ///< steps; 0: never
   index_t checkpoint_every = 20;
 
