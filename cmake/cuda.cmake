@@ -1,6 +1,10 @@
 # The CUDA back end: the library mor1e::cuda (its kernels, for programs that are not compiled by nvcc), and cudasim, which
 # runs the tests of it on machines without a device. Sets MOR1E_CUDA_FOUND.
-set(MOR1E_CUDA AUTO CACHE STRING "The CUDA back end: ON, OFF, or AUTO (where nvcc is found)")
+set(default AUTO)
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set(default OFF)
+endif()
+set(MOR1E_CUDA ${default} CACHE STRING "The CUDA back end: ON (built with the rest), AUTO (by name, where nvcc is found), OFF")
 set_property(CACHE MOR1E_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(MOR1E_CUDA_ARCHITECTURES 80 90 CACHE STRING "Compute capabilities that mor1e::cuda holds code for")
 set(MOR1E_CUDA_FOUND OFF)
@@ -32,11 +36,16 @@ message(STATUS "CUDA: nvcc ${CMAKE_CUDA_COMPILER_VERSION}, for ${MOR1E_CUDA_ARCH
 
 # Headers of the back end in programs of any compiler; the libraries that they call.
 add_library(mor1e_cuda_headers INTERFACE)
+add_library(mor1e::cuda_headers ALIAS mor1e_cuda_headers)
+set_target_properties(mor1e_cuda_headers PROPERTIES EXPORT_NAME cuda_headers)
 target_link_libraries(mor1e_cuda_headers INTERFACE mor1e_core CUDA::cudart_static CUDA::cublas)
 
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
-# Made when a target that links it is, or by name: it takes minutes.
-add_library(mor1e_cuda STATIC EXCLUDE_FROM_ALL ${cuda_sources})
+add_library(mor1e_cuda STATIC ${cuda_sources})
+# It takes minutes: unless it was asked for, only what links it builds it.
+if(MOR1E_CUDA STREQUAL "AUTO")
+  set_target_properties(mor1e_cuda PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()
 add_library(mor1e::cuda ALIAS mor1e_cuda)
 set_target_properties(mor1e_cuda PROPERTIES EXPORT_NAME cuda CUDA_ARCHITECTURES "${MOR1E_CUDA_ARCHITECTURES}"
   POSITION_INDEPENDENT_CODE ON)
@@ -45,3 +54,9 @@ target_link_libraries(mor1e_cuda PUBLIC mor1e_cuda_headers)
 target_compile_options(mor1e_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20
   $<$<BOOL:${MOR1E_WERROR}>:-Werror=all-warnings;-Xptxas=--warn-on-spills,-Werror>>)
 target_compile_definitions(mor1e_cuda PRIVATE MOR1E_COMPILED)
+# What the assembler says of each kernel is kept for tools/cuda/resources.py.
+find_package(Python3 QUIET COMPONENTS Interpreter)
+if(Python3_FOUND)
+  set_target_properties(mor1e_cuda PROPERTIES
+    CUDA_COMPILER_LAUNCHER "${Python3_EXECUTABLE};${PROJECT_SOURCE_DIR}/tools/cuda/ptxas_log.py")
+endif()

@@ -4,7 +4,10 @@ include(CMakePackageConfigHelpers)
 
 set(mor1e_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mor1e)
 
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mor1e DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mor1e DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  PATTERN "kernels" EXCLUDE)  # a link to the folder beside include/
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/kernels DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mor1e
+  FILES_MATCHING PATTERN "*.cuh")
 install(TARGETS mor1e_core EXPORT mor1e_core INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT mor1e_core FILE mor1e_core.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 install(TARGETS mor1e EXPORT mor1e_headers INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -13,6 +16,10 @@ install(EXPORT mor1e_headers FILE mor1e_headers.cmake NAMESPACE mor1e:: DESTINAT
 if(TARGET mor1e_compiled)
   install(TARGETS mor1e_compiled EXPORT mor1e_compiled ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT mor1e_compiled FILE mor1e_compiled.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+endif()
+if(MOR1E_CUDA_FOUND AND NOT MOR1E_CUDA STREQUAL "AUTO")
+  install(TARGETS mor1e_cuda_headers mor1e_cuda EXPORT mor1e_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT mor1e_cuda FILE mor1e_cuda.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 endif()
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mor1eConfig.cmake.in

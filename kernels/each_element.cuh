@@ -24,7 +24,7 @@ struct column_units {
 
 /// body.at<N>(i, j) for every pack of N elements from (i, j) on, and body.at<1>(i, j) for the others.
 template <int N, class Body>
-__global__ void __launch_bounds__(256) each_element_kernel(index_t rows, column_units columns, Body body) {
+__global__ void __launch_bounds__(256, 4) each_element_kernel(index_t rows, column_units columns, Body body) {
   const index_t units = columns.count<N>();
   for (index_t i = blockIdx.y * index_t(blockDim.y) + threadIdx.y; i < rows; i += gridDim.y * index_t(blockDim.y))
     for (index_t u = blockIdx.x * index_t(blockDim.x) + threadIdx.x; u < units; u += gridDim.x * index_t(blockDim.x))

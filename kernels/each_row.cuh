@@ -46,6 +46,8 @@ struct row_threads {
     };
 #pragma unroll
     for (int k = 0; k < held; ++k) visit(thread + k * count, k);
+      // Not unrolled: it would take the registers that hold the row.
+#pragma unroll 1
     for (index_t u = thread + held * count; u < units; u += count) visit(u, -1);
   }
 

@@ -268,7 +268,8 @@ struct dot_term : sum_to<double, T> {
 template <class T>
 void sum(launch_target target, device_view<const T> x, T beta, device_view<T> s, double* parts) {
   const device_view<const T> v = x.contiguous() ? as_row(x) : x;
-  reduce_all<pack_size<T>>(target, "sum", v.rows, v.cols, aligned(v), sum_all_term<T>{{s.address(), T(1), beta}, v}, parts);
+  reduce_all<pack_size<T>>(target, "sum", v.rows, v.cols, aligned(v), sum_all_term<T>{{s.address(), T(1), beta}, v},
+                           parts);
 }
 
 template <class T>
@@ -276,7 +277,8 @@ void dot(launch_target target, device_view<const T> x, device_view<const T> y, T
          double* parts) {
   const bool flat = x.contiguous() && y.contiguous();
   const device_view<const T> v = flat ? as_row(x) : x, w = flat ? as_row(y) : y;
-  reduce_all<pack_size<T>>(target, "dot", v.rows, v.cols, aligned(v) && aligned(w), dot_term<T>{{s.address(), T(1), beta}, v, w}, parts);
+  reduce_all<pack_size<T>>(target, "dot", v.rows, v.cols, aligned(v) && aligned(w),
+                           dot_term<T>{{s.address(), T(1), beta}, v, w}, parts);
 }
 
 }  // namespace mor1e::backend::kernels

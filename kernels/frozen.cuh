@@ -47,7 +47,8 @@ struct row_squares_term : sum_to<double, T> {
 
 template <class S, class T>
 void row_squares(launch_target target, device_view<const S> w, device_view<T> y) {
-  reduce_rows<pack_size<S>>(target, "row_squares", w.rows, w.cols, aligned(w), row_squares_term<S, T>{{y.address(), T(1), T(0)}, w});
+  reduce_rows<pack_size<S>>(target, "row_squares", w.rows, w.cols, aligned(w),
+                            row_squares_term<S, T>{{y.address(), T(1), T(0)}, w});
 }
 
 }  // namespace mor1e::backend::kernels

@@ -142,8 +142,7 @@ struct layer_norm_backward_body {
       auto v = from.template at<width>(k, j);
       const auto g = d.template at<width>(k, j);
       const auto weight = load<width>(w + j);
-      for (int e = 0; e < width; ++e)
-        v.at[e] = r * (g.at[e] * weight.at[e] - mean_g - (v.at[e] - m) * r * mean_gn);
+      for (int e = 0; e < width; ++e) v.at[e] = r * (g.at[e] * weight.at[e] - mean_g - (v.at[e] - m) * r * mean_gn);
       store(dx, i, j, v, beta);
     });
   }
@@ -227,18 +226,17 @@ void layer_norm_backward(launch_target target, device_view<const T> x, device_vi
                          device_view<const T> mean, device_view<const T> rstd, device_view<const T> dy, T beta,
                          device_view<T> dx) {
   const bool vectors = aligned(x) && aligned(as_row(w)) && aligned(dy) && aligned(dx);
-  each_row<pack_size<T>>(
-      target, "layer_norm_backward", x.rows, x.cols, vectors,
-      layer_norm_backward_body<T>{x, w.address(), mean.address(), rstd.address(), dy, beta, dx});
+  each_row<pack_size<T>>(target, "layer_norm_backward", x.rows, x.cols, vectors,
+                         layer_norm_backward_body<T>{x, w.address(), mean.address(), rstd.address(), dy, beta, dx});
 }
 
 template <class T>
 void layer_norm_weight_gradient(launch_target target, device_view<const T> x, device_view<const T> mean,
                                 device_view<const T> rstd, device_view<const T> dy, T beta, device_view<T> dw,
                                 T* parts) {
-  reduce_columns<pack_size<T>>(
-      target, "layer_norm_weight_gradient", x.rows, x.cols, aligned(x) && aligned(dy),
-      norm_weight_term<T>{{dw.address(), T(1), beta}, x, dy, mean.address(), rstd.address()}, parts);
+  reduce_columns<pack_size<T>>(target, "layer_norm_weight_gradient", x.rows, x.cols, aligned(x) && aligned(dy),
+                               norm_weight_term<T>{{dw.address(), T(1), beta}, x, dy, mean.address(), rstd.address()},
+                               parts);
 }
 
 template <class T>

@@ -1,7 +1,6 @@
 // The kernels of mor1e::cuda for sums, copies and gathers of rows.
-#include "mor1e/backend/cuda/rows.hpp"
-
 #include "mor1e/backend/cuda/frozen.hpp"
+#include "mor1e/backend/cuda/rows.hpp"
 
 namespace mor1e::backend::kernels {
 

@@ -62,9 +62,8 @@ void row_sums(launch_target target, device_view<const T> x, device_view<T> s) {
 /// Each block has one dy_i. The first row with an index adds all rows with it, in their order, and the others nothing:
 /// so no two blocks write one row of dx.
 template <int N, class T>
-__global__ void __launch_bounds__(256)
-    scatter_rows_kernel(T alpha, device_view<const T> dy, const std::int32_t* index, device_view<T> dx,
-                        column_units columns) {
+__global__ void __launch_bounds__(256) scatter_rows_kernel(T alpha, device_view<const T> dy, const std::int32_t* index,
+                                                           device_view<T> dx, column_units columns) {
   constexpr int threads = 256;
   __shared__ int rows_of_index[threads];
   __shared__ unsigned in_warp[threads / 32];
@@ -120,8 +119,8 @@ void scatter_rows(launch_target target, T alpha, device_view<const T> dy, device
   constexpr int N = pack_size<T>;
   if (dy.size() == 0) return;
   const auto blocks = unsigned(std::min<index_t>(dy.rows, index_t(target.multiprocessors) * 32));
-  scatter_rows_kernel<N><<<blocks, 256, 0, target.stream>>>(
-      alpha, dy, index.address(), dx, column_units::of<N>(dx.cols, aligned(dy) && aligned(dx)));
+  scatter_rows_kernel<N><<<blocks, 256, 0, target.stream>>>(alpha, dy, index.address(), dx,
+                                                            column_units::of<N>(dx.cols, aligned(dy) && aligned(dx)));
   check_launch("scatter_rows");
 }
 

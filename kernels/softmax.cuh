@@ -175,8 +175,8 @@ void log_sum_exp_forward(launch_target target, device_view<const T> x, device_vi
 }
 
 template <class T>
-void log_sum_exp_backward(launch_target target, device_view<const T> x, device_view<const T> y,
-                          device_view<const T> dy, T beta, device_view<T> dx) {
+void log_sum_exp_backward(launch_target target, device_view<const T> x, device_view<const T> y, device_view<const T> dy,
+                          T beta, device_view<T> dx) {
   each_element<pack_size<T>>(target, "log_sum_exp_backward", x.rows, x.cols, aligned(x) && aligned(dx),
                              log_sum_exp_backward_body<T>{x, y.address(), dy.address(), beta, dx});
 }

@@ -26,8 +26,7 @@ __global__ void __launch_bounds__(256) transposed_kernel(device_view<const T> x,
     __syncthreads();
 #pragma unroll
     for (int r = row; r < tile; r += high)
-      if (left + r < y.rows && top + lane < y.cols)
-        store(y, left + r, top + lane, pack<T, 1>{{kept[lane][r]}}, beta);
+      if (left + r < y.rows && top + lane < y.cols) store(y, left + r, top + lane, pack<T, 1>{{kept[lane][r]}}, beta);
   }
 }
 

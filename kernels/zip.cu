@@ -1,6 +1,5 @@
 // The kernels of mor1e::cuda for functions of two elements, of all ops.
 #include "mor1e/backend/cuda/zip.hpp"
-
 #include "mor1e/ops/all.hpp"
 
 namespace mor1e::backend::kernels {
@@ -23,13 +22,13 @@ using loss_derivative_t = loss_derivative<Op, 1>;
 
 }  // namespace mor1e::ops
 
-#define MOR1E_ZIP_WITH_GRADIENT(op)                                              \
-  MOR1E_CUDA_ZIP_FORWARD(mor1e::ops::op, float);                                 \
-  MOR1E_CUDA_ZIP_BACKWARD(mor1e::ops::derivative_a<mor1e::ops::op>, float);      \
+#define MOR1E_ZIP_WITH_GRADIENT(op)                                         \
+  MOR1E_CUDA_ZIP_FORWARD(mor1e::ops::op, float);                            \
+  MOR1E_CUDA_ZIP_BACKWARD(mor1e::ops::derivative_a<mor1e::ops::op>, float); \
   MOR1E_CUDA_ZIP_BACKWARD(mor1e::ops::derivative_b<mor1e::ops::op>, float)
-#define MOR1E_MEAN_LOSS(op)                                                           \
-  MOR1E_CUDA_ZIP_SUM(mor1e::ops::op, float);                                          \
-  MOR1E_CUDA_ZIP_SUM_BACKWARD(mor1e::ops::loss_derivative_x<mor1e::ops::op>, float);  \
+#define MOR1E_MEAN_LOSS(op)                                                          \
+  MOR1E_CUDA_ZIP_SUM(mor1e::ops::op, float);                                         \
+  MOR1E_CUDA_ZIP_SUM_BACKWARD(mor1e::ops::loss_derivative_x<mor1e::ops::op>, float); \
   MOR1E_CUDA_ZIP_SUM_BACKWARD(mor1e::ops::loss_derivative_t<mor1e::ops::op>, float)
 
 MOR1E_ZIP_WITH_GRADIENT(add_op);

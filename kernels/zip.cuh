@@ -220,33 +220,33 @@ void select(launch_target target, device_view<const T> mask, device_view<const T
 }  // namespace mor1e::backend::kernels
 
 /// Kernels of a function of two elements.
-#define MOR1E_CUDA_ZIP_FORWARD(F, T)                                                                  \
-  template void mor1e::backend::kernels::zip_forward<F, T>(                                           \
-      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>, T, \
-      mor1e::device_view<T>)
+#define MOR1E_CUDA_ZIP_FORWARD(F, T)                                                                                 \
+  template void mor1e::backend::kernels::zip_forward<F, T>(mor1e::backend::launch_target, F,                         \
+                                                           mor1e::device_view<const T>, mor1e::device_view<const T>, \
+                                                           T, mor1e::device_view<T>)
 
 /// Kernels that bring dy back to one operand, F being the derivative by it.
-#define MOR1E_CUDA_ZIP_BACKWARD(F, T)                                                                 \
-  template void mor1e::backend::kernels::zip_backward<F, T>(                                          \
-      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,     \
-      mor1e::device_view<const T>, T, mor1e::device_view<T>);                                         \
-  template void mor1e::backend::kernels::zip_backward_sum<F, T>(                                      \
-      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,     \
-      mor1e::device_view<const T>, T, mor1e::device_view<T>, double*);                                \
-  template void mor1e::backend::kernels::zip_backward_columns<F, T>(                                  \
-      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,     \
-      mor1e::device_view<const T>, T, mor1e::device_view<T>, T*);                                     \
-  template void mor1e::backend::kernels::zip_backward_rows<F, T>(                                     \
-      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,     \
+#define MOR1E_CUDA_ZIP_BACKWARD(F, T)                                                                                 \
+  template void mor1e::backend::kernels::zip_backward<F, T>(mor1e::backend::launch_target, F,                         \
+                                                            mor1e::device_view<const T>, mor1e::device_view<const T>, \
+                                                            mor1e::device_view<const T>, T, mor1e::device_view<T>);   \
+  template void mor1e::backend::kernels::zip_backward_sum<F, T>(                                                      \
+      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,                     \
+      mor1e::device_view<const T>, T, mor1e::device_view<T>, double*);                                                \
+  template void mor1e::backend::kernels::zip_backward_columns<F, T>(                                                  \
+      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,                     \
+      mor1e::device_view<const T>, T, mor1e::device_view<T>, T*);                                                     \
+  template void mor1e::backend::kernels::zip_backward_rows<F, T>(                                                     \
+      mor1e::backend::launch_target, F, mor1e::device_view<const T>, mor1e::device_view<const T>,                     \
       mor1e::device_view<const T>, T, mor1e::device_view<T>)
 
 /// Kernels of a loss that is the mean of a function of two elements: of the function,
-#define MOR1E_CUDA_ZIP_SUM(F, T)                                                                      \
-  template void mor1e::backend::kernels::zip_sum<F, T>(                                               \
-      mor1e::backend::launch_target, F, T, mor1e::device_view<const T>, mor1e::device_view<const T>, \
-      mor1e::device_view<T>, double*)
+#define MOR1E_CUDA_ZIP_SUM(F, T)                                                                                 \
+  template void mor1e::backend::kernels::zip_sum<F, T>(mor1e::backend::launch_target, F, T,                      \
+                                                       mor1e::device_view<const T>, mor1e::device_view<const T>, \
+                                                       mor1e::device_view<T>, double*)
 /// and of a derivative.
-#define MOR1E_CUDA_ZIP_SUM_BACKWARD(F, T)                                                             \
-  template void mor1e::backend::kernels::zip_sum_backward<F, T>(                                      \
+#define MOR1E_CUDA_ZIP_SUM_BACKWARD(F, T)                                                            \
+  template void mor1e::backend::kernels::zip_sum_backward<F, T>(                                     \
       mor1e::backend::launch_target, F, T, mor1e::device_view<const T>, mor1e::device_view<const T>, \
       mor1e::device_view<const T>, T, mor1e::device_view<T>)

@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include "mor1e/backend/concept.hpp"
 #include "mor1e/backend/cuda.hpp"
 
 using namespace mor1e;
+
+static_assert(HasMemory<cuda> && HasHost<cuda> && std::same_as<host_of<cuda>, cpu>);
+static_assert(HasFrozen<cuda, float> && HasFrozen<cuda, double>);
 
 TEST_CASE("cuda: what is uploaded in pieces is downloaded") {
   cuda device({.host_threads = 1});
@@ -49,4 +53,11 @@ TEST_CASE("cuda: a failed call names the expression and where it stands") {
   // The device can be used after it.
   const array<cuda, float> x(device, shape{2, 2}, 1.0f);
   CHECK(x.read()(1, 1) == 1.0f);
+}
+
+// Run as a test of its own, with a runtime that finds no device.
+TEST_CASE("cuda: where there is no device, one plain line says so") {
+  if (!std::getenv("CUDASIM_NO_DEVICE")) return;
+  CHECK(!cuda_available());
+  CHECK_THROWS_WITH_AS(cuda(), "no CUDA device: no CUDA-capable device is detected", cuda_error);
 }

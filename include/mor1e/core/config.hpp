@@ -15,6 +15,8 @@
 #define MOR1E_HD __host__ __device__
 // "operator view<const T> will not be called": it is constrained to T that are not constant.
 #pragma nv_diag_suppress 554
+// "unrecognized GCC pragma": nvcc hands it on to the compiler of the host, which knows it.
+#pragma nv_diag_suppress 1675
 #else
 #define MOR1E_HD
 #endif

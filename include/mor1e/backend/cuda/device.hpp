@@ -43,7 +43,9 @@ struct launch_target {
 };
 
 /// A device of NVIDIA. Everything is asked for in the order of one stream, and only `download`, `finish` and a first
-/// use wait for it. Arrays and tapes point to it: it stays where it is. Throws a cuda_error if there is no such device.
+/// use wait for it. Arrays and tapes point to it: it stays where it is. It makes its device the current one of the
+/// thread that constructs it; another thread that uses it calls cudaSetDevice first. Throws a cuda_error if there is no
+/// such device.
 class cuda {
  public:
   template <class T>

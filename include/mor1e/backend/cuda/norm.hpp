@@ -15,8 +15,8 @@ template <class T>
 void rms_norm_backward(launch_target, device_view<const T> x, device_view<const T> w, T offset,
                        device_view<const T> rstd, device_view<const T> dy, T beta, device_view<T> dx);
 template <class T>
-void rms_norm_weight_gradient(launch_target, device_view<const T> x, device_view<const T> rstd,
-                              device_view<const T> dy, T beta, device_view<T> dw, T* parts);
+void rms_norm_weight_gradient(launch_target, device_view<const T> x, device_view<const T> rstd, device_view<const T> dy,
+                              T beta, device_view<T> dw, T* parts);
 template <class T>
 void layer_norm_forward(launch_target, device_view<const T> x, device_view<const T> w, device_view<const T> b, T eps,
                         device_view<T> y, device_view<T> mean, device_view<T> rstd);
@@ -50,8 +50,8 @@ void rms_norm_backward(cuda& device, device_view<const T> x, device_view<const T
 
 /// dw = sum over rows of dy * x * rstd, + beta dw
 template <class T>
-void rms_norm_weight_gradient(cuda& device, device_view<const T> x, device_view<const T> rstd,
-                              device_view<const T> dy, T beta, device_view<T> dw) {
+void rms_norm_weight_gradient(cuda& device, device_view<const T> x, device_view<const T> rstd, device_view<const T> dy,
+                              T beta, device_view<T> dw) {
   const cuda_scratch<T> parts(device, kernels::column_parts(x.rows, x.cols), x.cols);
   kernels::rms_norm_weight_gradient<T>(device.target(), x, rstd, dy, beta, dw, parts.view().address());
 }

@@ -62,8 +62,8 @@ void row_sums(cuda& device, device_view<const T> x, device_view<T> s) {
   kernels::row_sums<T>(device.target(), x, s);
 }
 
-/// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one, NaN for one
-/// that is not within x
+/// y_s = mean of the rows [begin, end) of segment s (columns 0 and 1 of `segments`); zeros for an empty one, NaN for
+/// one that is not within x
 template <class T>
 void segment_mean_forward(cuda& device, device_view<const T> x, device_view<const std::int32_t> segments,
                           device_view<T> y) {

@@ -33,8 +33,7 @@ template <class F, class T>
 void zip_sum_backward(launch_target, F f, T alpha, device_view<const T> a, device_view<const T> b,
                       device_view<const T> dy, T beta, device_view<T> dx);
 template <class T>
-void select(launch_target, device_view<const T> mask, device_view<const T> a, device_view<const T> b,
-            device_view<T> y);
+void select(launch_target, device_view<const T> mask, device_view<const T> a, device_view<const T> b, device_view<T> y);
 }  // namespace kernels
 
 /// y = f(a, b) + beta y
@@ -77,8 +76,7 @@ void zip_sum_backward(cuda& device, F f, T alpha, device_view<const T> a, device
 
 /// y = a where mask > 0, else b
 template <class T>
-void select(cuda& device, device_view<const T> mask, device_view<const T> a, device_view<const T> b,
-            device_view<T> y) {
+void select(cuda& device, device_view<const T> mask, device_view<const T> a, device_view<const T> b, device_view<T> y) {
   kernels::select<T>(device.target(), mask, a, b, y);
 }
 
