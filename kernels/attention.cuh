@@ -515,7 +515,7 @@ void attention_forward(launch_target target, const attention_shape& a, bool bf16
     else if (bf16)
       run(std::type_identity<tensor_core_tile<dim, (dim > 128 ? 4 : 8)>>{});
     else
-      run(std::type_identity<plain_tile<dim, 4, (dim > 80 ? 2 : 4)>>{});
+      run(std::type_identity<plain_tile<dim, 4, 2>>{});
   });
 }
 

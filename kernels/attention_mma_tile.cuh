@@ -82,7 +82,7 @@ struct tensor_core_tile {
     float d[Tiles][4] = {};
     a += (warp_row() + lane() % 16) * stride + lane() / 16 * 8;
     b += (lane() / 16 * 8 + lane() % 8) * stride + lane() / 8 % 2 * 8;
-#pragma unroll
+#pragma unroll 4
     for (int k = 0; k < Dim; k += 16) {
       std::uint32_t x[4], y[4];
       load_fragments<false>(x, a + k);

@@ -1,6 +1,7 @@
 // Kernels whose form depends on the size of a row or on how rows lie, at sizes that the cases of their ops do not have.
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "cuda/parity.hpp"
 #include "mor1e/ops/capacity_mask.hpp"
@@ -20,9 +21,10 @@ using namespace mor1e;
 namespace {
 
 template <class Op>
-void check_case(const op_case<Op>& c) {
+void check_case(const typename Op::attributes& attributes, std::vector<case_input> inputs) {
   cuda device({.host_threads = 1});
   reference oracle;
+  const op_case<Op> c{.name = "", .attributes = attributes, .inputs = std::move(inputs)};
   const auto worst = testing::parity_deviation<Op, float>(device, oracle, c);
   INFO(worst.str());
   CHECK(worst.relative <= 1e-5);
@@ -49,23 +51,22 @@ TEST_CASE("rank-1 gates on CUDA: values held by a lane, and more experts than re
     CAPTURE(experts);
     const index_t n = experts;
     check_case<ops::rank1_gates_op>(
-        {.attributes = {.parts = 3, .experts = experts, .c_token = 4, .c_intuition = 4, .learned_gates = true},
-         .inputs = {{35, 6 * n}, {5, n}, mingled(35), {1, 3, -0.01, 0.01}, {1, 3, -0.01, 0.01}}});
+        {.parts = 3, .experts = experts, .c_token = 4, .c_intuition = 4, .learned_gates = true},
+        {{35, 6 * n}, {5, n}, mingled(35), {1, 3, -0.01, 0.01}, {1, 3, -0.01, 0.01}});
   }
 }
 
 TEST_CASE("rank-1 gates on CUDA: sums of gates over more rows than warps") {
   check_case<ops::rank1_gates_op>(
-      {.attributes =
-           {.parts = 3, .experts = 6, .c_token = 4, .c_intuition = 4, .learned_gates = true, .own_intuition = true},
-       .inputs = {{333, 36}, {9, 18}, packed(333), {1, 3, -0.01, 0.01}, {1, 3, -0.01, 0.01}}});
+      {.parts = 3, .experts = 6, .c_token = 4, .c_intuition = 4, .learned_gates = true, .own_intuition = true},
+      {{333, 36}, {9, 18}, packed(333), {1, 3, -0.01, 0.01}, {1, 3, -0.01, 0.01}});
 }
 
 TEST_CASE("cross entropy on CUDA: a row of a warp, of a block, and one that no pack fits") {
   for (index_t cols : {3, 513, 1500, 1503}) {
     CAPTURE(cols);
     check_case<ops::cross_entropy_op>(
-        {.inputs = {{19, cols, -8, 8}, ids(19, [](index_t i) { return i % 4 == 1 ? -1 : std::int32_t(i % 3); })}});
+        {}, {{19, cols, -8, 8}, ids(19, [](index_t i) { return i % 4 == 1 ? -1 : std::int32_t(i % 3); })});
   }
 }
 
@@ -105,7 +106,7 @@ TEST_CASE("choices of experts on CUDA: many columns, equal values, groups that l
     for (int k : {1, 3}) {
       CAPTURE(experts);
       CAPTURE(k);
-      check_case<ops::top_k_mask_op>({.attributes = {k}, .inputs = {{40, experts}, mingled(40)}});
+      check_case<ops::top_k_mask_op>({k}, {{40, experts}, mingled(40)});
       // Whole numbers: many are equal.
       case_input ties{.rows = 20, .cols = experts};
       for (index_t i = 0; i < 20 * experts; ++i) ties.integers.push_back(std::int32_t(i * i % 3));
@@ -127,17 +128,17 @@ TEST_CASE("choices of experts on CUDA: many columns, equal values, groups that l
     }
   for (auto group : {backend::token_group::batch, backend::token_group::instance})
     for (const case_input& instances : {packed(150), mingled(150)}) {
-      check_case<ops::capacity_mask_op>({.attributes = {2, 0.75, group}, .inputs = {{150, 9, 1, 1}, instances}});
-      check_case<ops::group_mean_op>({.attributes = {group}, .inputs = {{150, 37}, instances}});
+      check_case<ops::capacity_mask_op>({2, 0.75, group}, {{150, 9, 1, 1}, instances});
+      check_case<ops::group_mean_op>({group}, {{150, 37}, instances});
     }
 }
 
 TEST_CASE("weights of experts on CUDA: wide rows") {
   for (index_t experts : {33, 100, 300}) {
     CAPTURE(experts);
-    check_case<ops::normalise_sum_op>({.inputs = {{21, experts, 0, 1}}});
-    check_case<ops::excess_op>({.inputs = {{21, experts}, {21, 1}}});
-    check_case<ops::router_statistics_op>({.inputs = {{70, experts}, mingled(70)}});
+    check_case<ops::normalise_sum_op>({}, {{21, experts, 0, 1}});
+    check_case<ops::excess_op>({}, {{21, experts}, {21, 1}});
+    check_case<ops::router_statistics_op>({}, {{70, experts}, mingled(70)});
   }
-  check_case<ops::scale_columns_op>({.inputs = {{90, 150}, {1, 150}, {1, 150, 0.5, 1.5}}});
+  check_case<ops::scale_columns_op>({}, {{90, 150}, {1, 150}, {1, 150, 0.5, 1.5, false}});
 }
