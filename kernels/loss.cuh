@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/backend/cuda/loss.hpp"
+#include "mor1e/kernels/each_row.cuh"
 #include "mor1e/kernels/scaled_exp_sum.cuh"
 #include "mor1e/kernels/warp.cuh"
 
@@ -80,22 +81,25 @@ struct cross_entropy_backward_body {
   T beta;
   device_view<T> dx;
 
-  template <int N>
-  __device__ void at(index_t i, index_t j) const {
-    const std::int32_t right = *row(targets, i);
-    const T shift = *row(lse, i), scale = *s.address();
-    pack<T, N> v = load<N>(x, i, j);
+  template <int Warps, int N>
+  __device__ void row(const row_threads<Warps, N>& threads, index_t i) const {
+    const std::int32_t right = *kernels::row(targets, i);
+    const T shift = *kernels::row(lse, i), scale = *s.address();
+    threads.each([&](auto width, int, index_t j) {
+      auto v = load<width>(x, i, j);
 #pragma unroll
-    for (int k = 0; k < N; ++k) v.at[k] = right < 0 ? T(0) : scale * (math::exp(v.at[k] - shift) - T(j + k == right));
-    store(dx, i, j, v, beta);
+      for (int k = 0; k < width; ++k)
+        v.at[k] = right < 0 ? T(0) : scale * (math::exp(v.at[k] - shift) - T(j + k == right));
+      store(dx, i, j, v, beta);
+    });
   }
 };
 
 template <class T>
 void cross_entropy_backward(launch_target target, device_view<const T> x, device_view<const std::int32_t> targets,
                             device_view<const T> lse, device_view<const T> s, T beta, device_view<T> dx) {
-  each_element<pack_size<T>>(target, "cross_entropy_backward", dx.rows, dx.cols, aligned(x) && aligned(dx),
-                             cross_entropy_backward_body<T>{x, targets, lse, s, beta, dx});
+  each_row<pack_size<T>>(target, "cross_entropy_backward", dx.rows, dx.cols, aligned(x) && aligned(dx),
+                         cross_entropy_backward_body<T>{x, targets, lse, s, beta, dx});
 }
 
 /// Each warp or block has a row, which it reads twice and writes once.

@@ -146,6 +146,10 @@ __global__ void __launch_bounds__(256, 4)
   for (unsigned t = 1; t < blockDim.y; ++t)
 #pragma unroll
     for (int k = 0; k < N; ++k) v.at[k] = Term::combine(v.at[k], of_thread[t * blockDim.x + threadIdx.x].at[k]);
+  if (parts && packed && columns.cols % N == 0) {
+    *reinterpret_cast<pack<value, N>*>(parts + blockIdx.y * columns.cols + j) = v;
+    return;
+  }
 #pragma unroll
   for (int k = 0; k < N; ++k) {
     if (k > 0 && !packed) break;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What kernels read and write, as cudasim counts it, against the least that they can: traffic.py PROGRAM STATS_FILE
 
-The program runs tests/cuda/traffic.cpp: each kernel once, on [256, 1024] floats. cudasim has no cache: every access counts.
+The program runs tests/cuda/traffic*.cpp: each kernel once, on [256, 1024] floats. cudasim has no cache: every access counts.
 """
 import json
 import os
@@ -36,6 +36,19 @@ LEAST = {
     "layer_norm_forward_body<": (3 * PLANE, PLANE + 2 * COLUMN),
     "layer_norm_backward_body<": (5 * PLANE, PLANE),
     "transposed_kernel<": (PLANE, PLANE),
+    "reduce_rows_kernel<1, 4, mor1e::backend::kernels::cross_entropy_term<": (PLANE, 2 * COLUMN),
+    "cross_entropy_backward_body<": (PLANE + 128 * 3 * COLUMN, PLANE),
+    "cross_entropy_in_place_kernel<": (2 * PLANE, PLANE),
+    "dropout_body<": (PLANE + 128 * 4 * COLUMN, PLANE),
+    "rotary_turn_body<": (2 * PLANE, PLANE),  # the table, half as wide, once for each of two heads
+    "scale_columns_term<": (2 * PLANE, PARTS),
+    "fold_columns_body<": (PLANE, PLANE // 4),
+    # A table entry for each chunk, which all threads read.
+    "adam_update_kernel<": (4 * PLANE + 64 * 256 * 130, 3 * PLANE),
+    "chunk_squares_kernel<": (PLANE + 64 * 256 * 32, 0),
+    # The intuition of 128 experts, and an instance for each lane.
+    "rank1_gates_forward_kernel<": (PLANE + PLANE // 2 + 4 * 32 * COLUMN, PLANE // 2),
+    "rank1_gates_backward_kernel<": (PLANE + PLANE + 4 * 32 * COLUMN, PLANE),
 }
 
 
@@ -58,7 +71,7 @@ def problems(stats):
 def main():
     program, file = sys.argv[1:]
     environment = dict(os.environ, CUDASIM_STATS=file)
-    subprocess.run([program, "--test-case=cuda: traffic"], env=environment, check=True)
+    subprocess.run([program, "--test-case=cuda: traffic*"], env=environment, check=True)
     with open(file) as stats:
         found = list(problems(json.load(stats)))
     for line in found:
