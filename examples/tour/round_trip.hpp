@@ -15,7 +15,7 @@ inline bool round_trip(const char* name) {
   cpu device;
   const auto model = models::load<cpu, float>(device, "toy"), other = models::load<cpu, float>(device, "toy");
   const std::vector<data::encoded_example> examples{
-      {"greeting", {72, 101, 108, 108, 111, 44, 32, 119, 111, 114, 108, 100}, 6, 0}};
+      {.id = "greeting", .ids = {72, 101, 108, 108, 111, 44, 32, 119, 111, 114, 108, 100}, .first_target = 6}};
   const auto batches = data::pack(examples, data::packing_options{});
 
   const peft::adapter_spec spec = peft::preset(name);
@@ -26,7 +26,7 @@ inline bool round_trip(const char* name) {
   for (int step = 0; step < 20; ++step) last = trainer.step(batches, {}, 1).loss;
 
   const auto folder = std::filesystem::temp_directory_path() / ("mor1e-tour-" + std::string(name));
-  peft::save_adapter(folder, adapters, {.spec = spec});
+  peft::save_adapter(folder, adapters);
   const auto loaded = peft::load_adapter(*other, folder);
   std::filesystem::remove_all(folder);
 

@@ -213,3 +213,18 @@ TEST_CASE("an output takes the place of an input that nobody reads any more, and
         std::pair(2 * matrix + 64, 64 * 64 * 6.0f));                      // x, then x * x which y takes over, the sum
   CHECK(sum_of_product(true) == std::pair(3 * matrix, 64 * 64 * 12.0f));  // y + y has its own, the sum takes y's
 }
+
+TEST_CASE("a plan with an input that nobody filled does not run") {
+  cpu device;
+  tape<cpu> t(device, recording::plan);
+  const var<float> x = t.input<float>(2, 3), scale = t.input<float>(1, 1);
+  const value<cpu, float> load = on(t, ops::multiply(t, x, scale)), root = sum(load);
+  t.keep(load);
+  plan<cpu> steps(std::move(t), root, false);
+  steps.fill(x, tensor<float>(shape{2, 3}, 1.0f));
+  CHECK_THROWS_WITH_AS(steps.run(), "plan: an input [1, 1] of F32 was never filled", value_error);
+  steps.fill(scale, tensor<float>(shape{1, 1}, 2.0f));
+  steps.run();
+  CHECK(steps.read_scalar(root) == 12);
+  CHECK(steps.read(load)[5] == 2);
+}

@@ -413,3 +413,21 @@ TEST_CASE("mixes, DoRA and the options of MoR1E come back, and sizes that make n
     }
   }
 }
+
+TEST_CASE("what was attached is what is saved: a record of another method is refused") {
+  cpu device;
+  const auto model = models::load<cpu, float>(device, "toy");
+  auto set = peft::attach(*model, peft::molora{.experts = 4, .rank = 2}, 7, {"q_proj"});
+  const temporary_folder here;
+  const std::filesystem::path folder = here.path() / "attached";
+  CHECK_THROWS_WITH_AS(peft::save_adapter(folder, set, {}), doctest::Contains("the record is of mor1e"), value_error);
+  CHECK_THROWS_WITH_AS(peft::save_adapter(folder, set, {.spec = {.method = peft::molora{.experts = 8, .rank = 2}}}),
+                       doctest::Contains("\"experts\":8"), value_error);
+  CHECK_FALSE(std::filesystem::exists(folder));
+  peft::save_adapter(folder, set);
+  const auto other = models::load<cpu, float>(device, "toy");
+  const auto loaded = peft::load_adapter(*other, folder);
+  CHECK(loaded.record.spec.seed == 7);
+  CHECK(loaded.record.spec.targets == std::vector<std::string>{"q_proj"});
+  CHECK(loaded.record.spec.method == peft::any_method(peft::molora{.experts = 4, .rank = 2}));
+}

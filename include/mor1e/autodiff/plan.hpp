@@ -81,6 +81,7 @@ class plan {
     if (root) detail::slot_of(graph_, root, "plan").kept = true;
     require<shape_error>(!with_backward || root.rows * root.cols == 1, "plan: a backward pass from a value [",
                          root.rows, ", ", root.cols, "]; it starts from a single number");
+    for (const slot& s : graph_.slots) filled_.push_back(s.kind != slot_kind::input);
     schedule_ = make_schedule(graph_, with_backward ? root.id : no_slot, {true, with_backward && recompute_cheap});
     place();
   }
@@ -113,6 +114,7 @@ class plan {
   void fill(var<T> v, view<const T> value) {
     bind_own();
     detail::fill_input(*device_, graph_, v, value);
+    filled_[std::size_t(v.id)] = true;
   }
   template <class T>
   void fill(var<T> v, const tensor<T>& value) {
@@ -148,6 +150,7 @@ class plan {
 
   /// All steps in order: allocates nothing.
   void run() {
+    require_filled();
     bind_own();
     const auto all = [this] {
       seed();
@@ -161,6 +164,7 @@ class plan {
   /// The same, adding to `times` (one entry per op and phase).
   void run(std::vector<node_time>& times) {
     using clock = std::chrono::steady_clock;
+    require_filled();
     seed();
     for (const step& s : schedule_.steps) {
       const auto begin = clock::now();
@@ -180,6 +184,7 @@ class plan {
   /// The same, looking at what each step writes: "OP (forward, node 3 of 40)" of the first that writes a NaN or an
   /// infinity, empty if none does.
   std::string first_not_finite() {
+    require_filled();
     seed();
     std::string found;
     for (const step& s : schedule_.steps) {
@@ -201,6 +206,13 @@ class plan {
   }
 
  private:
+  /// Memory that nobody has written to would give numbers all the same.
+  void require_filled() const {
+    const auto open = std::find(filled_.begin(), filled_.end(), false);
+    if (open == filled_.end()) return;
+    const slot& s = graph_.slots[std::size_t(open - filled_.begin())];
+    throw value_error(text("plan: an input [", s.rows, ", ", s.cols, "] of ", name_of(s.type), " was never filled"));
+  }
   void bind_own() {
     if (bound_) return;
     own_ = std::make_unique<slab<B>>(*device_);
@@ -331,6 +343,7 @@ class plan {
   graph<B> graph_;
   schedule schedule_;
   std::vector<std::ptrdiff_t> offset_;
+  std::vector<bool> filled_;  ///< the slots of the tape; true where there is nothing to fill
   std::size_t bytes_ = 0;
   const std::byte* bound_ = nullptr;
   std::unique_ptr<slab<B>> own_;

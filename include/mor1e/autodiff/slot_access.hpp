@@ -54,7 +54,10 @@ void fill_input(B& device, graph<B>& g, var<T> v, view<const T> value) {
 /// Copies what a slot holds to adjacent host memory of its size.
 template <class B>
 void read_slot_to(B& device, const slot& s, void* to) {
-  require<error>(s.data != nullptr, "read: the value was released; keep() it");
+  require<error>(
+      s.data != nullptr,
+      "read: nothing is here: backward has released this value (read it before, or keep() it), or its tape is one that "
+      "is recorded for a plan and computes nothing");
   device.download(to, s.data, s.bytes());
 }
 /// A host copy of what a slot holds.

@@ -149,6 +149,9 @@ class tape {
   void keep(var<T> v) {
     detail::slot_of(graph_, v, "keep").kept = true;
   }
+  template <class Value>
+  requires requires(const Value& v) { v.var(); }
+  void keep(const Value& v) { keep(v.var()); }
 
   /// Keeps d loss / d v readable, of any value that depends on a parameter or a watched input.
   template <class T>
@@ -228,7 +231,7 @@ class tape {
     require<error>(!swept_, "backward: the tape was swept already");
     detail::slot_of(graph_, root, "backward");
     require<shape_error>(cotangent.data || root.rows * root.cols == 1, "backward: a root [", root.rows, ", ", root.cols,
-                         "] needs a cotangent");
+                         "] needs a cotangent; a loss is a single number, as sum() or mean() make it");
     keep(root);
     swept_ = true;
     const schedule s = make_schedule(graph_, root.id, {.forward = false});

@@ -23,10 +23,21 @@ namespace mor1e::peft {
 
 /// Writes a folder, whole or not at all: the parameters under PEFT's names ("base_model.model." + module path +
 /// ".lora_A.weight", ...), and all of `record`. Names the linears in `target_modules` when they were not named.
-/// The metadata of the tensors holds a digest over these and the settings. Throws `value_error` for a method that reads
-/// an intuition if the record holds none, `io_error` if it cannot write or a value is not finite.
+/// The metadata of the tensors holds a digest over these and the settings. Throws `value_error` for a record of another
+/// method than the adapters', and for a method that reads an intuition if the record holds none, `io_error` if it
+/// cannot write or a value is not finite.
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record);
+
+/// The same of what was attached, for a method that has a name and reads no intuition.
+template <class B, class T>
+void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set) {
+  const auto method = set.method();
+  require<value_error>(method.has_value(), folder.string(),
+                       ": the adapters' method has no label and fields to be found by; see peft/any_method.hpp");
+  save_adapter(folder, set,
+               {.spec = {*method, set.attached_with.targets, set.attached_with.seed, set.attached_with.limits}});
+}
 
 /// An adapter on a model, and what its folder holds besides.
 template <class B, class T>
@@ -103,6 +114,11 @@ inline std::string digested_settings(const adapter_record& record) {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// "lora {"r":8,...}"
+inline std::string in_words(const any_method& method) {
+  return text(method.label(), " ", to_json(adapter_spec{.method = method}).dump());
+}
+
 /// The matrix times `factor` in the upper left corner of `to`, which is zero elsewhere.
 template <class T>
 void place(const tensor<T>& matrix, double factor, view<T> to) {
@@ -115,6 +131,9 @@ void place(const tensor<T>& matrix, double factor, view<T> to) {
 
 template <class B, class T>
 void save_adapter(const std::filesystem::path& folder, adapter_set<B, T>& set, const adapter_record& record) {
+  if (const auto attached = set.method(); attached && !(*attached == record.spec.method))
+    throw value_error(text(folder.string(), ": the record is of ", detail::in_words(record.spec.method),
+                           ", the adapters are of ", detail::in_words(*attached)));
   require<value_error>(record.spec.method.needs().clusters == 0 || record.intuition.is_object(), folder.string(),
                        ": this mixture reads an intuition, and the record does not say which");
   nlohmann::json config = config_of(record);

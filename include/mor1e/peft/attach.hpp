@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@ class adapter_set {
     detach();  // what is replaced must not stay on its groups
     groups_ = std::move(other.groups_);
     adapters_ = std::move(other.adapters_);
+    attached_with = std::move(other.attached_with);
     return *this;
   }
   ~adapter_set() { detach(); }
@@ -92,6 +94,25 @@ class adapter_set {
   }
   bool empty() const { return adapters_.empty(); }
 
+  /// The method of all adapters, if it has a name and fields. Nothing for one that only computes, and for adapters of
+  /// several, as patterns of PEFT make them.
+  std::optional<any_method> method() const {
+    std::optional<any_method> out;
+    for (const auto& a : adapters_) {
+      const auto its = a->method_by_name();
+      if (!its || (out && !(*out == *its))) return {};
+      out = its;
+    }
+    return out;
+  }
+  /// What `attach` was told.
+  struct origin {
+    std::vector<std::string> targets;
+    std::uint64_t seed = 0;
+    target_limits limits;
+  };
+  origin attached_with = {};
+
  private:
   std::vector<nn::projection_group<B, T>*> groups_;
   std::vector<std::unique_ptr<stored_adapter<B, T>>> adapters_;
@@ -118,6 +139,7 @@ template <class B, class T, class M>
 adapter_set<B, T> attach_to(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed,
                             const std::vector<std::string>& targets, const target_limits& limits) {
   adapter_set<B, T> set;
+  set.attached_with = {targets, seed, limits};
   std::vector<bool> met(targets.size(), false);
   std::vector<std::vector<bool>> targeted;
   index_t inputs = 0;

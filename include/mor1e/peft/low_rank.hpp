@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 #include "mor1e/ops/linear.hpp"
 #include "mor1e/ops/multiply.hpp"
 #include "mor1e/ops/scale.hpp"
+#include "mor1e/peft/any_method.hpp"
 #include "mor1e/peft/dropped.hpp"
 #include "mor1e/peft/expert_norms.hpp"
 #include "mor1e/peft/initial_values.hpp"
@@ -89,6 +92,8 @@ class stored_adapter : public nn::adapter<B, T> {
   virtual std::vector<update_norms> expert_norms() = 0;
   /// Those of its parameters that are gates.
   virtual std::vector<gate_parameter<B, T>> gates() = 0;
+  /// The method, if it has a name and fields.
+  virtual std::optional<any_method> method_by_name() const = 0;
   /// What a step has to give it.
   virtual method_needs needs() const = 0;
 };
@@ -264,6 +269,12 @@ class low_rank_adapter final : public stored_adapter<B, T> {
     return out;
   }
 
+  std::optional<any_method> method_by_name() const override {
+    if constexpr (HasLabel<M> && HasFields<M> && std::equality_comparable<M>)
+      return any_method(method_);
+    else
+      return std::nullopt;
+  }
   method_needs needs() const override { return traits::needs(method_); }
   std::vector<gate_parameter<B, T>> gates() override {
     std::vector<gate_parameter<B, T>> out;

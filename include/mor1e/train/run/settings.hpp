@@ -61,7 +61,7 @@ struct run_settings {
   std::string memory = {};     ///< "900MB": fit a step into this
   bool recompute = false;
   bool device_graph = false;  ///< a pass of a CUDA device as one launch
-  index_t eval_every = 0;  ///< steps; 0: never
+  index_t eval_every = 0;     ///< steps; 0: never
   index_t checkpoint_every = 20;
 
   /// Fills in what follows from the data.
