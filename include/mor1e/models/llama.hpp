@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "mor1e/models/config.hpp"
 #include "mor1e/models/language_model.hpp"
@@ -26,6 +28,12 @@ using llama_block = nn::pre_norm_block<nn::rms_norm<B, T>, nn::attention<B, T>, 
 template <class B, class T>
 class llama final : public language_model<B, T> {
  public:
+  static std::vector<std::string> model_types() { return {"llama", "mistral"}; }
+  static std::unique_ptr<llama> make(loader<B, T> from) {
+    llama_config config = read_llama_config(from.source().config, from.source().path.string());
+    return std::make_unique<llama>(std::move(from), std::move(config));
+  }
+
   llama(loader<B, T> from, llama_config config) : config_(std::move(config)), device_(&from.device()) {
     const auto& c = config_;
     const index_t h = c.hidden_size, inner = c.intermediate_size;

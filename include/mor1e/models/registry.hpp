@@ -3,24 +3,42 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mor1e/models/bert.hpp"
 #include "mor1e/models/llama.hpp"
 #include "mor1e/models/locate.hpp"
 #include "mor1e/models/open.hpp"
+#include "mor1e/models/registration.hpp"
 
 namespace mor1e::models {
+
+namespace detail {
+
+/// The decoders of the library, a line each, and behind them those of the program.
+template <class B, class T>
+std::vector<decoder_maker<B, T>> known_decoders() {
+  std::vector<decoder_maker<B, T>> all{
+      maker_of<llama<B, T>, B, T>(),
+  };
+  const auto& others = decoder_makers<B, T>();
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
+}
+
+}  // namespace detail
 
 /// A decoder from an opened checkpoint. Throws `io_error` if it is malformed, `value_error` for an architecture that is
 /// not supported.
 template <class B, class T = float>
 std::unique_ptr<language_model<B, T>> load(B& device, std::shared_ptr<io::checkpoint> from, load_options options = {}) {
   const std::string type = architecture_of(*from);
-  if (type == "llama" || type == "mistral") {
-    llama_config config = read_llama_config(from->config, from->path.string());
-    return std::make_unique<llama<B, T>>(loader<B, T>(device, std::move(from), options), std::move(config));
+  std::string known;
+  for (const auto& decoder : detail::known_decoders<B, T>()) {
+    if (decoder.makes(type)) return decoder.make(loader<B, T>(device, std::move(from), options));
+    for (const std::string& name : decoder.types) known += (known.empty() ? "" : ", ") + name;
   }
-  throw value_error(text(from->path.string(), ": model_type '", type, "' is not supported (llama and mistral are)"));
+  throw value_error(text(from->path.string(), ": model_type '", type, "' is not supported (", known, " are)"));
 }
 
 /// A decoder by name (see open.hpp).
