@@ -149,7 +149,9 @@ TEST_CASE("misuse is refused by name") {
   const auto values = testing::random({2, 3}, 5);
   const auto x = t.input<double>(values.matrix(), true);
   const auto y = ops::sum(t, ops::softmax(t, x));
-  CHECK_THROWS_WITH_AS(t.backward(x), "backward: a root [2, 3] needs a cotangent", shape_error);
+  CHECK_THROWS_WITH_AS(
+      t.backward(x), "backward: a root [2, 3] needs a cotangent; a loss is a single number, as sum() or mean() make it",
+      shape_error);
   CHECK_THROWS_WITH_AS(ops::add(t, x, var<double>{}), doctest::Contains("add: "), error);
   t.backward(y);
   CHECK_THROWS_WITH_AS(t.backward(y), "backward: the tape was swept already", error);
