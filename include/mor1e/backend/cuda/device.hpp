@@ -7,6 +7,7 @@
 #include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/cpu/device.hpp"
 #include "mor1e/backend/cuda/error.hpp"
+#include "mor1e/backend/cuda/kept_blocks.hpp"
 #include "mor1e/backend/cuda/staging.hpp"
 #include "mor1e/backend/device_view.hpp"
 #include "mor1e/backend/pool.hpp"
@@ -76,8 +77,8 @@ class cuda {
     else
       cudaFree(p);
   }
-  void* take(std::size_t bytes) { return in_use_->take(bytes); }
-  void give_back(void* p, std::size_t bytes) { in_use_->give_back(p, bytes); }
+  void* take(std::size_t bytes) { return kept_ ? kept_->take(bytes) : blocks_.take(bytes); }
+  void give_back(void* p, std::size_t bytes) { kept_ ? kept_->give_back(p, bytes) : blocks_.give_back(p, bytes); }
   void upload(void* to, const void* from, std::size_t bytes) { staging_.upload(handles_.stream, to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) { staging_.download(handles_.stream, to, from, bytes); }
   void finish() { MOR1E_CUDA_CHECK(cudaStreamSynchronize(handles_.stream)); }
@@ -94,7 +95,7 @@ class cuda {
 
    private:
     friend class cuda;
-    pool<cuda> blocks_;
+    kept_blocks<cuda> blocks_;
     bool prepared_ = false;
     cudaGraphExec_t graph_ = nullptr;
   };
@@ -184,16 +185,13 @@ class cuda {
   /// While it lives, memory is taken from other blocks than the device's.
   class borrowed_blocks {
    public:
-    borrowed_blocks(cuda& device, pool<cuda>& blocks) : device_(device), before_(device.in_use_) {
-      device.in_use_ = &blocks;
-    }
+    borrowed_blocks(cuda& device, kept_blocks<cuda>& blocks) : device_(device) { device.kept_ = &blocks; }
     borrowed_blocks(const borrowed_blocks&) = delete;
     borrowed_blocks& operator=(const borrowed_blocks&) = delete;
-    ~borrowed_blocks() { device_.in_use_ = before_; }
+    ~borrowed_blocks() { device_.kept_ = nullptr; }
 
    private:
     cuda& device_;
-    pool<cuda>* before_;
   };
 
   // In this order: memory goes back before the stream that it is returned in.
@@ -201,7 +199,7 @@ class cuda {
   library_handles handles_;
   pinned_staging staging_;
   pool<cuda> blocks_{*this};
-  pool<cuda>* in_use_ = &blocks_;
+  kept_blocks<cuda>* kept_ = nullptr;
   cpu host_;
 };
 
