@@ -1,11 +1,13 @@
 // Whether a run may go on from what is saved.
 #pragma once
 
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
-#include "mor1e/io/open_file.hpp"
+#include "mor1e/io/atomic_file.hpp"
 #include "mor1e/optim/schedule.hpp"
 #include "mor1e/train/checkpoint.hpp"
 #include "mor1e/train/run/observer.hpp"
