@@ -340,7 +340,7 @@ const char* cublasGetStatusName(S s) {
         X(CUBLAS_STATUS_MAPPING_ERROR) X(CUBLAS_STATUS_EXECUTION_FAILED) X(CUBLAS_STATUS_INTERNAL_ERROR)
             X(CUBLAS_STATUS_NOT_SUPPORTED) X(CUBLAS_STATUS_LICENSE_ERROR)
 #undef X
-// clang-format on
+    // clang-format on
   }
   return "CUBLAS_STATUS_UNKNOWN";
 }
