@@ -13,13 +13,10 @@ namespace mor1e::backend::kernels {
 template <class T>
 __global__ void __launch_bounds__(256)
     adam_update_kernel(const adam_entry<T>* tensors, int count, std::int32_t* finite) {
-  constexpr int N = pack_size<T>;
   const int number = tensor_of(tensors, count, blockIdx.x);
   const adam_entry<T> x = tensors[number];
-  const index_t begin = (blockIdx.x - x.first_chunk) * chunk_elements,
-                end = x.size < begin + chunk_elements ? x.size : begin + chunk_elements;
   bool good = true;
-  const auto update = [&]<int M>(index_t at) {
+  each_in_chunk<T>(x, [&]<int M>(index_t at) {
     const pack<T, M> gradient = load<M>(x.gradient + at);
     pack<T, M> value = load<M>(x.value + at), first = load<M>(x.first + at), second = load<M>(x.second + at);
 #pragma unroll
@@ -34,10 +31,7 @@ __global__ void __launch_bounds__(256)
     *reinterpret_cast<pack<T, M>*>(x.value + at) = value;
     *reinterpret_cast<pack<T, M>*>(x.first + at) = first;
     *reinterpret_cast<pack<T, M>*>(x.second + at) = second;
-  };
-  const index_t packed = x.packs ? begin + (end - begin) / N * N : begin;
-  for (index_t at = begin + threadIdx.x * N; at < packed; at += 256 * N) update.template operator()<N>(at);
-  for (index_t at = packed + threadIdx.x; at < end; at += 256) update.template operator()<1>(at);
+  });
   if (!__syncthreads_and(good) && threadIdx.x == 0) finite[number] = 0;
 }
 
@@ -52,18 +46,13 @@ void adam_update(launch_target target, const adam_entry<T>* tensors, int count, 
 template <class T>
 __global__ void __launch_bounds__(256)
     chunk_squares_kernel(const square_entry<T>* tensors, int count, double* of_chunk) {
-  constexpr int N = pack_size<T>;
   const square_entry<T> x = tensors[tensor_of(tensors, count, blockIdx.x)];
-  const index_t begin = (blockIdx.x - x.first_chunk) * chunk_elements,
-                end = x.size < begin + chunk_elements ? x.size : begin + chunk_elements;
-  const index_t packed = x.packs ? begin + (end - begin) / N * N : begin;
   double sum = 0;
-  for (index_t at = begin + threadIdx.x * N; at < packed; at += 256 * N) {
-    const pack<T, N> v = load<N>(x.at + at);
+  each_in_chunk<T>(x, [&]<int M>(index_t at) {
+    const pack<T, M> v = load<M>(x.at + at);
 #pragma unroll
-    for (int k = 0; k < N; ++k) sum += double(v.at[k]) * double(v.at[k]);
-  }
-  for (index_t at = packed + threadIdx.x; at < end; at += 256) sum += double(x.at[at]) * double(x.at[at]);
+    for (int k = 0; k < M; ++k) sum += double(v.at[k]) * double(v.at[k]);
+  });
   sum = combine_block<lane_sum<double>, 8>(sum);
   if (threadIdx.x == 0) of_chunk[blockIdx.x] = sum;
 }

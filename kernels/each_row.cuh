@@ -74,6 +74,14 @@ struct row_threads {
     each([&](auto width, int k, index_t j) { f(width, k, j, total); });
     return combine_block<sum_to<T, T>, Warps>(total);
   }
+  /// The sum of the products of two rows, in every thread.
+  template <class T, class P, class Q>
+  __device__ T dot(const P& p, const Q& q) const {
+    return sum<T>([&](auto width, int k, index_t j, T& total) {
+      const auto v = p.template at<width>(k, j), w = q.template at<width>(k, j);
+      for (int e = 0; e < width; ++e) total += v.at[e] * w.at[e];
+    });
+  }
 };
 
 /// Threads of a block: of four warps, which share one row or have one each, or of the sixteen of a long row.

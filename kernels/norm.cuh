@@ -8,15 +8,6 @@
 
 namespace mor1e::backend::kernels {
 
-/// The sum of a row's products p q, in every thread.
-template <class T, int Warps, int N, class P, class Q>
-__device__ T row_dot(const row_threads<Warps, N>& threads, const P& p, const Q& q) {
-  return threads.template sum<T>([&](auto width, int k, index_t j, T& sum) {
-    const auto v = p.template at<width>(k, j), w = q.template at<width>(k, j);
-    for (int e = 0; e < width; ++e) sum += v.at[e] * w.at[e];
-  });
-}
-
 template <class T>
 struct rms_norm_forward_body {
   device_view<const T> x;
@@ -28,7 +19,7 @@ struct rms_norm_forward_body {
   template <int Warps, int N>
   __device__ void row(const row_threads<Warps, N>& threads, index_t i) const {
     const auto from = threads.hold(x, i);
-    const T r = T(1) / std::sqrt(row_dot<T>(threads, from, from) / T(x.cols) + eps);
+    const T r = T(1) / std::sqrt(threads.template dot<T>(from, from) / T(x.cols) + eps);
     if (threads.thread == 0) rstd[i] = r;
     threads.each([&](auto width, int k, index_t j) {
       auto v = from.template at<width>(k, j);
@@ -158,7 +149,7 @@ struct normalise_rows_forward_body {
   template <int Warps, int N>
   __device__ void row(const row_threads<Warps, N>& threads, index_t i) const {
     const auto from = threads.hold(x, i);
-    const T length = std::sqrt(row_dot<T>(threads, from, from)), scale = T(1) / (length > eps ? length : eps);
+    const T length = std::sqrt(threads.template dot<T>(from, from)), scale = T(1) / (length > eps ? length : eps);
     if (threads.thread == 0) r[i] = scale;
     threads.each([&](auto width, int k, index_t j) {
       auto v = from.template at<width>(k, j);
@@ -180,7 +171,7 @@ struct normalise_rows_backward_body {
   template <int Warps, int N>
   __device__ void row(const row_threads<Warps, N>& threads, index_t i) const {
     const auto n = threads.hold(y, i), g = threads.hold(dy, i);
-    const T scale = r[i], along = row_dot<T>(threads, n, g), dot = scale < T(1) / eps ? along : T(0);
+    const T scale = r[i], along = threads.template dot<T>(n, g), dot = scale < T(1) / eps ? along : T(0);
     threads.each([&](auto width, int k, index_t j) {
       auto v = n.template at<width>(k, j);
       const auto d = g.template at<width>(k, j);

@@ -52,6 +52,18 @@ __device__ void store(device_view<T> y, index_t i, index_t j, pack<T, N> values,
   store(y, i, j, values);
 }
 
+/// Row i of a matrix.
+template <class T>
+__device__ T* row(device_view<T> x, index_t i) {
+  return x.address() + i * x.stride;
+}
+
+/// value + beta old. With beta 0, `old` is not read.
+template <class T>
+__device__ T blend(T value, T beta, const T& old) {
+  return beta == T(0) ? value : value + beta * old;
+}
+
 /// An operand that is as large as the result, or repeated along an axis of which it has one element.
 template <class T>
 struct repeated {

@@ -29,10 +29,7 @@ struct sum_to {
 
   static __device__ value identity() { return value(0); }
   static __device__ value combine(value a, value b) { return a + b; }
-  __device__ void finish(index_t k, value v) const {
-    const T scaled = alpha * T(v);
-    y[k] = beta == T(0) ? scaled : scaled + beta * y[k];
-  }
+  __device__ void finish(index_t k, value v) const { y[k] = blend(alpha * T(v), beta, y[k]); }
 };
 
 /// The values of the lanes of a warp combined, in every lane.

@@ -10,13 +10,10 @@ namespace mor1e::backend::kernels {
 /// A block a chunk. Each value is read and written once, by 16 bytes where all tensors allow it.
 template <class T>
 __global__ void __launch_bounds__(256) sgd_update_kernel(const sgd_entry<T>* tensors, int count, std::int32_t* finite) {
-  constexpr int N = pack_size<T>;
   const int number = tensor_of(tensors, count, blockIdx.x);
   const sgd_entry<T> x = tensors[number];
-  const index_t begin = (blockIdx.x - x.first_chunk) * chunk_elements,
-                end = x.size < begin + chunk_elements ? x.size : begin + chunk_elements;
   bool good = true;
-  const auto update = [&]<int M>(index_t at) {
+  each_in_chunk<T>(x, [&]<int M>(index_t at) {
     const pack<T, M> gradient = load<M>(x.gradient + at);
     pack<T, M> value = load<M>(x.value + at), velocity = {};
     if (x.velocity) velocity = load<M>(x.velocity + at);
@@ -33,10 +30,7 @@ __global__ void __launch_bounds__(256) sgd_update_kernel(const sgd_entry<T>* ten
     }
     *reinterpret_cast<pack<T, M>*>(x.value + at) = value;
     if (x.velocity) *reinterpret_cast<pack<T, M>*>(x.velocity + at) = velocity;
-  };
-  const index_t packed = x.packs ? begin + (end - begin) / N * N : begin;
-  for (index_t at = begin + threadIdx.x * N; at < packed; at += 256 * N) update.template operator()<N>(at);
-  for (index_t at = packed + threadIdx.x; at < end; at += 256) update.template operator()<1>(at);
+  });
   if (!__syncthreads_and(good) && threadIdx.x == 0) finite[number] = 0;
 }
 

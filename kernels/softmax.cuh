@@ -4,26 +4,20 @@
 #include "mor1e/backend/cuda/softmax.hpp"
 #include "mor1e/core/math.hpp"
 #include "mor1e/kernels/each_row.cuh"
+#include "mor1e/kernels/warp.cuh"
 
 namespace mor1e::backend::kernels {
-
-template <class T>
-struct maximum {
-  using value = T;
-  static __device__ T identity() { return T(-INFINITY); }
-  static __device__ T combine(T a, T b) { return b > a ? b : a; }
-};
 
 /// The largest element of a row, in every thread.
 template <int Warps, int N, class Part>
 __device__ auto row_max(const row_threads<Warps, N>& threads, const Part& x) {
   using T = std::remove_cvref_t<decltype(*x.from)>;
-  T largest = maximum<T>::identity();
+  T largest = T(-INFINITY);
   threads.each([&](auto width, int k, index_t j) {
     const auto v = x.template at<width>(k, j);
-    for (int q = 0; q < width; ++q) largest = maximum<T>::combine(largest, v.at[q]);
+    for (int q = 0; q < width; ++q) largest = lane_max<T>::combine(largest, v.at[q]);
   });
-  return combine_block<maximum<T>, Warps>(largest);
+  return combine_block<lane_max<T>, Warps>(largest);
 }
 
 /// The sum of exp(x - shift) over a row, in every thread.
@@ -61,10 +55,7 @@ struct softmax_backward_body {
   template <int Warps, int N>
   __device__ void row(const row_threads<Warps, N>& threads, index_t i) const {
     const auto p = threads.hold(y, i), g = threads.hold(dy, i);
-    const T dot = threads.template sum<T>([&](auto width, int k, index_t j, T& sum) {
-      const auto v = p.template at<width>(k, j), w = g.template at<width>(k, j);
-      for (int q = 0; q < width; ++q) sum += v.at[q] * w.at[q];
-    });
+    const T dot = threads.template dot<T>(p, g);
     threads.each([&](auto width, int k, index_t j) {
       auto v = p.template at<width>(k, j);
       const auto w = g.template at<width>(k, j);

@@ -1,20 +1,9 @@
-// Rows of matrices, and what the lanes of a warp find out together.
+// What the lanes of a warp find out together.
 #pragma once
 
 #include "mor1e/kernels/reduce.cuh"
 
 namespace mor1e::backend::kernels {
-
-template <class T>
-__device__ T* row(device_view<T> x, index_t i) {
-  return x.address() + i * x.stride;
-}
-
-/// value + beta old. With beta 0, `old` is not read.
-template <class T>
-__device__ T blend(T value, T beta, const T& old) {
-  return beta == T(0) ? value : value + beta * old;
-}
 
 /// How values of lanes are combined, for `combine_warp` and `combine_block`.
 template <class T>

@@ -150,8 +150,7 @@ class plan {
 
   /// All steps in order: allocates nothing.
   void run() {
-    require_filled();
-    bind_own();
+    prepare();
     const auto all = [this] {
       seed();
       for (const step& s : schedule_.steps) run_step(*device_, graph_, schedule_, s);
@@ -164,7 +163,7 @@ class plan {
   /// The same, adding to `times` (one entry per op and phase).
   void run(std::vector<node_time>& times) {
     using clock = std::chrono::steady_clock;
-    require_filled();
+    prepare();
     seed();
     for (const step& s : schedule_.steps) {
       const auto begin = clock::now();
@@ -184,7 +183,7 @@ class plan {
   /// The same, looking at what each step writes: "OP (forward, node 3 of 40)" of the first that writes a NaN or an
   /// infinity, empty if none does.
   std::string first_not_finite() {
-    require_filled();
+    prepare();
     seed();
     std::string found;
     for (const step& s : schedule_.steps) {
@@ -206,10 +205,10 @@ class plan {
   }
 
  private:
-  /// Memory that nobody has written to would give numbers all the same.
-  void require_filled() const {
+  /// Binds the plan if nobody has. Inputs must be filled: memory that nobody has written to would give numbers too.
+  void prepare() {
     const auto open = std::find(filled_.begin(), filled_.end(), false);
-    if (open == filled_.end()) return;
+    if (open == filled_.end()) return bind_own();
     const slot& s = graph_.slots[std::size_t(open - filled_.begin())];
     throw value_error(text("plan: an input [", s.rows, ", ", s.cols, "] of ", name_of(s.type), " was never filled"));
   }
@@ -230,7 +229,6 @@ class plan {
 
   // The gradient of the root, 1. Before every run: another plan may have used the memory since the last.
   void seed() {
-    bind_own();
     if (schedule_.seed == no_slot) return;
     const slot& seed = graph_.slots[schedule_.seed];
     detail::set_to_one(*device_, seed);

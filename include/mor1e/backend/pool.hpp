@@ -11,11 +11,11 @@ namespace mor1e::backend {
 
 /// Blocks of device memory that outlive the tapes that use them: a second step of the same shapes takes nothing new
 /// from the device. Sizes are rounded up to four to the power of two, so that lengths that vary find each other's
-/// blocks. Unused blocks together never exceed the most that was in use at one time.
+/// blocks. Unused blocks together never exceed the most that was in use at one time, unless all are to be kept.
 template <class Memory>
 class pool {
  public:
-  explicit pool(Memory& memory) : memory_(&memory) {}
+  explicit pool(Memory& memory, bool keeps_all = false) : memory_(&memory), keeps_all_(keeps_all) {}
   pool(const pool&) = delete;
   pool& operator=(const pool&) = delete;
   ~pool() { trim(); }
@@ -35,7 +35,7 @@ class pool {
   void give_back(void* block, std::size_t bytes) {
     const std::size_t size = rounded(bytes);
     in_use_ -= size;
-    if (unused_ + size > peak_) return memory_->deallocate(block);
+    if (!keeps_all_ && unused_ + size > peak_) return memory_->deallocate(block);
     free_[size].push_back(block);
     unused_ += size;
   }
@@ -54,6 +54,7 @@ class pool {
   }
 
   Memory* memory_;
+  bool keeps_all_;
   std::map<std::size_t, std::vector<void*>> free_;
   std::size_t in_use_ = 0, peak_ = 0, unused_ = 0;
 };

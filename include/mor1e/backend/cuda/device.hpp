@@ -7,7 +7,6 @@
 #include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/cpu/device.hpp"
 #include "mor1e/backend/cuda/error.hpp"
-#include "mor1e/backend/cuda/kept_blocks.hpp"
 #include "mor1e/backend/cuda/staging.hpp"
 #include "mor1e/backend/device_view.hpp"
 #include "mor1e/backend/pool.hpp"
@@ -83,10 +82,11 @@ class cuda {
   void download(void* to, const void* from, std::size_t bytes) { staging_.download(handles_.stream, to, from, bytes); }
   void finish() { MOR1E_CUDA_CHECK(cudaStreamSynchronize(handles_.stream)); }
 
-  /// What a function asked for, as a CUDA graph, with the memory that it took on its way: nobody else is given that.
+  /// What a function asked for, as a CUDA graph, with the memory that it took on its way: nobody else is given that,
+  /// and as none goes back to the device, what was taken once is there when the same is recorded.
   class kept_work {
    public:
-    explicit kept_work(cuda& device) : blocks_(device) {}
+    explicit kept_work(cuda& device) : blocks_(device, true) {}
     kept_work(const kept_work&) = delete;
     kept_work& operator=(const kept_work&) = delete;
     ~kept_work() {
@@ -95,7 +95,7 @@ class cuda {
 
    private:
     friend class cuda;
-    kept_blocks<cuda> blocks_;
+    pool<cuda> blocks_;
     bool prepared_ = false;
     cudaGraphExec_t graph_ = nullptr;
   };
@@ -185,7 +185,7 @@ class cuda {
   /// While it lives, memory is taken from other blocks than the device's.
   class borrowed_blocks {
    public:
-    borrowed_blocks(cuda& device, kept_blocks<cuda>& blocks) : device_(device) { device.kept_ = &blocks; }
+    borrowed_blocks(cuda& device, pool<cuda>& blocks) : device_(device) { device.kept_ = &blocks; }
     borrowed_blocks(const borrowed_blocks&) = delete;
     borrowed_blocks& operator=(const borrowed_blocks&) = delete;
     ~borrowed_blocks() { device_.kept_ = nullptr; }
@@ -199,7 +199,7 @@ class cuda {
   library_handles handles_;
   pinned_staging staging_;
   pool<cuda> blocks_{*this};
-  kept_blocks<cuda>* kept_ = nullptr;
+  pool<cuda>* kept_ = nullptr;
   cpu host_;
 };
 
