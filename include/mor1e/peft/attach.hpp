@@ -11,6 +11,7 @@
 
 #include "mor1e/nn/projection_group.hpp"
 #include "mor1e/peft/low_rank.hpp"
+#include "mor1e/peft/method_members.hpp"
 #include "mor1e/peft/targets.hpp"
 
 namespace mor1e::peft {
@@ -138,6 +139,7 @@ auto groups_of(Model& model) {
 template <class B, class T, class M>
 adapter_set<B, T> attach_to(const std::vector<nn::projection_group<B, T>*>& groups, const M& method, std::uint64_t seed,
                             const std::vector<std::string>& targets, const target_limits& limits) {
+  static_assert(check_method_members<M, B, T>());
   adapter_set<B, T> set;
   set.attached_with = {targets, seed, limits};
   std::vector<bool> met(targets.size(), false);
