@@ -18,6 +18,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "device.hpp"
 #include "experts/sweep.hpp"
 
 using namespace mor1e;
@@ -71,16 +72,17 @@ settings read_settings(int argc, char** argv) {
 std::vector<point> points;
 
 /// Measured once: the runs inside are what is repeated.
-void add(const std::string& sweep, const method_case* method, index_t x, const sizes& on, int experts,
-         const effort& until) {
+template <class B>
+void add(kept_linears<B>& linears, const std::string& sweep, const method_case<B>* method, index_t x, const sizes& on,
+         int experts, const effort& until) {
   for (const bool with_backward : {false, true})
     benchmark::RegisterBenchmark(
         text(sweep, "/", method ? method->name : "base", "/", x, with_backward ? "/forward+backward" : "/forward")
             .c_str(),
-        [=](benchmark::State& state) {
+        [=, &linears](benchmark::State& state) {
           measurement took;
           for ([[maybe_unused]] auto _ : state) {
-            took = measure(on, method, experts, with_backward, until);
+            took = measure(linears, on, method, experts, with_backward, until);
             state.SetIterationTime(took.whole.median);
           }
           points.push_back({sweep, method, x, with_backward, on, took});
@@ -100,21 +102,22 @@ void add(const std::string& sweep, const method_case* method, index_t x, const s
         ->Unit(benchmark::kMillisecond);
 }
 
-void add_all(const settings& s, const std::vector<method_case>& methods) {
-  std::vector<const method_case*> all{nullptr};
-  for (const method_case& method : methods) all.push_back(&method);
-  const auto of_rank_32 = [](const method_case* method) { return method ? 32 / method->rank : 0; };
-  for (const method_case* method : all)
+template <class B>
+void add_all(kept_linears<B>& linears, const settings& s, const std::vector<method_case<B>>& methods) {
+  std::vector<const method_case<B>*> all{nullptr};
+  for (const method_case<B>& method : methods) all.push_back(&method);
+  const auto of_rank_32 = [](const method_entry* method) { return method ? 32 / method->rank : 0; };
+  for (const method_case<B>* method : all)
     for (int experts = 1; experts <= 256; experts *= 2)
-      if (method || experts == 1 || experts == 256) add("experts", method, experts, s.on, experts, s.until);
+      if (method || experts == 1 || experts == 256) add(linears, "experts", method, experts, s.on, experts, s.until);
   for (const index_t tokens : {128, 256, 512, 1024, 2048, 4096})
-    for (const method_case* method : all)
-      add("tokens", method, tokens, {tokens, s.on.in, s.on.out}, of_rank_32(method), s.until);
+    for (const method_case<B>* method : all)
+      add(linears, "tokens", method, tokens, {tokens, s.on.in, s.on.out}, of_rank_32(method), s.until);
   // From half to eight times the width, on as many tokens as keep the largest within seconds.
   for (const index_t halves : {1, 2, 4, 8, 16}) {
     sizes wide{std::min<index_t>(s.on.tokens, 256), std::max<index_t>(1, s.on.in * halves / 2), {}};
     for (const index_t out : s.on.out) wide.out.push_back(std::max<index_t>(1, out * halves / 2));
-    for (const method_case* method : all) add("width", method, wide.in, wide, of_rank_32(method), s.until);
+    for (const method_case<B>* method : all) add(linears, "width", method, wide.in, wide, of_rank_32(method), s.until);
   }
 }
 
@@ -126,13 +129,20 @@ int main(int argc, char** argv) {
     if (const std::string_view given = argv[i], name = "--benchmark_out="; given.starts_with(name))
       results = std::filesystem::path(given.substr(name.size())).parent_path();
   benchmark::Initialize(&argc, argv);
-  const std::vector<method_case> all = methods();
   try {
-    add_all(read_settings(argc, argv), all);
-    benchmark::RunSpecifiedBenchmarks();
-    if (results)
-      if (const int missing = draw(*results, all, points))
+    const device_options options = take_device_options(argc, argv);
+    const settings set = read_settings(argc, argv);
+    with_device(options, [&]<class B>(B& device) {
+      const std::vector<method_case<B>> all = methods<B>();
+      kept_linears<B> linears(device);
+      add_all(linears, set, all);
+      benchmark::RunSpecifiedBenchmarks();
+      if (!results) return;
+      std::vector<const method_entry*> drawn;
+      for (const auto& method : all) drawn.push_back(&method);
+      if (const int missing = draw(*results, drawn, points))
         std::fprintf(stderr, "experts: gnuplot did not draw %d pictures; their sources are there\n", missing);
+    });
   } catch (const error& e) {
     std::fprintf(stderr, "experts: %s\n", e.what());
     return dynamic_cast<const io_error*>(&e) ? 1 : 2;

@@ -7,12 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "mor1e/backend/cpu.hpp"
+#include "mor1e/core/tensor.hpp"
 #include "mor1e/nn/projection_group.hpp"
 
 namespace mor1e::bench {
 
-using group = nn::projection_group<cpu, float>;
+template <class B>
+using group = nn::projection_group<B, float>;
 
 /// SmolLM2's q, k and v.
 struct sizes {
@@ -29,12 +30,6 @@ struct sizes {
   double weights() const { return double(in) * double(std::accumulate(out.begin(), out.end(), index_t(0))); }
 };
 
-/// All processors this process may use: `taskset` chooses.
-inline cpu& device() {
-  static cpu all;
-  return all;
-}
-
 /// Numbers in [-1, 1), quickly made: a case would else spend longer on its values than on its runs.
 inline tensor<float> random(index_t rows, index_t cols, std::uint64_t key) {
   tensor<float> out(shape{rows, cols});
@@ -46,19 +41,29 @@ inline tensor<float> random(index_t rows, index_t cols, std::uint64_t key) {
   return out;
 }
 
-/// The linears of these sizes. The last ones asked for are kept: weights of one width serve every method.
-inline group& linears_of(const sizes& s) {
-  static sizes made;
-  static group held;
-  if (held.parts().empty() || made.in != s.in || made.out != s.out) {
-    std::vector<nn::linear<cpu, float>> parts(s.out.size());
-    for (std::size_t p = 0; p < parts.size(); ++p) {
-      parts[p].name = text("linear", p);
-      parts[p].w = nn::weight<cpu, float>(cpu::frozen<float>(device(), random(s.out[p], s.in, p)));
+/// The linears of some sizes. The last ones asked for are kept: weights of one width serve every method.
+template <class B>
+class kept_linears {
+ public:
+  explicit kept_linears(B& device) : device_(&device) {}
+
+  B& device() const { return *device_; }
+  group<B>& of(const sizes& s) {
+    if (held_.parts().empty() || made_.in != s.in || made_.out != s.out) {
+      std::vector<nn::linear<B, float>> parts(s.out.size());
+      for (std::size_t p = 0; p < parts.size(); ++p) {
+        parts[p].name = text("linear", p);
+        parts[p].w = nn::weight<B, float>(typename B::template frozen<float>(*device_, random(s.out[p], s.in, p)));
+      }
+      held_ = group<B>(*device_, std::move(parts)), made_ = s;
     }
-    held = group(device(), std::move(parts)), made = s;
+    return held_;
   }
-  return held;
-}
+
+ private:
+  B* device_;
+  sizes made_;
+  group<B> held_;
+};
 
 }  // namespace mor1e::bench

@@ -41,11 +41,13 @@ struct measurement {
 /// The group as a plan, with `method` of `experts` experts; null: the base alone. Forward runs as at inference, with
 /// the backward as in training, with capacities and auxiliary losses. A backward starts from a scalar, so a sum
 /// follows: it is not counted.
-inline measurement measure(const sizes& s, const method_case* method, int experts, bool with_backward,
-                           const effort& until) {
+template <class B>
+measurement measure(kept_linears<B>& kept, const sizes& s, const method_case<B>* method, int experts,
+                    bool with_backward, const effort& until) {
   constexpr index_t instances = 16;
-  group& linears = linears_of(s);
-  adapted on = method ? method->put(linears, experts) : adapted{};
+  B& device = kept.device();
+  group<B>& linears = kept.of(s);
+  adapted<B> on = method ? method->put(linears, experts) : adapted<B>{};
   std::uint64_t key = 100;
   for (auto& v : on.set.views())
     if (v.extents.rank() == 2) {
@@ -53,15 +55,15 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
       v.write(values);
     }
 
-  tape<cpu> t(device(), recording::plan);
-  nn::step_context<cpu, float> step;
+  tape<B> t(device, recording::plan);
+  nn::step_context<B, float> step;
   step.mode.training = with_backward;
-  const var<float> x = t.input<float>(s.tokens, s.in, with_backward);
-  step.batch.instances = t.input<std::int32_t>(s.tokens, 1);
-  step.batch.token_scale = t.input<float>(1, 1);
-  if (on.clusters) step.batch.intuition = t.input<float>(instances, on.clusters);
+  const var<float> x = t.template input<float>(s.tokens, s.in, with_backward);
+  step.batch.instances = t.template input<std::int32_t>(s.tokens, 1);
+  step.batch.token_scale = t.template input<float>(1, 1);
+  if (on.clusters) step.batch.intuition = t.template input<float>(instances, on.clusters);
   const var<float> y = ops::sum(t, linears.forward(t, x, step)), root = nn::total_loss(t, y, step);
-  plan<cpu> steps(std::move(t), root, with_backward);
+  plan<B> steps(std::move(t), root, with_backward);
   const auto fill = [&](var<float> v, std::uint64_t with) {
     const tensor<float> values = random(v.rows, v.cols, with);
     steps.fill(v, values.matrix());
@@ -75,7 +77,7 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
   steps.fill(step.batch.instances, std::as_const(of).matrix());
 
   using clock = std::chrono::steady_clock;
-  products alone(s, linears, on.slots, on.down);
+  products<B> alone(device, s, linears, on.slots, on.down);
   std::vector<node_time> times;
   std::vector<double> ours, theirs;
   measurement out;
@@ -90,6 +92,7 @@ inline measurement measure(const sizes& s, const method_case* method, int expert
     const auto begin = clock::now();
     alone.forward();
     if (with_backward) alone.backward();
+    device.finish();
     const double bound = std::chrono::duration<double>(clock::now() - begin).count();
     if (run < 0) continue;
     ours.push_back(seconds), theirs.push_back(bound);

@@ -13,14 +13,13 @@ namespace mor1e::bench {
 namespace {
 
 /// `make(experts)` gives the method, any type that peft/method.hpp describes.
-template <class Make>
-method_case add(std::string name, std::vector<std::string> pictures, int rank, Make make, bool draws_bound = false) {
-  return {std::move(name), std::move(pictures), rank,
-          [make](group& g, int experts) {
+template <class B, class Make>
+method_case<B> add(std::string name, std::vector<std::string> pictures, int rank, Make make, bool draws_bound = false) {
+  return {{std::move(name), std::move(pictures), rank, draws_bound}, [make](group<B>& g, int experts) {
             const auto method = make(experts);
             using M = std::remove_const_t<decltype(method)>;
             const std::vector groups{&g};
-            adapted out;
+            adapted<B> out;
             if constexpr (peft::built_in_methods::has<M>)  // the library has it
               out.set = peft::attach(groups, peft::adapter_spec{.method = method});
             else
@@ -30,8 +29,7 @@ method_case add(std::string name, std::vector<std::string> pictures, int rank, M
             if constexpr (requires { method.intuition; })
               if (method.intuition) out.clusters = experts;
             return out;
-          },
-          draws_bound};
+          }};
 }
 
 /// Softmax again, in a type of its own: only `softmax_router` runs fused.
@@ -50,31 +48,38 @@ peft::mix_and_match mix_of(int pairs, bool factorised) {
 
 // LoRA has as many ranks as the mixture beside it. Experts of the mixtures have rank four, as all that were published
 // but AdaMoLE's (32).
-std::vector<method_case> methods() {
+template <class B>
+std::vector<method_case<B>> methods() {
   const std::vector<std::string> rank1{"rank1"}, options{"rank1-options"}, both{"rank1", "rank1-options"},
       low_rank{"low-rank"};
   return {
-      add("lora", rank1, 1, [](int n) { return peft::lora{.rank = n, .alpha = double(n)}; }),
-      add("dora", rank1, 1, [](int n) { return peft::dora{.rank = n, .alpha = double(n)}; }),
-      add(
+      add<B>("lora", rank1, 1, [](int n) { return peft::lora{.rank = n, .alpha = double(n)}; }),
+      add<B>("dora", rank1, 1, [](int n) { return peft::dora{.rank = n, .alpha = double(n)}; }),
+      add<B>(
           "mor1e", both, 1, [](int n) { return peft::mor1e{.experts = n}; }, true),
-      add("mor1e_composed", rank1, 1, [](int n) { return peft::basic_mor1e<separate_softmax>{.experts = n}; }),
-      add("mor1e_before", options, 1, [](int n) { return peft::mor1e{.experts = n, .before = true}; }),
-      add("mor1e_low_rank_router", options, 1,
-          [](int n) { return peft::mor1e{.experts = n, .low_rank_router = true}; }),
-      add("mor1e_top_4", options, 1, [](int n) { return peft::mor1e{.experts = n, .k = std::min(n, 4)}; }),
-      add("mor1e_no_router", options, 1, [](int n) { return peft::mor1e{.experts = n, .router = false}; }),
-      add("mor1e_no_intuition", options, 1, [](int n) { return peft::mor1e{.experts = n, .intuition = false}; }),
-      add("mix", rank1, 1, [](int n) { return mix_of(n, false); }),
-      add("mix_factorised", rank1, 1, [](int n) { return mix_of(n, true); }),
-      add("lora_of_rank_4n", low_rank, 4, [](int n) { return peft::lora{.rank = 4 * n, .alpha = 4.0 * n}; }),
-      add(
+      add<B>("mor1e_composed", rank1, 1, [](int n) { return peft::basic_mor1e<separate_softmax>{.experts = n}; }),
+      add<B>("mor1e_before", options, 1, [](int n) { return peft::mor1e{.experts = n, .before = true}; }),
+      add<B>("mor1e_low_rank_router", options, 1,
+             [](int n) { return peft::mor1e{.experts = n, .low_rank_router = true}; }),
+      add<B>("mor1e_top_4", options, 1, [](int n) { return peft::mor1e{.experts = n, .k = std::min(n, 4)}; }),
+      add<B>("mor1e_no_router", options, 1, [](int n) { return peft::mor1e{.experts = n, .router = false}; }),
+      add<B>("mor1e_no_intuition", options, 1, [](int n) { return peft::mor1e{.experts = n, .intuition = false}; }),
+      add<B>("mix", rank1, 1, [](int n) { return mix_of(n, false); }),
+      add<B>("mix_factorised", rank1, 1, [](int n) { return mix_of(n, true); }),
+      add<B>("lora_of_rank_4n", low_rank, 4, [](int n) { return peft::lora{.rank = 4 * n, .alpha = 4.0 * n}; }),
+      add<B>(
           "molora", low_rank, 4, [](int n) { return peft::molora{.experts = n}; }, true),
-      add("sira", low_rank, 4, [](int n) { return peft::sira{.experts = n, .k = std::min(n, 4), .gate_dropout = 0}; }),
-      add("loramoe", low_rank, 4, [](int n) { return peft::loramoe{.experts = n, .dropout = 0}; }),
-      add("hydralora", low_rank, 4, [](int n) { return peft::hydralora{.experts = n}; }),
-      add("adamole", low_rank, 4, [](int n) { return peft::adamole{.experts = n, .rank = 4}; }),
+      add<B>("sira", low_rank, 4,
+             [](int n) { return peft::sira{.experts = n, .k = std::min(n, 4), .gate_dropout = 0}; }),
+      add<B>("loramoe", low_rank, 4, [](int n) { return peft::loramoe{.experts = n, .dropout = 0}; }),
+      add<B>("hydralora", low_rank, 4, [](int n) { return peft::hydralora{.experts = n}; }),
+      add<B>("adamole", low_rank, 4, [](int n) { return peft::adamole{.experts = n, .rank = 4}; }),
   };
 }
+
+template std::vector<method_case<cpu>> methods();
+#ifdef MOR1E_WITH_CUDA
+template std::vector<method_case<cuda>> methods();
+#endif
 
 }  // namespace mor1e::bench

@@ -32,7 +32,7 @@ inline const std::vector<sweep> sweeps{
 /// A point of a picture.
 struct point {
   std::string sweep;
-  const method_case* method;  ///< null: the base alone
+  const method_entry* method;  ///< null: the base alone
   index_t x;
   bool with_backward;
   sizes on;
@@ -40,7 +40,7 @@ struct point {
 };
 
 /// A line of a picture: a method, or its products alone.
-inline program::series line_of(const std::vector<point>& points, const sweep& s, const method_case* method,
+inline program::series line_of(const std::vector<point>& points, const sweep& s, const method_entry* method,
                                bool with_backward, bool bound) {
   program::series out;
   out.name = (method ? method->name : "base alone") + (bound ? ", its products alone" : "");
@@ -55,23 +55,23 @@ inline program::series line_of(const std::vector<point>& points, const sweep& s,
 }
 
 /// Draws FOLDER/<sweep>-<picture>-<pass>.svg of all points. Returns how many pictures gnuplot did not make.
-inline int draw(const std::filesystem::path& folder, const std::vector<method_case>& methods,
+inline int draw(const std::filesystem::path& folder, const std::vector<const method_entry*>& methods,
                 const std::vector<point>& points) {
   std::set<std::string> pictures;
-  for (const method_case& method : methods) pictures.insert(method.pictures.begin(), method.pictures.end());
+  for (const method_entry* method : methods) pictures.insert(method->pictures.begin(), method->pictures.end());
   int missing = 0;
   for (const sweep& s : sweeps)
     for (const std::string& picture : pictures)
       for (const bool with_backward : {false, true}) {
         std::vector<program::series> lines;
-        const auto add = [&](const method_case* method, bool bound) {
+        const auto add = [&](const method_entry* method, bool bound) {
           auto one = line_of(points, s, method, with_backward, bound);
           if (!one.x.empty()) lines.push_back(std::move(one));
         };
-        for (const method_case& method : methods) {
-          if (std::find(method.pictures.begin(), method.pictures.end(), picture) == method.pictures.end()) continue;
-          add(&method, false);
-          if (method.draws_bound) add(&method, true);
+        for (const method_entry* method : methods) {
+          if (std::find(method->pictures.begin(), method->pictures.end(), picture) == method->pictures.end()) continue;
+          add(method, false);
+          if (method->draws_bound) add(method, true);
         }
         if (lines.empty()) continue;
         add(nullptr, false);

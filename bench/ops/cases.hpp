@@ -1,4 +1,4 @@
-// The large cases of an op, timed on the CPU back end: forward, and forward with backward.
+// The large cases of an op, timed on a device: forward, and forward with backward.
 #pragma once
 
 #include <cstring>
@@ -10,42 +10,37 @@
 #include <benchmark/benchmark.h>
 
 #include "mor1e/autodiff/plan.hpp"
-#include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/with_device.hpp"
 #include "mor1e/ops/sum.hpp"
 #include "mor1e/testing/cases.hpp"
 
 namespace mor1e::bench {
 
-/// All processors this process may use: `taskset` chooses.
-inline cpu& device() {
-  static cpu all;
-  return all;
-}
-
 /// Runs the plan of one case. A backward starts from a scalar, so a sum follows the op; the time and the work are those
 /// of the op's own nodes.
-template <class Op>
-void run_case(benchmark::State& state, const op_case<Op>& c, bool with_backward) {
+template <class Op, class B>
+void run_case(benchmark::State& state, B& device, const op_case<Op>& c, bool with_backward) {
   using T = float;
   const testing::drawn_case drawn = testing::draw(c);
-  std::vector<std::unique_ptr<cpu::frozen<T>>> held;
+  using frozen = typename B::template frozen<T>;
+  std::vector<std::unique_ptr<frozen>> held;
   std::vector<operand> in;
-  tape<cpu> t(device(), recording::plan);
+  tape<B> t(device, recording::plan);
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     const case_input& spec = c.inputs[k];
     if (spec.frozen) {
-      held.push_back(std::make_unique<cpu::frozen<T>>(device(), testing::narrow<T>(drawn.inputs[k])));
+      held.push_back(std::make_unique<frozen>(device, testing::narrow<T>(drawn.inputs[k])));
       in.push_back(t.frozen(*held.back()));
     } else if (spec.integers.empty()) {
-      in.push_back(t.input<T>(spec.rows, spec.cols, with_backward && spec.gradient));
+      in.push_back(t.template input<T>(spec.rows, spec.cols, with_backward && spec.gradient));
     } else {
-      in.push_back(t.input<std::int32_t>(spec.rows, spec.cols));
+      in.push_back(t.template input<std::int32_t>(spec.rows, spec.cols));
     }
   }
-  const var<T> y = t.apply<Op, T>(c.attributes, in);
+  const var<T> y = t.template apply<Op, T>(c.attributes, in);
   const var<T> root = y.rows * y.cols == 1 ? y : ops::sum(t, y);
   // Nothing is kept for another op here: a second forward would be time that a model need not spend.
-  plan<cpu> steps(std::move(t), root, with_backward, false);
+  plan<B> steps(std::move(t), root, with_backward, false);
   const auto fill = [&]<class U>(std::size_t k, U) {
     const tensor<U> values = testing::narrow<U>(drawn.inputs[k]);
     steps.fill(var<U>{in[k].id, in[k].rows, in[k].cols, in[k].graph}, values);
@@ -72,18 +67,35 @@ void run_case(benchmark::State& state, const op_case<Op>& c, bool with_backward)
   state.counters["bytes/s"] = Counter(work.bytes, Counter::kIsIterationInvariantRate, Counter::kIs1024);
 }
 
+/// What registers the cases of an op on a device of type B.
+template <class B>
+std::vector<void (*)(B&)>& registrars() {
+  static std::vector<void (*)(B&)> all;
+  return all;
+}
+
 /// Registers the cases of Op that are marked for it.
-template <class Op>
-void add() {
+template <class Op, class B>
+void add_cases(B& device) {
   for (const auto& c : Op::cases())
     for (const bool with_backward : {false, true}) {
       if (!c.benchmark || (with_backward && WithoutGradient<Op>)) continue;
       const std::string name = text(Op::label, "/", c.name, with_backward ? "/forward+backward" : "/forward");
-      benchmark::RegisterBenchmark(name.c_str(),
-                                   [c, with_backward](benchmark::State& state) { run_case(state, c, with_backward); })
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [&device, c, with_backward](benchmark::State& state) { run_case(state, device, c, with_backward); })
           ->UseManualTime()
           ->Unit(benchmark::kMicrosecond);
     }
+}
+
+/// The same for each back end of the build.
+template <class Op>
+void add() {
+  registrars<cpu>().push_back(&add_cases<Op, cpu>);
+#ifdef MOR1E_WITH_CUDA
+  registrars<cuda>().push_back(&add_cases<Op, cuda>);
+#endif
 }
 
 }  // namespace mor1e::bench
