@@ -18,6 +18,7 @@
 
 #include "../examples/program.hpp"
 #include "allocation_count.hpp"
+#include "bounds.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/telemetry.hpp"
 
@@ -29,7 +30,7 @@ struct step_options {
   program::common_options common;
   std::string model = "smollm2", method = "both", recompute = "both";
   int rank = 32, experts = 32, sequences = 16, length = 100, steps = 3;
-  bool statistics = false;
+  bool statistics = false, cuda_graph = false;
 };
 
 struct configuration {
@@ -82,8 +83,10 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
   train::trainer<B, float> trainer(
       device, *model, adapters,
       {.adam = {.learning_rate = 1e-4},
-       .program = {.recompute = c.recompute, .statistics = o.statistics, .clusters = clusters}});
-  trainer.step(batches, intuition.matrix(), 1);  // plans, and touches all memory
+       .program = {
+           .recompute = c.recompute, .device_graph = o.cuda_graph, .statistics = o.statistics, .clusters = clusters}});
+  // Plans, and touches all memory; a pass that the device keeps is recorded by the second step.
+  for (int i = 0; i < (o.cuda_graph ? 3 : 1); ++i) trainer.step(batches, intuition.matrix(), 1);
 
   std::vector<double> rates;
   rates.reserve(std::size_t(o.steps));  // else the loop below would count its growth
@@ -98,7 +101,8 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
   }
   std::sort(rates.begin(), rates.end());
 
-  // Once more with a clock around every op.
+  // Once more with a clock around every op, beside what the device can do.
+  const bench::device_bounds bounds = bench::measure_bounds(device);
   std::vector<node_time> times;
   trainer.profile(&times);
   const auto begin = clock::now();
@@ -113,6 +117,8 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
                      {"op", n.op},
                      {"share", n.seconds / whole},
                      {"gflops", n.flops / n.seconds / 1e9},
+                     {"gigabytes_per_second", n.bytes / n.seconds / 1e9},
+                     {"of_bound", bounds.seconds(n.flops, n.bytes) / n.seconds},
                      {"calls", n.calls}});
     phases[name_of(n.what)] = phases.value(name_of(n.what), 0.0) + n.seconds / whole;
   }
@@ -128,6 +134,7 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
                         {"peak_memory", train::peak_memory()},
                         {"peak_memory_loaded", loaded},
                         {"slab", trainer.programs().bytes()},
+                        {"bounds", {{"gflops", bounds.flops / 1e9}, {"gigabytes_per_second", bounds.bytes / 1e9}}},
                         {"phases", phases},
                         {"ops", parts}};
   out["allocations"] = MOR1E_COUNTS_ALLOCATIONS ? in_json(allocated) : nlohmann::json();
@@ -145,13 +152,16 @@ void print(const nlohmann::json& r) {
   if (const auto& a = r["allocations"]; !a.is_null())
     fmt::print("  allocations a step: {} containers, {} buffers, {} foreign (Eigen's panels)\n",
                a["containers"].get<long>(), a["buffers"].get<long>(), a["foreign"].get<long>());
+  fmt::print("  bound of an op: {:.0f} GFLOP/s (a product of a frozen weight), {:.1f} GB/s (y = x + y)\n",
+             r["bounds"]["gflops"].get<double>(), r["bounds"]["gigabytes_per_second"].get<double>());
   for (const auto& [phase, share] : r["phases"].items())
     fmt::print("  {:5.1f} %  {}\n", 100 * share.get<double>(), phase);
   for (const auto& op : r["ops"])
     if (op["share"].get<double>() >= 0.005)
-      fmt::print("  {:5.1f} %    {:<9} {:<22} {:6.1f} GFLOP/s {:5} calls\n", 100 * op["share"].get<double>(),
-                 op["phase"].get<std::string>(), op["op"].get<std::string>(), op["gflops"].get<double>(),
-                 op["calls"].get<long>());
+      fmt::print("  {:5.1f} %    {:<9} {:<22} {:6.1f} GFLOP/s {:6.1f} GB/s {:4.0f} % of the bound {:5} calls\n",
+                 100 * op["share"].get<double>(), op["phase"].get<std::string>(), op["op"].get<std::string>(),
+                 op["gflops"].get<double>(), op["gigabytes_per_second"].get<double>(),
+                 100 * op["of_bound"].get<double>(), op["calls"].get<long>());
   std::fflush(stdout);
 }
 
@@ -205,6 +215,7 @@ int main(int argc, char** argv) {
             ->capture_default_str();
         app.add_option("--steps", o.steps, "the median counts")->check(count)->capture_default_str();
         app.add_flag("--statistics", o.statistics, "of the routers, in every step");
+        app.add_flag("--cuda-graph", o.cuda_graph, "of --backend cuda: a pass is one launch");
       },
       [&] {
         nlohmann::json results = nlohmann::json::array();

@@ -45,7 +45,7 @@ struct node_time {
   const char* op;
   phase what;
   double seconds = 0;
-  double flops = 0;
+  double flops = 0, bytes = 0;  ///< as the op counts them
   long calls = 0;
 };
 
@@ -175,7 +175,8 @@ class plan {
                              [&](const node_time& t) { return t.op == name && t.what == s.what; });
       if (at == times.end()) at = times.insert(times.end(), {name, s.what});
       at->seconds += seconds;
-      at->flops += work(s).flops;
+      const cost done = work(s);
+      at->flops += done.flops, at->bytes += done.bytes;
       ++at->calls;
     }
   }
