@@ -17,9 +17,14 @@ if(TARGET mor1e_compiled)
   install(TARGETS mor1e_compiled EXPORT mor1e_compiled ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT mor1e_compiled FILE mor1e_compiled.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 endif()
-if(MOR1E_CUDA_FOUND AND NOT MOR1E_CUDA STREQUAL "AUTO")
-  install(TARGETS mor1e_cuda_headers mor1e_cuda EXPORT mor1e_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(EXPORT mor1e_cuda FILE mor1e_cuda.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+if(MOR1E_CUDA_FOUND)
+  # What is built only by name is installed only by name: cmake --install build --component mor1e_cuda
+  set(by_name "")
+  if(MOR1E_CUDA STREQUAL "AUTO")
+    set(by_name COMPONENT mor1e_cuda EXCLUDE_FROM_ALL)
+  endif()
+  install(TARGETS mor1e_cuda_headers mor1e_cuda EXPORT mor1e_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${by_name})
+  install(EXPORT mor1e_cuda FILE mor1e_cuda.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir} ${by_name})
 endif()
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mor1eConfig.cmake.in
