@@ -116,6 +116,8 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
     parts.push_back({{"phase", name_of(n.what)},
                      {"op", n.op},
                      {"share", n.seconds / whole},
+                     {"flops", n.flops},
+                     {"bytes", n.bytes},
                      {"gflops", n.flops / n.seconds / 1e9},
                      {"gigabytes_per_second", n.bytes / n.seconds / 1e9},
                      {"of_bound", bounds.seconds(n.flops, n.bytes) / n.seconds},
