@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "../examples/program.hpp"
 #include "allocation_count.hpp"
 #include "bounds.hpp"
+#include "logged_products.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/telemetry.hpp"
 
@@ -67,8 +69,10 @@ nlohmann::json in_json(const testing::allocation_count& n) {
   return {{"containers", n.containers}, {"buffers", n.buffers}, {"foreign", n.foreign}};
 }
 
-template <class B>
-nlohmann::json measure(B& device, const step_options& o, const configuration& c) {
+template <class Base>
+nlohmann::json measure(const Base& plain, const step_options& o, const configuration& c) {
+  using B = bench::logged<Base>;
+  B device = bench::with_log(plain);
   using clock = std::chrono::steady_clock;
   const auto seconds_since = [](clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
@@ -88,18 +92,31 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
   // Plans, and touches all memory; a pass that the device keeps is recorded by the second step.
   for (int i = 0; i < (o.cuda_graph ? 3 : 1); ++i) trainer.step(batches, intuition.matrix(), 1);
 
-  std::vector<double> rates;
-  rates.reserve(std::size_t(o.steps));  // else the loop below would count its growth
+  // The products of a step, done alone in turns with whole steps: what the rest costs, whatever the machine does.
+  std::vector<std::function<void()>> products;
+  if (!o.cuda_graph) {
+    device.log = &products;
+    trainer.step(batches, intuition.matrix(), 1);
+    device.log = nullptr;
+  }
+  std::vector<double> rates, beside_products;
+  rates.reserve(std::size_t(o.steps)), beside_products.reserve(std::size_t(o.steps));  // else their growth is counted
   testing::allocation_count allocated;
   index_t tokens = 0;
   for (int i = 0; i < o.steps; ++i) {
     const auto before = testing::allocations();
     const auto begin = clock::now();
     tokens = trainer.step(batches, intuition.matrix(), 1).tokens;
-    rates.push_back(double(tokens) / seconds_since(begin));
+    const double whole = seconds_since(begin);
+    rates.push_back(double(tokens) / whole);
     allocated = testing::allocations() - before;
+    const auto begin_products = clock::now();
+    for (const auto& product : products) product();
+    device.finish();
+    beside_products.push_back(whole / seconds_since(begin_products));
   }
   std::sort(rates.begin(), rates.end());
+  std::sort(beside_products.begin(), beside_products.end());
 
   // Once more with a clock around every op, beside what the device can do.
   const bench::device_bounds bounds = bench::measure_bounds(device);
@@ -139,6 +156,11 @@ nlohmann::json measure(B& device, const step_options& o, const configuration& c)
                         {"bounds", {{"gflops", bounds.flops / 1e9}, {"gigabytes_per_second", bounds.bytes / 1e9}}},
                         {"phases", phases},
                         {"ops", parts}};
+  if (!products.empty())
+    out["times_products"] = {{"median", beside_products[beside_products.size() / 2]},
+                             {"least", beside_products.front()},
+                             {"most", beside_products.back()},
+                             {"products", products.size()}};
   out["allocations"] = MOR1E_COUNTS_ALLOCATIONS ? in_json(allocated) : nlohmann::json();
   return out;
 }
@@ -154,6 +176,10 @@ void print(const nlohmann::json& r) {
   if (const auto& a = r["allocations"]; !a.is_null())
     fmt::print("  allocations a step: {} containers, {} buffers, {} foreign (Eigen's panels)\n",
                a["containers"].get<long>(), a["buffers"].get<long>(), a["foreign"].get<long>());
+  if (r.contains("times_products"))
+    fmt::print("  {:.2f} ({:.2f} to {:.2f}) times its own {} products done alone in turns\n",
+               r["times_products"]["median"].get<double>(), r["times_products"]["least"].get<double>(),
+               r["times_products"]["most"].get<double>(), r["times_products"]["products"].get<long>());
   fmt::print("  bound of an op: {:.0f} GFLOP/s (a product of a frozen weight), {:.1f} GB/s (y = x + y)\n",
              r["bounds"]["gflops"].get<double>(), r["bounds"]["gigabytes_per_second"].get<double>());
   for (const auto& [phase, share] : r["phases"].items())
