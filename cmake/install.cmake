@@ -34,3 +34,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.
 install(FILES ${PROJECT_BINARY_DIR}/cmake/mor1eConfig.cmake ${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.cmake
   DESTINATION ${mor1e_package_dir})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# What pkg-config reads; pkgconfig/meson.build writes the same.
+set(packages mor1e-core mor1e)
+if(TARGET mor1e_compiled)
+  list(APPEND packages mor1e-compiled)
+endif()
+if(MOR1E_CUDA_FOUND AND NOT MOR1E_CUDA STREQUAL "AUTO")
+  list(APPEND packages mor1e-cuda)
+  get_filename_component(cuda ${CUDAToolkit_BIN_DIR} DIRECTORY)
+endif()
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" up ${up})
+foreach(package ${packages})
+  configure_file(${PROJECT_SOURCE_DIR}/pkgconfig/${package}.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/${package}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -10,6 +10,10 @@ add_test(NAME script.compile_fail COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/compile_fa
   ${CMAKE_CXX_COMPILER} ${PROJECT_BINARY_DIR}/headers.flags)
 add_test(NAME script.package COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh
   ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/package ${CMAKE_CXX_COMPILER})
+# 77 means that there is no Meson.
+add_test(NAME script.meson COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/meson/run.sh
+  ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/meson ${CMAKE_CXX_COMPILER} $<TARGET_FILE:Python3::Interpreter>)
+set_tests_properties(script.meson PROPERTIES SKIP_RETURN_CODE 77)
 # Needs PEFT and Transformers, which only tests/interop/setup.sh installs: 77 means that it has not run.
 if(MOR1E_BUILD_PROGRAMS)
   add_test(NAME script.peft_round_trip COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/run.sh ${PROJECT_BINARY_DIR})
@@ -40,5 +44,5 @@ add_test(NAME script.numpy_round_trip
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/numpy/run.sh ${PROJECT_BINARY_DIR} $<TARGET_FILE:Python3::Interpreter>)
 set_tests_properties(script.numpy_round_trip PROPERTIES SKIP_RETURN_CODE 77)
 
-# Both use all cores; together, they would only wait for each other.
-set_tests_properties(script.headers script.package PROPERTIES PROCESSORS ${cores})
+# Each uses all cores; together, they would only wait for each other.
+set_tests_properties(script.headers script.package script.meson PROPERTIES PROCESSORS ${cores})

@@ -33,7 +33,7 @@ outcome cluster_program(const std::string& arguments) {
   static const testing::temporary_folder streams;
   const auto out = (streams / "out").string(), err = (streams / "err").string();
   const std::string command =
-      "cd '" + folder.path().string() + "' && " MOR1E_BINARY_DIR "/bin/cluster " + arguments + " >" + out + " 2>" + err;
+      "cd '" + folder.path().string() + "' && " MOR1E_PROGRAMS_DIR "/cluster " + arguments + " >" + out + " 2>" + err;
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, io::read_text(out), io::read_text(err)};
 }
@@ -171,8 +171,8 @@ TEST_CASE("failure exits with 1 and one line, and an old output stays as it was"
 TEST_CASE("a full disk behind standard output is a failure") {
   write("e.safetensors", {io::stored("embeddings", random_points<float>(10, 4, 6))});
   const std::string command = "cd '" + folder.path().string() +
-                              "' && " MOR1E_BINARY_DIR
-                              "/bin/cluster --input e.safetensors --k 2 --out o.safetensors >/dev/full 2>/dev/null";
+                              "' && " MOR1E_PROGRAMS_DIR
+                              "/cluster --input e.safetensors --k 2 --out o.safetensors >/dev/full 2>/dev/null";
   CHECK(WEXITSTATUS(std::system(command.c_str())) == 1);
 }
 

@@ -111,7 +111,7 @@ TEST_CASE("--resume alone takes model, data and options from the folder, whereve
   // The same from another folder, stopped, and gone on with from a third.
   const auto in = [&](const std::string& folder, const std::string& arguments) {
     return here.run("finetune", "--help >/dev/null && cd " + (here / folder).string() +
-                                    " && " MOR1E_BINARY_DIR "/bin/finetune " + arguments);
+                                    " && " MOR1E_PROGRAMS_DIR "/finetune " + arguments);
   };
   CHECK(in("from", base + "--model m --data d --checkpoint-every 2 --out ../two").code == 0);
   for (const char* gone : {"result.json", "adapter", "checkpoint"}) fs::remove_all(here / "two" / gone);

@@ -57,7 +57,7 @@ ending run(const fs::path& folder, const std::vector<std::string>& command, cons
 #endif
     ::setrlimit(RLIMIT_CORE, &none);
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
-    const std::string program = std::string(MOR1E_BINARY_DIR "/bin/") + command[0];
+    const std::string program = std::string(MOR1E_PROGRAMS_DIR "/") + command[0];
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);

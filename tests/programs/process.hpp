@@ -16,7 +16,7 @@ class process {
  public:
   process(const shell& where, const std::string& program, const std::string& arguments) : id_(::fork()) {
     if (id_ != 0) return;
-    const std::string command = "cd '" + (where / "").string() + "' && exec " MOR1E_BINARY_DIR "/bin/" + program + " " +
+    const std::string command = "cd '" + (where / "").string() + "' && exec " MOR1E_PROGRAMS_DIR "/" + program + " " +
                                 arguments + " >>killed.out 2>>killed.err";
     ::execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);

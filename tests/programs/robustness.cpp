@@ -190,7 +190,7 @@ TEST_CASE("a task whose name is no UTF-8 is refused") {
 
 TEST_CASE("a file that grows too large, a full disk, no stderr: one line or none, and the code that was due") {
   const auto limited = here.run(
-      "finetune", "--help >/dev/null; ulimit -f 40; exec " MOR1E_BINARY_DIR "/bin/finetune " + job + "--out large");
+      "finetune", "--help >/dev/null; ulimit -f 40; exec " MOR1E_PROGRAMS_DIR "/finetune " + job + "--out large");
   CHECK(limited.code == 1);
   CHECK(limited.err.find("File too large") != std::string::npos);
   CHECK(limited.err.find('\n') == limited.err.size() - 1);

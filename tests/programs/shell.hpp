@@ -32,7 +32,7 @@ class shell {
 
   outcome run(const std::string& program, const std::string& arguments) const {
     const auto out = (streams_ / "out").string(), err = (streams_ / "err").string();
-    const std::string command = "cd '" + folder_.path().string() + "' && " MOR1E_BINARY_DIR "/bin/" + program + " " +
+    const std::string command = "cd '" + folder_.path().string() + "' && " MOR1E_PROGRAMS_DIR "/" + program + " " +
                                 arguments + " >" + out + " 2>" + err;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, io::read_text(out), io::read_text(err)};
