@@ -2,7 +2,7 @@
 # Installs the Debian packages this project needs, those that are missing only.
 set -euo pipefail
 
-packages=(g++ cmake ninja-build pkg-config git unzip python3 python3-pip clang-format
+packages=(g++ cmake ninja-build meson pkg-config git unzip python3 python3-pip clang-format
   libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libssl-dev # the library
   libcli11-dev libfmt-dev gnuplot-nox                                      # the programs and their pictures
   doctest-dev libbenchmark-dev)                                            # the tests and the benchmarks
