@@ -35,6 +35,7 @@ if [[ -n $nvcc && $nvcc != *NOTFOUND ]]; then export NVCC=$nvcc; fi
 # The same sources with the same options, and the same tests.
 type=$(cached CMAKE_BUILD_TYPE)
 quietly meson setup "$work/whole" "$sources" -Dtests=enabled -Dnative="$(flag MOR1E_NATIVE)" -Dcuda="$(feature MOR1E_CUDA)" \
+  -Dcompute_capabilities="$(cached MOR1E_CUDA_ARCHITECTURES | tr ';' ,)" \
   -Dprograms="$(feature MOR1E_BUILD_PROGRAMS)" -Dbench="$(feature MOR1E_BUILD_BENCH)" -Dfatal_warnings="$(feature MOR1E_WERROR)"
 "$python" "$here/compare.py" "$build" "$work/whole" "$sources" "$type"
 
