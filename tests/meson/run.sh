@@ -58,15 +58,19 @@ for file in "$packages"/*; do
 done
 if grep -rlF -e "$sources" -e "$work" "$packages"; then fail "the files above name the source or the build folder"; fi
 
-# The installed package, by pkg-config alone.
+# The installed package, by pkg-config alone. All of the library is linked, so that a library missing in its file shows.
 export PKG_CONFIG_PATH="$packages"
 package="$sources/tests/package"
-for use in "mor1e-core $package/core/main.cpp" "mor1e $package/main.cpp" "mor1e-compiled $package/main.cpp"; do
-  read -r name source <<<"$use"
+whole=(-Wl,--whole-archive "${packages%/*}/libmor1e_compiled.a" -Wl,--no-whole-archive)
+use() {
+  local name=$1 options
   read -ra options <<<"$(pkg-config --cflags --libs "$name")"
-  "$compiler" -std=c++20 "$source" "${options[@]}" -o "$work/with_$name"
+  "$compiler" -std=c++20 "${@:2}" "${options[@]}" -o "$work/with_$name"
   echo "$name: $("$work/with_$name")"
-done
+}
+use mor1e-core "$package/core/main.cpp"
+use mor1e "$package/main.cpp"
+use mor1e-compiled "$package/main.cpp" "${whole[@]}"
 
 # By dependency().
 cp "$package/meson/meson.build" "$package/main.cpp" "$work/consumer"
