@@ -221,7 +221,7 @@ TEST_CASE_TEMPLATE("a step that is begun under a norm that is not finite is none
   auto &a = p.add({1, 2}, {3, infinite}), &b = p.add({5}, {4});
   adam<B, float> optimizer(p.all, {.learning_rate = 0.1});
   gradient_list<B, float> gradients(p.all);
-  gradients.clip(1);
+  gradients.clip(0);
   optimizer.begin_step(1, gradients.norm_on_device());
   CHECK(std::isinf(gradients.norm()));
   CHECK(optimizer.steps() == 0);
