@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-METHODS = {"LoRA": "lora", "MoR1E": "mor1e"}
+METHODS = {"LoRA": ["lora"], "MoR1E": ["mor1e", "--experts", "4"]}  # few steps read few examples to find clusters among
 HEADING = "| launches of a step | " + " | ".join(METHODS) + " | for |"
 # What crosses between host and device, as rows of the table.
 COPIES = {"copies, host to device": "copies to the device", "copies, device to host": "copies to the host"}
@@ -23,14 +23,15 @@ def short(name):
     """The kernel and the first type that it is instantiated for: `each_element_kernel<map_forward_body>`."""
     name = re.sub(r"\(.*", "", name.split("kernels::", 1)[-1]) if "kernels::" in name else name
     kernel, _, arguments = name.partition("<")
+    kernel = kernel.split("::")[-1]
     types = [a for a in arguments.replace(">", ",").replace("<", ",").split(",") if "::" in a]
     return f"`{kernel}<{types[0].split('::')[-1].strip()}>`" if types else f"`{kernel}`"
 
 
 def counts(program, folder, method, steps):
-    stats = folder / f"{method}-{steps}.json"
+    stats = folder / f"{method[0]}-{steps}.json"
     command = [program, "--quiet", "--backend", "cuda", "--threads", "1", "--model", "toy", "--data", "suite", "--eval-limit", "0",
-               "--batch", "2", "--method", method, "--steps", str(steps), "--out", folder / f"{method}-{steps}"]
+               "--batch", "2", "--method", *method, "--steps", str(steps), "--out", folder / f"{method[0]}-{steps}"]
     done = subprocess.run(command, env=dict(os.environ, CUDASIM_STATS=str(stats)), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
