@@ -31,10 +31,11 @@ void rotary_angles(launch_target target, device_view<const std::int32_t> positio
       rotary_angles_body<T>{positions.address(), positions.rows > 1 ? positions.stride : 1, pairs, scaling, table});
 }
 
-/// Unit u of a row is pair u % half of head u / half.
+/// Unit u of a row is pair u % half of head u / half; behind all pairs come the columns that are not turned: what each
+/// head has behind its pairs, then what lies behind the heads.
 template <class T>
 struct rotary_turn_body {
-  int head_dim;
+  int heads, head_dim;
   T direction;
   device_view<const T> x, table;
   T beta;
@@ -42,7 +43,9 @@ struct rotary_turn_body {
 
   template <int N>
   __device__ void at(index_t t, index_t u) const {
-    const int half = int(table.cols) / 2, i = int(u) % half, j = int(u) / half * head_dim + i;
+    const int half = int(table.cols) / 2, pairs = heads * half;
+    if (u >= pairs) return copy<N>(t, int(u) - pairs, head_dim - 2 * half);
+    const int i = int(u) % half, j = int(u) / half * head_dim + i;
     const pack<T, N> a = load<N>(x, t, j), b = load<N>(x, t, j + half), cosine = load<N>(table, t, i),
                      sine = load<N>(table, t, half + i);
     pack<T, N> low, high;
@@ -55,20 +58,10 @@ struct rotary_turn_body {
     store(y, t, j, low, beta);
     store(y, t, j + half, high, beta);
   }
-};
-
-/// The columns that are not turned: what each head has behind its pairs, then what lies behind the heads.
-template <class T>
-struct rotary_rest_body {
-  int heads, head_dim, turned;
-  device_view<const T> x;
-  T beta;
-  device_view<T> y;
-
   template <int N>
-  __device__ void at(index_t t, index_t u) const {
-    const int rest = head_dim - turned, in_heads = heads * rest;
-    const index_t j = u < in_heads ? u / rest * head_dim + turned + u % rest : u - in_heads + heads * head_dim;
+  __device__ void copy(index_t t, int u, int of_head) const {
+    const int in_heads = heads * of_head;
+    const int j = u < in_heads ? (u / of_head + 1) * head_dim - of_head + u % of_head : u - in_heads + heads * head_dim;
     store(y, t, j, load<N>(x, t, j), beta);
   }
 };
@@ -79,12 +72,10 @@ void rotary_turn(launch_target target, int heads, int head_dim, T direction, dev
   constexpr int N = pack_size<T>;
   const int half = int(table.cols / 2);
   const bool packs = half % N == 0 && head_dim % N == 0 && aligned(x) && aligned(table) && aligned(y);
-  each_element<N>(target, "rotary_turn", x.rows, index_t(heads) * half, packs,
-                  rotary_turn_body<T>{head_dim, direction, x, table, beta, y});
-  if (x.address() == y.address() && beta == T(0)) return;
-  const index_t rest = index_t(heads) * (head_dim - 2 * half) + x.cols - index_t(heads) * head_dim;
-  each_element<1>(target, "rotary_turn", x.rows, rest, false,
-                  rotary_rest_body<T>{heads, head_dim, 2 * half, x, beta, y});
+  const index_t pairs = index_t(heads) * half;
+  const index_t rest = x.address() == y.address() && beta == T(0) ? 0 : x.cols - 2 * pairs;
+  each_element<N>(target, "rotary_turn", x.rows, pairs + rest, packs,
+                  rotary_turn_body<T>{heads, head_dim, direction, x, table, beta, y});
 }
 
 }  // namespace mor1e::backend::kernels

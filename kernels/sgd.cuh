@@ -9,9 +9,11 @@ namespace mor1e::backend::kernels {
 
 /// A block a chunk. Each value is read and written once, by 16 bytes where all tensors allow it.
 template <class T>
-__global__ void __launch_bounds__(256) sgd_update_kernel(const sgd_entry<T>* tensors, int count, std::int32_t* finite) {
+__global__ void __launch_bounds__(256)
+    sgd_update_kernel(const sgd_entry<T>* tensors, int count, sgd_step step, std::int32_t* finite) {
   const int number = tensor_of(tensors, count, blockIdx.x);
   const sgd_entry<T> x = tensors[number];
+  const sgd_constants<T> c(step, x.learning_rate_scale, x.decays);
   bool good = true;
   each_in_chunk<T>(x, [&]<int M>(index_t at) {
     const pack<T, M> gradient = load<M>(x.gradient + at);
@@ -19,13 +21,13 @@ __global__ void __launch_bounds__(256) sgd_update_kernel(const sgd_entry<T>* ten
     if (x.velocity) velocity = load<M>(x.velocity + at);
 #pragma unroll
     for (int k = 0; k < M; ++k) {
-      const T g = gradient.at[k] + x.constants.pull * value.at[k];
+      const T g = gradient.at[k] + c.pull * value.at[k];
       T change = g;
       if (x.velocity) {
-        velocity.at[k] = x.constants.momentum * velocity.at[k] + g;
-        change = x.constants.of_gradient * g + x.constants.of_velocity * velocity.at[k];
+        velocity.at[k] = c.momentum * velocity.at[k] + g;
+        change = c.of_gradient * g + c.of_velocity * velocity.at[k];
       }
-      value.at[k] -= x.constants.rate * change;
+      value.at[k] -= c.rate * change;
       good &= isfinite(value.at[k]) && isfinite(velocity.at[k]);
     }
     *reinterpret_cast<pack<T, M>*>(x.value + at) = value;
@@ -35,9 +37,10 @@ __global__ void __launch_bounds__(256) sgd_update_kernel(const sgd_entry<T>* ten
 }
 
 template <class T>
-void sgd_update(launch_target target, const sgd_entry<T>* tensors, int count, index_t chunks, std::int32_t* finite) {
+void sgd_update(launch_target target, const sgd_entry<T>* tensors, int count, index_t chunks, const sgd_step& step,
+                std::int32_t* finite) {
   if (chunks == 0) return;
-  sgd_update_kernel<<<unsigned(chunks), 256, 0, target.stream>>>(tensors, count, finite);
+  sgd_update_kernel<<<unsigned(chunks), 256, 0, target.stream>>>(tensors, count, step, finite);
   check_launch("sgd_update");
 }
 

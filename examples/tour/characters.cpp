@@ -13,7 +13,7 @@
 #include "mor1e/nn/norm.hpp"
 #include "mor1e/ops/all.hpp"
 #include "mor1e/optim/adam.hpp"
-#include "mor1e/optim/clip.hpp"
+#include "mor1e/optim/gradients.hpp"
 #include "mor1e/optim/schedule.hpp"
 
 using namespace mor1e;

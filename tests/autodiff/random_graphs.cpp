@@ -19,6 +19,7 @@
 #include "mor1e/ops/sigmoid.hpp"
 #include "mor1e/ops/softmax.hpp"
 #include "mor1e/ops/sum.hpp"
+#include "mor1e/ops/zip.hpp"
 #include "mor1e/testing/random.hpp"
 
 using namespace mor1e;
@@ -28,11 +29,30 @@ namespace {
 constexpr index_t rows = 3, cols = 4;
 using values = std::vector<var<double>>;
 
+/// A sum whose gradients are copied, where those of `add` share memory with the gradient that they are equal to.
+struct copied_add : ops::zip<copied_add> {
+  static constexpr const char* label = "copied_add";
+  static constexpr std::uint64_t backward_reads = 0;
+  template <class T>
+  static T f(T a, T b) {
+    return a + b;
+  }
+  template <class T>
+  static T da(T, T, T) {
+    return T(1);
+  }
+  template <class T>
+  static T db(T, T, T) {
+    return T(1);
+  }
+};
+
 /// Draws the same graph from the same seed, on whatever tape.
 struct random_graph {
   std::uint64_t seed;
   bool stretches;
   std::deque<param<reference, double>>& params;
+  bool copies = false;
   std::uint64_t drawn = 0;
 
   std::uint64_t draw(std::uint64_t below) { return std::uint64_t(uniform<double>(seed, drawn++) * double(below)); }
@@ -41,8 +61,13 @@ struct random_graph {
     const auto any = [&] { return known[draw(known.size())]; };
     const auto weight = [&](int kind) { return t.use(params[2 * draw(params.size() / 2) + kind]); };
     const var<double> x = any();
-    switch (draw(8)) {
-      case 0: return ops::add(t, x, any());
+    const auto add = [&](var<double> a, var<double> b) {
+      return copies ? t.template apply<copied_add, double>({}, {a, b}) : ops::add(t, a, b);
+    };
+    switch (draw(10)) {
+      case 0:
+      case 8: return add(x, any());
+      case 9: return add(any(), ops::sigmoid(t, x));  // a residual
       case 1: return ops::multiply(t, x, any());
       case 2: return ops::scale(t, x, 0.5);
       case 3: return ops::softmax(t, x);
@@ -103,14 +128,15 @@ TEST_CASE("random graphs: plans and recomputation agree with the tape") {
 
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
-    const auto eager = [&](bool stretches) {
+    const auto eager = [&](bool stretches, bool copies = false) {
       tape<reference> t(device);
       const auto x = t.input<double>(input.matrix(), true);
-      const auto root = random_graph{seed, stretches, params}.root(t, x);
+      const auto root = random_graph{seed, stretches, params, copies}.root(t, x);
       t.backward(root);
       return collect(t.read(root)[0], t.gradient(x), params);
     };
-    const auto expected = eager(false);
+    const auto expected = eager(false, true);
+    REQUIRE(same(eager(false), expected));
     REQUIRE(same(eager(true), expected));
     for (const bool stretches : {false, true})
       for (const bool cheap : {false, true}) {

@@ -43,9 +43,11 @@ LEAST = {
     "rotary_turn_body<": (2 * PLANE, PLANE),  # the table, half as wide, once for each of two heads
     "scale_columns_term<": (2 * PLANE, PARTS),
     "fold_columns_body<": (PLANE, PLANE // 4),
-    # A table entry for each chunk, which all threads read.
-    "adam_update_kernel<": (4 * PLANE + 64 * 256 * 130, 3 * PLANE),
+    # A table entry for each chunk, and a norm, which all threads read.
+    "adam_update_kernel<": (4 * PLANE + 64 * 256 * 72, 3 * PLANE),
     "chunk_squares_kernel<": (PLANE + 64 * 256 * 32, 0),
+    "clip_tensors_kernel<": (PLANE + 64 * 256 * 40, PLANE),
+    "clear_tensors_kernel<": (64 * 256 * 32, PLANE),
     # The intuition of 128 experts, and an instance for each lane.
     "rank1_gates_forward_kernel<": (PLANE + PLANE // 2 + 4 * 32 * COLUMN, PLANE // 2),
     "rank1_gates_backward_kernel<": (PLANE + PLANE + 4 * 32 * COLUMN, PLANE),

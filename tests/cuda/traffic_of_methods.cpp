@@ -34,9 +34,13 @@ TEST_CASE("cuda: traffic of methods") {
   array<cuda, std::int32_t> finite(device, shape{1, 1});
   array<cuda, double> squares(device, shape{1, 1});
   adam_update(device, std::span<const backend::adam_tensor<device_view<float>>>(tensors), {.learning_rate = 0.1},
-              finite.matrix());
+              device_view<const double>(), finite.matrix());
   const device_view<float> gradients[] = {y.matrix()};
   square_sums(device, std::span<const device_view<float>>(gradients), squares.matrix());
+  const array<cuda, double> large(device, shape{1, 1}, 4.0);
+  array<cuda, double> norm(device, shape{1, 1});
+  clip_tensors(device, 1, large.matrix(), std::span<const device_view<float>>(gradients), norm.matrix());
+  clear_tensors(device, std::span<const device_view<float>>(gradients));
   // 4 linears of 128 experts.
   const backend::rank1_gates_shape gates{.parts = 4, .experts = 128};
   const array<cuda, float> intuition(device, shape{2, 128}, 0.5f);

@@ -16,7 +16,7 @@
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/optim/adam.hpp"
-#include "mor1e/optim/clip.hpp"
+#include "mor1e/optim/gradients.hpp"
 #include "mor1e/optim/schedule.hpp"
 
 using namespace mor1e;

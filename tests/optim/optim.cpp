@@ -8,7 +8,7 @@
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/optim/adam.hpp"
-#include "mor1e/optim/clip.hpp"
+#include "mor1e/optim/gradients.hpp"
 #include "mor1e/optim/schedule.hpp"
 
 using namespace mor1e;
@@ -200,4 +200,39 @@ TEST_CASE("a NaN anywhere makes every gradient NaN") {
   CHECK(std::isnan(clip_gradients(p.all, 1)));
   CHECK(std::isnan(a.read_gradient()[0]));
   CHECK(std::isnan(b.read_gradient()[0]));
+}
+
+TEST_CASE_TEMPLATE("all gradients are cleared, and measured without being changed", B, cpu, reference) {
+  parameters<B, float> p;
+  auto &a = p.add({0, 0}, {3, 0}), &b = p.add({0}, {4});
+  CHECK(gradient_norm(p.all) == 5);
+  CHECK(a.read_gradient()[0] == 3);
+  gradient_list<B, float>(p.all).clear();
+  CHECK(gradient_norm(p.all) == 0);
+  b.gradient.fill(2);
+  clear_gradients(p.all);
+  CHECK(b.read_gradient()[0] == 0);
+  clear_gradients(std::vector<param<B, float>*>{});
+}
+
+TEST_CASE_TEMPLATE("a step that is begun under a norm that is not finite is none", B, cpu, reference) {
+  parameters<B, float> p;
+  const float infinite = std::numeric_limits<float>::infinity();
+  auto &a = p.add({1, 2}, {3, infinite}), &b = p.add({5}, {4});
+  adam<B, float> optimizer(p.all, {.learning_rate = 0.1});
+  gradient_list<B, float> gradients(p.all);
+  gradients.clip(0);
+  optimizer.begin_step(1, gradients.norm_on_device());
+  CHECK(std::isinf(gradients.norm()));
+  CHECK(optimizer.steps() == 0);
+  CHECK(a.read()[0] == 1);
+  CHECK(b.read()[0] == 5);
+  for (const auto& moments : optimizer.moments()) CHECK(moments.second[0] == 0);
+
+  a.gradient.fill(3);
+  gradients.clip(0);
+  optimizer.begin_step(1, gradients.norm_on_device());
+  CHECK(optimizer.end_step() == -1);
+  CHECK(optimizer.steps() == 1);
+  CHECK(a.read()[0] == doctest::Approx(0.9));
 }

@@ -321,6 +321,7 @@ static int copy2d(const char* f, void* d, size_t dp, const void* s, size_t sp, s
   char* b = view(f, "source", s, sp * (h - 1) + w, ks);
   if (!b) return cudaErrorInvalidValue;
   for (size_t i = 0; i < h; i++) memmove(a + i * dp, b + i * sp, w);
+  count_copy(is_device(d), is_device(s), w * h);
   return 0;
 }
 static E copy(const char* f, void* d, size_t dp, const void* s, size_t sp, size_t w, size_t h, int kind,

@@ -1551,6 +1551,19 @@ static std::map<std::string, Totals>& totals() {
   static auto* t = new std::map<std::string, Totals>;
   return *t;
 }
+struct Copies {
+  std::atomic<uint64_t> n{0}, bytes{0};
+};
+static Copies& copies(int direction) {  // host to device, device to host, device to device
+  static auto* c = new Copies[3];
+  return c[direction];
+}
+void count_copy(bool to_device, bool from_device, uint64_t bytes) {
+  if (!to_device && !from_device) return;
+  Copies& c = copies(!from_device ? 0 : !to_device ? 1 : 2);
+  ++c.n;
+  c.bytes += bytes;
+}
 static std::atomic<const char*> running{nullptr};
 static void on_alarm(int) {
   const char* k = running;
@@ -1672,6 +1685,14 @@ static void write_stats() {
             "\"mma_flops\": %lu, \"ungrouped\": %lu, \"seconds\": %.6f}",
             t.n.f32, t.n.f64, t.n.f16, t.n.special, t.mma, t.mma_flops, t.lost, t.seconds);
     first = false;
+  }
+  const char* directions[] = {"host to device", "device to host", "device to device"};
+  for (int i = 0; i < 3; i++) {
+    if (Copies& c = copies(i); c.n) {
+      fprintf(f, "%s  \"copies, %s\": {\"copies\": %lu, \"bytes\": %lu}", first ? "" : ",\n", directions[i], c.n.load(),
+              c.bytes.load());
+      first = false;
+    }
   }
   fprintf(f, "\n}\n");
   fclose(f);

@@ -51,6 +51,7 @@ uint64_t find_var(void** module, const char* name, uint64_t* size);
 int launch(KernelInfo*, Dim grid, Dim block, uint64_t dyn, const std::string& params,
            bool cooperative);  // -> cudaError
 std::string pack_params(KernelInfo*, void** args);
+void count_copy(bool to_device, bool from_device, uint64_t bytes);
 int take_fault();  // sticky device error, 0 if none
 std::string demangle(const char*);
 constexpr uint32_t kMaxShared = 163 * 1024, kDefaultShared = 48 * 1024;

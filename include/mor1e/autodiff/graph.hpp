@@ -66,10 +66,11 @@ struct node {
   std::uint32_t ids = 0;
   std::uint32_t attributes = 0;  ///< offset of the op's attributes in the graph's payload
   std::uint8_t inputs = 0, outputs = 0, saved = 0, forward_scratch = 0, backward_scratch = 0;
-  std::uint64_t backward_reads = 0;  ///< bit k: the backward reads input k, or output k - inputs
-  bool cheap = false;                ///< its outputs may be computed again rather than kept
-  std::int8_t in_place = -1;         ///< the input whose memory output 0 may take over
-  std::int32_t segment = -1;         ///< stretch of nodes that is recomputed as a whole
+  std::uint64_t backward_reads = 0;   ///< bit k: the backward reads input k, or output k - inputs
+  bool cheap = false;                 ///< its outputs may be computed again rather than kept
+  std::int8_t in_place = -1;          ///< the input whose memory output 0 may take over
+  std::uint64_t passes_gradient = 0;  ///< bit k: the gradient of input k is that of output 0
+  std::int32_t segment = -1;          ///< stretch of nodes that is recomputed as a whole
 
   int operands() const { return inputs + outputs; }
   int id_count() const { return operands() + saved + forward_scratch + backward_scratch; }

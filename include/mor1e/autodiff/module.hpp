@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iterator>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -76,10 +77,16 @@ B& device_of(const std::vector<param<B, T>*>& parameters) {
   return parameters.front()->device();
 }
 
-/// Before the next sweep: gradients add up until they are cleared.
+/// Before the next sweep: gradients add up until they are cleared. One call of the device for all.
 template <Trainable M>
 void clear_gradients(M&& of) {
-  for (auto* p : parameters_of(of)) p->clear_gradient();
+  using B = device_type<M>;
+  using gradient = view_of<B, element_type<M>>;
+  const auto parameters = parameters_of(of);
+  if (parameters.empty()) return;
+  std::vector<gradient> gradients;
+  for (auto* p : parameters) gradients.push_back(p->gradient.matrix());
+  clear_tensors(device_of(parameters), std::span<const gradient>(gradients));
 }
 
 }  // namespace mor1e

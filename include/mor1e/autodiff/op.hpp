@@ -45,6 +45,7 @@ struct signature {
   std::uint64_t backward_reads = 0;       ///< operands whose values backward reads: `reads(k) | ...`
   bool cheap = false;                     ///< recomputing beats keeping (row kernels, not GEMMs)
   int in_place = -1;                      ///< forward may write output 0 over this input
+  std::uint64_t passes_gradient = 0;      ///< inputs whose gradient is that of output 0, unchanged: `reads(k) | ...`
   std::vector<index_range> indices = {};  ///< int32 inputs that name rows or columns, and which there are
 };
 

@@ -167,8 +167,13 @@ class scheduler {
     if (!needs_backward(at(i))) return;
     const node<B> n = at(i);
     require<error>(n.op->backward != nullptr, n.op->name, ": has no gradient, and one is asked of it");
-    materialise(i);
+    const std::uint64_t passed = pass_gradients(i);
     const slot_id* ids = graph_.ids_of(n);
+    bool wanted = false;
+    for (int k = 0; k < n.inputs; ++k) wanted |= graph_.slots[ids[k]].differentiable && !(passed >> k & 1);
+    if (!wanted) return;
+    materialise(i);
+    ids = graph_.ids_of(n);
     step s{phase::backward, i, std::uint32_t(out_.ids.size()), 0, 0};
     for (int k = 0; k < n.id_count(); ++k) out_.ids.push_back(current(ids[k]));
     s.gradients = std::uint32_t(out_.ids.size());
@@ -177,7 +182,7 @@ class scheduler {
     std::vector<std::pair<slot_id, slot_id>> additions;
     for (int k = 0; k < n.inputs; ++k) {
       const slot_id id = graph_.ids_of(n)[k];
-      if (!graph_.slots[id].differentiable) {
+      if (!graph_.slots[id].differentiable || passed >> k & 1) {
         out_.ids.push_back(no_slot);
         continue;
       }
@@ -199,6 +204,48 @@ class scheduler {
       out_.ids.push_back(to);
       out_.ids.push_back(from);
     }
+  }
+
+  /// Gradients that are that of the output, unchanged, share its slot rather than be copied from it. Returns the inputs
+  /// of which that is so, by bits.
+  std::uint64_t pass_gradients(std::int32_t i) {
+    const node<B>& n = at(i);
+    const slot_id* ids = graph_.ids_of(n);
+    if (!n.passes_gradient) return 0;
+    const slot_id y = ids[n.inputs], shared = gradient_of(y);
+    if (shared == no_slot || graph_.slots[shared].kind != slot_kind::gradient || graph_.slots[y].gradient != no_slot)
+      return 0;
+    std::uint64_t passed = 0;
+    for (int k = 0; k < n.inputs; ++k) {
+      const slot_id id = ids[k];
+      const slot& s = graph_.slots[id];
+      if (!(n.passes_gradient >> k & 1) || !s.differentiable || s.gradient != no_slot || gradient_of(id) != no_slot ||
+          std::count(ids, ids + n.inputs, id) != 1 || !may_share(shared, y, id, i))
+        continue;
+      gradient_of(id) = shared;
+      sharers_.emplace_back(shared, id);
+      passed |= std::uint64_t(1) << k;
+    }
+    return passed;
+  }
+  /// Whether `id` may have its gradient in the slot of y's, at the backward of node i: whoever else's gradient is there
+  /// was read before anything is added for `id`, and the other way round.
+  bool may_share(slot_id shared, slot_id y, slot_id id, std::int32_t i) const {
+    for (const auto& [slot, other] : sharers_) {
+      if (slot != shared || other == y) continue;
+      const std::int32_t made = graph_.slots[other].producer;  // its gradient is read there
+      if (made >= i) continue;
+      if (is_read_between(made, i, id) || is_read_between(graph_.slots[id].producer, i, other)) return false;
+    }
+    return true;
+  }
+  /// Whether a node of [first, last) reads a value, and so adds to its gradient before that of node `first - 1`.
+  bool is_read_between(std::int32_t first, std::int32_t last, slot_id id) const {
+    for (std::int32_t j = std::max(first, 0); j < last; ++j) {
+      const slot_id* ids = graph_.ids_of(at(j));
+      if (std::find(ids, ids + at(j).inputs, id) != ids + at(j).inputs) return true;
+    }
+    return false;
   }
 
   slot_id new_gradient(slot_id of) {
@@ -263,6 +310,7 @@ class scheduler {
   std::vector<slot_id> replaced_;
   std::vector<slot_id> gradients_;
   std::vector<bool> written_;
+  std::vector<std::pair<slot_id, slot_id>> sharers_;  ///< a slot, and a value whose gradient was put there
   std::int32_t live_segment_ = -1;
 };
 

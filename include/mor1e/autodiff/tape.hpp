@@ -347,6 +347,7 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
   n.backward_reads = shape.backward_reads;
   n.cheap = shape.cheap;
   n.in_place = std::int8_t(shape.in_place);
+  n.passes_gradient = shape.passes_gradient;
 
   bool differentiable = false;
   for (const operand& o : in) {

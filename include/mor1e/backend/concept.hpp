@@ -310,13 +310,22 @@ concept HasRescale = requires(B b, T s, view_of<B, T> y) {
   rescale(b, s, y);
 };
 
+/// What a training step does with all gradients, one call for all tensors: clears, measures and clips them. The norm
+/// stays on the device, so that nothing waits for it.
+template <class B, class T>
+concept HasGradients = requires(B b, std::span<const view_of<B, T>> tensors, double max_norm,
+                                view_of<B, const double> squares, view_of<B, double> y) {
+  clear_tensors(b, tensors);
+  square_sums(b, tensors, y);
+  clip_tensors(b, max_norm, squares, tensors, y);
+};
+
 /// The optimiser: one call for all tensors, each of which it reads and writes once
 template <class B, class T>
-concept HasAdam = HasAxpby<B, T> &&
-    requires(B b, std::span<const backend::adam_tensor<view_of<B, T>>> tensors, const backend::adam_step& s,
-             view_of<B, std::int32_t> finite, std::span<const view_of<B, T>> gradients, view_of<B, double> y) {
-  adam_update(b, tensors, s, finite);
-  square_sums(b, gradients, y);
+concept HasAdam = requires(B b, std::span<const backend::adam_tensor<view_of<B, T>>> tensors,
+                           const backend::adam_step& s, view_of<B, const double> norm,
+                           view_of<B, std::int32_t> finite) {
+  adam_update(b, tensors, s, norm, finite);
 };
 
 template <class B, class T>

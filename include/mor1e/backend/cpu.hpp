@@ -7,6 +7,7 @@
 #include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/fold.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
+#include "mor1e/backend/cpu/gradients.hpp"
 #include "mor1e/backend/cpu/largest.hpp"
 #include "mor1e/backend/cpu/loss.hpp"
 #include "mor1e/backend/cpu/noise.hpp"

@@ -11,6 +11,7 @@
 #include "mor1e/backend/cuda/fold.hpp"
 #include "mor1e/backend/cuda/frozen.hpp"
 #include "mor1e/backend/cuda/gemm.hpp"
+#include "mor1e/backend/cuda/gradients.hpp"
 #include "mor1e/backend/cuda/largest.hpp"
 #include "mor1e/backend/cuda/loss.hpp"
 #include "mor1e/backend/cuda/noise.hpp"

@@ -7,6 +7,7 @@
 #include "mor1e/backend/reference/elementwise.hpp"
 #include "mor1e/backend/reference/fold.hpp"
 #include "mor1e/backend/reference/gemm.hpp"
+#include "mor1e/backend/reference/gradients.hpp"
 #include "mor1e/backend/reference/largest.hpp"
 #include "mor1e/backend/reference/loss.hpp"
 #include "mor1e/backend/reference/noise.hpp"

@@ -1,6 +1,8 @@
 // What an update by stochastic gradient descent is given.
 #pragma once
 
+#include "mor1e/core/config.hpp"
+
 namespace mor1e::backend {
 
 /// One trained tensor with its gradient and its velocity, all of one shape; `View` is the device's (`view_of`). Without
@@ -28,7 +30,7 @@ template <class T>
 struct sgd_constants {
   T rate, pull, momentum, of_gradient, of_velocity;
 
-  sgd_constants(const sgd_step& s, double learning_rate_scale, bool decays)
+  MOR1E_HD sgd_constants(const sgd_step& s, double learning_rate_scale, bool decays)
       : rate(T(s.learning_rate * learning_rate_scale)),
         pull(T(decays ? s.weight_decay : 0)),
         momentum(T(s.momentum)),

@@ -17,6 +17,8 @@ struct add_op : zip<add_op> {
     signature s = zip<add_op>::shape(none, in);
     s.cheap = false;
     if (has_size(in[1], s.outputs[0])) s.in_place = 1;
+    for (int k = 0; k < 2; ++k)
+      if (has_size(in[k], s.outputs[0])) s.passes_gradient |= reads(k);
     return s;
   }
 

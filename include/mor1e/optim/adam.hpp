@@ -60,19 +60,29 @@ class adam {
   /// The parameters of a module.
   template <Module M>
   explicit adam(M&& module, adam_options options = {}) : adam(module.parameters(), options) {}
+
   /// One update of every tensor from its gradient, the learning rate times `factor` (what a schedule gives).
   /// A factor of 0 still feeds the moments. Returns the number of the first tensor that is not finite any more, or has
   /// a moment that is not; -1 if all are.
   index_t step(double factor = 1) {
-    ++steps_;
-    const backend::adam_step update{.t = steps_,
+    begin_step(factor, {});
+    return end_step();
+  }
+  /// `step` in two parts, between which the caller may look at `norm` [1, 1], a number of the device: where it is not
+  /// finite, the first part leaves everything as it is. A step that is not ended was none.
+  void begin_step(double factor, view_of<B, const double> norm) {
+    const backend::adam_step update{.t = steps_ + 1,
                                     .learning_rate = options_.learning_rate * factor,
                                     .beta1 = options_.beta1,
                                     .beta2 = options_.beta2,
                                     .epsilon = options_.epsilon,
                                     .weight_decay = options_.weight_decay,
                                     .decoupled = options_.decay == decay_rule::decoupled};
-    adam_update(*device_, std::span<const backend::adam_tensor<view_of<B, T>>>(tensors_), update, finite_.matrix());
+    adam_update(*device_, std::span<const backend::adam_tensor<view_of<B, T>>>(tensors_), update, norm,
+                finite_.matrix());
+  }
+  index_t end_step() {
+    ++steps_;
     return finite_.first_broken();
   }
 

@@ -230,15 +230,24 @@ tensor<T> read_frozen(fenced&, const fenced::frozen<T>& w) {
   return w.values().read();
 }
 
+namespace detail {
+template <class T>
+std::vector<view<T>> all_behind_fence(std::span<const device_view<T>> tensors) {
+  std::vector<view<T>> inside;
+  for (const auto& x : tensors) inside.push_back(behind_fence(x));
+  return inside;
+}
+}  // namespace detail
+
 template <class T>
 void adam_update(fenced& device, std::span<const backend::adam_tensor<device_view<T>>> tensors,
-                 const backend::adam_step& step, device_view<std::int32_t> finite) {
+                 const backend::adam_step& step, device_view<const double> norm, device_view<std::int32_t> finite) {
   std::vector<backend::adam_tensor<view<T>>> inside;
   for (const auto& x : tensors)
     inside.push_back({detail::behind_fence(x.value), detail::behind_fence(x.gradient), detail::behind_fence(x.first),
                       detail::behind_fence(x.second), x.learning_rate_scale, x.decay});
   const fenced::opened o(device);
-  adam_update(device.host(), std::span<const backend::adam_tensor<view<T>>>(inside), step,
+  adam_update(device.host(), std::span<const backend::adam_tensor<view<T>>>(inside), step, detail::behind_fence(norm),
               detail::behind_fence(finite));
 }
 
@@ -254,11 +263,26 @@ void sgd_update(fenced& device, std::span<const backend::sgd_tensor<device_view<
 }
 
 template <class T>
+void clear_tensors(fenced& device, std::span<const device_view<T>> tensors) {
+  const auto inside = detail::all_behind_fence(tensors);
+  const fenced::opened o(device);
+  clear_tensors(device.host(), std::span<const view<T>>(inside));
+}
+
+template <class T>
 void square_sums(fenced& device, std::span<const device_view<T>> tensors, device_view<double> y) {
-  std::vector<view<T>> inside;
-  for (const auto& x : tensors) inside.push_back(detail::behind_fence(x));
+  const auto inside = detail::all_behind_fence(tensors);
   const fenced::opened o(device);
   square_sums(device.host(), std::span<const view<T>>(inside), detail::behind_fence(y));
+}
+
+template <class T>
+void clip_tensors(fenced& device, double max_norm, device_view<const double> squares,
+                  std::span<const device_view<T>> tensors, device_view<double> norm) {
+  const auto inside = detail::all_behind_fence(tensors);
+  const fenced::opened o(device);
+  clip_tensors(device.host(), max_norm, detail::behind_fence(squares), std::span<const view<T>>(inside),
+               detail::behind_fence(norm));
 }
 
 }  // namespace mor1e::testing

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "mor1e/optim/adam.hpp"
-#include "mor1e/optim/clip.hpp"
+#include "mor1e/optim/gradients.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/train/step_program.hpp"
 
@@ -60,7 +60,7 @@ class trainer {
       : parameters_(std::move(parameters)),
         options_(options),
         programs_(device, model, options.program),
-        clip_(parameters_),
+        gradients_(parameters_),
         adam_(parameters_, options.adam) {
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
   }
@@ -80,7 +80,7 @@ class trainer {
     report.rate_factor = rate_factor;
     for (const auto& batch : micro_batches) report.targets += batch.live_targets, report.tokens += batch.live_rows;
     require<value_error>(report.targets > 0, "trainer: a step without a target token");
-    for (auto* p : parameters_) p->clear_gradient();
+    gradients_.clear();
     programs_.draw_for(adam_.steps());
     for (const auto& batch : micro_batches) {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
@@ -90,11 +90,14 @@ class trainer {
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
     if (options_.program.statistics) add_gate_gradients(report);
-    report.gradient_norm = options_.clip > 0 ? clip_.clip(options_.clip) : clip_.norm();
+    gradients_.clip(options_.clip);
+    // Asked for before the norm is read, so that the device need not wait for the host.
+    if (std::isfinite(report.loss)) adam_.begin_step(rate_factor, gradients_.norm_on_device());
+    report.gradient_norm = gradients_.norm();
     if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
       throw error(text("trainer: step ", adam_.steps() + 1, ": the loss is ", report.loss, ", the gradient norm is ",
                        report.gradient_norm, "; first in ", first_not_finite(micro_batches, intuition, report)));
-    if (const index_t broken = adam_.step(rate_factor); broken >= 0)
+    if (const index_t broken = adam_.end_step(); broken >= 0)
       throw error(text("trainer: step ", adam_.steps(), ": parameter ", parameters_[std::size_t(broken)]->name,
                        " is not finite after the update, or its gradient squared; a lower rate may help"));
     if (options_.program.statistics) add_gate_values(report);
@@ -118,7 +121,7 @@ class trainer {
   /// The step again, op by op.
   std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
                                const step_report& report) {
-    for (auto* p : parameters_) p->clear_gradient();
+    gradients_.clear();
     for (const auto& batch : micro_batches) {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       if (std::string op = program.steps().first_not_finite(); !op.empty()) return op;
@@ -164,7 +167,7 @@ class trainer {
   std::vector<peft::gate_parameter<B, T>> gates_;  ///< of these
   trainer_options options_;
   program_cache<B, T> programs_;
-  optim::gradient_clip<B, T> clip_;
+  optim::gradient_list<B, T> gradients_;
   optim::adam<B, T> adam_;
   std::vector<node_time>* times_ = nullptr;
 };

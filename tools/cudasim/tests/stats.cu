@@ -27,6 +27,10 @@ int main() {
   copy_strided<<<4, 256>>>(x, y);
   fma4<<<1, 64>>>(x);
   conflicts<<<1, 32>>>(y);
+  std::vector<float> back(100);
+  for (int i = 0; i < 3; ++i) OK(cudaMemcpy(back.data(), y.p, 400, cudaMemcpyDeviceToHost));
+  OK(cudaMemcpy(x.p, back.data(), 400, cudaMemcpyDefault));
+  OK(cudaMemcpy(y.p, x.p, 4096, cudaMemcpyDeviceToDevice));
   OK(cudaDeviceSynchronize());
   return finish();
 }

@@ -1,4 +1,4 @@
-// The optimiser's sweeps over all tensors, divided among the threads.
+// The optimiser's update of all tensors, divided among the threads.
 #pragma once
 
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <span>
 
 #include "mor1e/backend/adam_step.hpp"
+#include "mor1e/backend/cpu/rows.hpp"
 #include "mor1e/backend/cpu/tensor_ranges.hpp"
 
 namespace mor1e::backend {
@@ -14,17 +15,18 @@ namespace detail {
 
 /// Elements [begin, end) of one tensor; returns whether values and second moments are finite behind it.
 template <class T>
-bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, index_t begin, index_t end) {
+bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, const adam_rates<T>& r, index_t begin,
+                index_t end) {
   T *value = x.value.data, *first = x.first.data, *second = x.second.data, *gradient = x.gradient.data;
   T zeros = 0;  // a sum of 0 x: 0, or NaN if any x is not finite
 #pragma omp simd reduction(+ : zeros)
   for (index_t i = begin; i < end; ++i) {
-    const T g = gradient[i] + c.pull * value[i];
+    const T g = gradient[i] + r.pull * value[i];
     const T m = c.beta1 * first[i] + c.keep1 * g;
     const T v = c.beta2 * second[i] + c.keep2 * g * g;
     first[i] = m;
     second[i] = v;
-    value[i] = value[i] * c.shrink - c.step * m / (std::sqrt(v) * c.correct2 + c.epsilon);
+    value[i] = value[i] * r.shrink - r.step * m / (std::sqrt(v) * c.correct2 + c.epsilon);
     zeros += T(0) * value[i] + T(0) * v;
   }
   return zeros == 0;
@@ -32,29 +34,16 @@ bool adam_range(const adam_tensor<view<T>>& x, const adam_constants<T>& c, index
 
 }  // namespace detail
 
-/// One update of every tensor; finite_i: whether tensor i and its second moment are finite behind it, 1 or 0.
+/// One update of every tensor; finite_i: whether tensor i and its second moment are finite behind it, 1 or 0. Where
+/// `norm` [1, 1] is not finite nothing is updated, and finite is 1; it may be empty.
 /// Source: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2.
 template <class T>
 void adam_update(cpu& device, std::span<const adam_tensor<view<T>>> tensors, const adam_step& s,
-                 view<std::int32_t> finite) {
+                 view<const double> norm, view<std::int32_t> finite) {
+  if (!norm.empty() && !std::isfinite(norm[0])) return fill(device, std::int32_t(1), finite);
+  const adam_constants<T> c(s);
   detail::update_tensors(device, tensors, finite, [&](const adam_tensor<view<T>>& x, index_t begin, index_t end) {
-    return detail::adam_range(x, adam_constants<T>(s, x.learning_rate_scale, x.decay), begin, end);
-  });
-}
-
-/// y_i = sum of the squares of tensor i, added in double
-template <class T>
-void square_sums(cpu& device, std::span<const view<T>> tensors, view<double> y) {
-  // A whole tensor a thread: the sum must not depend on how many there are.
-  parallel_for(device.threads(), index_t(tensors.size()), 1, [&](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) {
-      const T* x = tensors[std::size_t(i)].data;
-      const index_t n = tensors[std::size_t(i)].size();
-      double sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (index_t k = 0; k < n; ++k) sum += double(x[k]) * double(x[k]);
-      y[i] = sum;
-    }
+    return detail::adam_range(x, c, adam_rates<T>(c, x.learning_rate_scale, x.decay), begin, end);
   });
 }
 

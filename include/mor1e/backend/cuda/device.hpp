@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "mor1e/backend/arithmetic.hpp"
@@ -10,6 +11,7 @@
 #include "mor1e/backend/cuda/staging.hpp"
 #include "mor1e/backend/device_view.hpp"
 #include "mor1e/backend/pool.hpp"
+#include "mor1e/backend/table_cache.hpp"
 
 namespace mor1e::backend {
 
@@ -81,6 +83,12 @@ class cuda {
   void upload(void* to, const void* from, std::size_t bytes) { staging_.upload(handles_.stream, to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) { staging_.download(handles_.stream, to, from, bytes); }
   void finish() { MOR1E_CUDA_CHECK(cudaStreamSynchronize(handles_.stream)); }
+  /// Where a copy of a table is that launches read: uploaded when its content is new. Compared by bytes, so an Entry
+  /// has no padding.
+  template <class Entry>
+  const Entry* table(std::span<const Entry> entries) {
+    return static_cast<const Entry*>(tables_.find(std::as_bytes(entries)));
+  }
 
   /// What a function asked for, as a CUDA graph, with the memory that it took on its way: nobody else is given that,
   /// and as none goes back to the device, what was taken once is there when the same is recorded.
@@ -200,6 +208,7 @@ class cuda {
   pinned_staging staging_;
   pool<cuda> blocks_{*this};
   pool<cuda>* kept_ = nullptr;
+  table_cache<cuda> tables_{*this};
   cpu host_;
 };
 

@@ -19,13 +19,15 @@ struct sgd_entry {
   const T* gradient;
   T* velocity;  ///< null without momentum
   index_t size, first_chunk;
-  bool packs;  ///< all of them may be accessed by 16 bytes
-  sgd_constants<T> constants;
+  double learning_rate_scale;
+  std::int32_t packs;  ///< 1 if all of them may be accessed by 16 bytes
+  std::int32_t decays;
 };
 
 // Defined in kernels/sgd.cuh.
 template <class T>
-void sgd_update(launch_target, const sgd_entry<T>* tensors, int count, index_t chunks, std::int32_t* finite);
+void sgd_update(launch_target, const sgd_entry<T>* tensors, int count, index_t chunks, const sgd_step& step,
+                std::int32_t* finite);
 
 }  // namespace kernels
 
@@ -45,13 +47,14 @@ void sgd_update(cuda& device, std::span<const sgd_tensor<device_view<T>>> tensor
                        .velocity = x.velocity.address(),
                        .size = x.value.size(),
                        .first_chunk = chunks,
+                       .learning_rate_scale = x.learning_rate_scale,
                        .packs = packs,
-                       .constants = sgd_constants<T>(s, x.learning_rate_scale, x.decay)});
+                       .decays = x.decay});
     chunks += kernels::chunks_of(x.value.size());
   }
   fill(device, std::int32_t(1), finite);
-  const detail::device_table<kernels::sgd_entry<T>> table(device, entries);
-  kernels::sgd_update<T>(device.target(), table.address(), int(entries.size()), chunks, finite.address());
+  const auto* table = device.table(std::span<const kernels::sgd_entry<T>>(entries));
+  kernels::sgd_update<T>(device.target(), table, int(entries.size()), chunks, s, finite.address());
 }
 
 }  // namespace mor1e::backend
