@@ -3,12 +3,15 @@
 
 #include "models/fixture.hpp"
 #include "mor1e/mor1e.hpp"
+#include "tested_device.hpp"
 
 using namespace mor1e;
 using namespace mor1e::models;
 using mor1e::testing::closeness;
 using mor1e::testing::compare;
 using mor1e::testing::for_each_fixture;
+using mor1e::testing::tested_device;
+using mor1e::testing::tested_options;
 
 namespace {
 
@@ -70,6 +73,17 @@ void compare_generation(B& device, const std::filesystem::path& folder) {
   compare(golden, "gen.logits", logits, values);
 }
 
+template <class B, class T>
+void compare_encoder(B& device, const std::filesystem::path& folder) {
+  constexpr closeness close{.atol = 5e-5};
+  const io::safetensors_file golden(folder / "golden.safetensors");
+  const auto out = outputs_of(device, *load_encoder<B, T>(device, folder.string()), read_padded_batch(golden));
+  compare(golden, "last_hidden_state", out.last_hidden_state, close);
+  compare(golden, "mean", out.mean, close);
+  compare(golden, "embedding", out.embedding, close);
+}
+
+#ifndef MOR1E_TEST_CUDA
 struct step_result {
   double loss;
   std::vector<tensor<float>> gradients;
@@ -127,50 +141,42 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
   CHECK(bytes[1][0] < bytes[0][0]);
   CHECK(bytes[0][1] < bytes[0][0]);
 }
+#endif
 
 }  // namespace
 
 TEST_CASE("decoders: logits, hidden states and loss") {
-  cpu device(2);
-  reference plain;
-  for_each_fixture("models", [&](const auto& folder) {
-    compare_outputs<cpu, float>(device, folder);
-    compare_outputs<reference, double>(plain, folder);
-  });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_outputs<tested_device, float>(device, folder); });
 }
 
 TEST_CASE("decoders: the gradient of every parameter") {
-  cpu device(2);
-  reference plain;
-  for_each_fixture("models", [&](const auto& folder) {
-    compare_gradients<cpu, float>(device, folder);
-    compare_gradients<reference, double>(plain, folder);
-  });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_gradients<tested_device, float>(device, folder); });
 }
 
 TEST_CASE("decoders: greedy generation with a cache of keys and values") {
-  cpu device(2);
-  for_each_fixture("models", [&](const auto& folder) { compare_generation<cpu, float>(device, folder); });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_generation<tested_device, float>(device, folder); });
+}
+
+TEST_CASE("encoders: hidden states, mean, embedding") {
+  tested_device device(tested_options);
+  for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<tested_device, float>(device, folder); });
+}
+
+#ifndef MOR1E_TEST_CUDA
+TEST_CASE("decoders and encoders in double: outputs, loss, gradients") {
+  reference plain;
+  for_each_fixture("models", [&](const auto& folder) {
+    compare_outputs<reference, double>(plain, folder);
+    compare_gradients<reference, double>(plain, folder);
+  });
+  for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<reference, double>(plain, folder); });
 }
 
 TEST_CASE("decoders: a planned step has the bits of the eager one, with and without recomputation") {
   cpu device(2);
   for_each_fixture("models", [&](const auto& folder) { compare_plans(device, folder); });
 }
-
-TEST_CASE("encoders: hidden states, mean, embedding") {
-  cpu device(2);
-  reference plain;
-  constexpr closeness close{.atol = 5e-5};
-  for_each_fixture("encoders", [&](const auto& folder) {
-    const io::safetensors_file golden(folder / "golden.safetensors");
-    const padded_batch batch = read_padded_batch(golden);
-    const auto check = [&](const auto& out) {
-      compare(golden, "last_hidden_state", out.last_hidden_state, close);
-      compare(golden, "mean", out.mean, close);
-      compare(golden, "embedding", out.embedding, close);
-    };
-    check(outputs_of(device, *load_encoder<cpu, float>(device, folder.string()), batch));
-    check(outputs_of(plain, *load_encoder<reference, double>(plain, folder.string()), batch));
-  });
-}
+#endif
