@@ -83,14 +83,13 @@ void compare_encoder(B& device, const std::filesystem::path& folder) {
   compare(golden, "embedding", out.embedding, close);
 }
 
-#ifndef MOR1E_TEST_CUDA
 struct step_result {
   double loss;
   std::vector<tensor<float>> gradients;
 };
 
-template <class Run>
-step_result gradients_after(language_model<cpu, float>& model, Run run) {
+template <class B, class Run>
+step_result gradients_after(language_model<B, float>& model, Run run) {
   for (auto* p : model.parameters()) p->clear_gradient();
   step_result out{run(), {}};
   for (auto* p : model.parameters()) out.gradients.push_back(p->read_gradient());
@@ -105,12 +104,13 @@ void check_equal(const step_result& a, const step_result& b) {
 }
 
 /// One step as it is taken, then planned, in all ways of recomputing, and twice in the same memory.
-void compare_plans(cpu& device, const std::filesystem::path& folder) {
-  const auto model = load<cpu, float>(device, folder.string(), {.trainable = true});
+template <class B>
+void compare_plans(B& device, const std::filesystem::path& folder) {
+  const auto model = load<B, float>(device, folder.string(), {.trainable = true});
   const auto batch = pack(read_padded_batch(io::safetensors_file(folder / "golden.safetensors")));
   const auto eager = gradients_after(*model, [&] {
-    tape<cpu> t(device);
-    auto step = place_batch<cpu, float>(t, batch, limits_of(*model));
+    tape<B> t(device);
+    auto step = place_batch<B, float>(t, batch, limits_of(*model));
     const auto loss = model->loss(t, step).loss;
     t.backward(loss);
     return t.read(loss)[0];
@@ -120,12 +120,12 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
     for (const bool recompute_cheap : {false, true}) {
       CAPTURE(recompute);
       CAPTURE(recompute_cheap);
-      tape<cpu> t(device, recording::plan);
-      auto step = declare_batch<cpu, float>(t, size_of(batch));
+      tape<B> t(device, recording::plan);
+      auto step = declare_batch<B, float>(t, size_of(batch));
       step.mode.recompute = recompute;
       const auto loss = model->loss(t, step).loss;
-      plan<cpu> planned(std::move(t), loss, true, recompute_cheap);
-      slab<cpu> memory(device);
+      plan<B> planned(std::move(t), loss, true, recompute_cheap);
+      slab<B> memory(device);
       memory.reserve(planned.bytes());
       planned.bind(memory.data());
       bytes[recompute][recompute_cheap] = planned.bytes();
@@ -141,7 +141,6 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
   CHECK(bytes[1][0] < bytes[0][0]);
   CHECK(bytes[0][1] < bytes[0][0]);
 }
-#endif
 
 }  // namespace
 
@@ -160,6 +159,11 @@ TEST_CASE("decoders: greedy generation with a cache of keys and values") {
   for_each_fixture("models", [&](const auto& folder) { compare_generation<tested_device, float>(device, folder); });
 }
 
+TEST_CASE("decoders: a planned step has the bits of the eager one, with and without recomputation") {
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_plans(device, folder); });
+}
+
 TEST_CASE("encoders: hidden states, mean, embedding") {
   tested_device device(tested_options);
   for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<tested_device, float>(device, folder); });
@@ -173,10 +177,5 @@ TEST_CASE("decoders and encoders in double: outputs, loss, gradients") {
     compare_gradients<reference, double>(plain, folder);
   });
   for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<reference, double>(plain, folder); });
-}
-
-TEST_CASE("decoders: a planned step has the bits of the eager one, with and without recomputation") {
-  cpu device(2);
-  for_each_fixture("models", [&](const auto& folder) { compare_plans(device, folder); });
 }
 #endif

@@ -219,12 +219,13 @@ TEST_CASE("training in float") { check_all<testing::tested_device, float>("golde
 
 #ifndef MOR1E_TEST_CUDA
 TEST_CASE("training in double") { check_all<cpu, double>("golden_f64.safetensors", exact); }
+#endif
 
 TEST_CASE("folders that PEFT wrote") {
   const nlohmann::json facts = io::read_json(folder / "train.json");
   const io::safetensors_file data(folder / "batches.safetensors");
-  cpu device(1);
-  const auto model = models::load<cpu, float>(device, (folder / "base").string());
+  testing::tested_device device(testing::tested_options);
+  const auto model = models::load<testing::tested_device, float>(device, (folder / "base").string());
   int loaded = 0;
   for (const auto& item : facts.at("runs").items())
     for (const std::string when : {"before", "after"}) {
@@ -247,4 +248,3 @@ TEST_CASE("folders that PEFT wrote") {
     }
   CHECK(loaded >= 2);
 }
-#endif
