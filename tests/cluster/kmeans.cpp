@@ -39,6 +39,13 @@ bool same_bits(const tensor<T>& a, const tensor<T>& b) {
   return a.extents() == b.extents() && std::equal(a.begin(), a.end(), b.begin());
 }
 
+template <class T, class B>
+tensor<std::int64_t> labels_of(B& device, const tensor<T>& points, const tensor<T>& centroids) {
+  point_set<T, B> set(device, points);
+  set.assign(centroids);
+  return set.labels();
+}
+
 std::string message(auto&& call) {
   try {
     call();
@@ -152,7 +159,7 @@ TEST_CASE("labels are those of distances in double, whatever multiplies") {
   }
   tensor<float> centroids({6, 24});
   std::copy_n(points.data(), centroids.size(), centroids.data());
-  std::vector<std::int64_t> direct(600), ours(600, -1);
+  tensor<std::int64_t> direct({600});
   for (index_t i = 0; i < 600; ++i) {
     double least = std::numeric_limits<double>::infinity();
     for (index_t j = 0; j < 6; ++j) {
@@ -165,12 +172,9 @@ TEST_CASE("labels are those of distances in double, whatever multiplies") {
     }
   }
   cpu device(2);
-  point_set<float, cpu>(device, std::as_const(points)).assign(std::as_const(centroids), ours.data());
-  CHECK(ours == direct);
+  CHECK(labels_of(device, points, centroids) == direct);
   reference plain;
-  std::fill(ours.begin(), ours.end(), -1);
-  point_set<float, reference>(plain, std::as_const(points)).assign(std::as_const(centroids), ours.data());
-  CHECK(ours == direct);
+  CHECK(labels_of(plain, points, centroids) == direct);
 }
 
 TEST_CASE_TEMPLATE("ties go to the lowest cluster, wherever equal centroids stand", T, float, double) {
@@ -180,9 +184,7 @@ TEST_CASE_TEMPLATE("ties go to the lowest cluster, wherever equal centroids stan
     tensor<T> centroids({k, 13});
     for (index_t i = 0; i < centroids.size(); ++i)
       centroids[i] = points[i % 26];  // two different rows, again and again
-    tensor<std::int64_t> labels({120}, -1);
-    point_set<T, cpu>(device, points.matrix()).assign(std::as_const(centroids), labels.data());
-    for (const auto label : labels) CHECK(label < 2);
+    for (const auto label : labels_of(device, points, centroids)) CHECK(label < 2);
   }
 }
 
@@ -197,9 +199,7 @@ TEST_CASE("an iteration limit leaves labels that fit the centroids") {
   const auto cut = lloyd<double>(device, points, start, 2);
   CHECK(cut.iterations == 2);
   CHECK_FALSE(cut.converged);
-  tensor<std::int64_t> labels({600}, -1);
-  point_set<double, cpu>(device, points.matrix()).assign(cut.centroids, labels.data());
-  CHECK(same_bits(labels, cut.labels));
+  CHECK(same_bits(labels_of(device, points, cut.centroids), cut.labels));
   // Going on from where it stopped ends where the uncut run ends.
   const auto rest = lloyd<double>(device, points, cut.centroids);
   CHECK(same_bits(rest.centroids, full.centroids));

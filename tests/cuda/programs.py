@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Training and scoring with --backend cuda, executed by cudasim: programs.py FOLDER_OF_PROGRAMS WORK_FOLDER [METHOD...]
 
-For every method: a loss curve equal to the processor's; and across devices: what was trained on one is resumed and
-scored on the other.
+For every method: a loss curve equal to the processor's, and where it reads the intuition, the same centroids; and across
+devices: what was trained on one is resumed and scored on the other.
 """
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,20 @@ from pathlib import Path
 METHODS = ["lora", "dora", "mor1e", "mix", "molora", "sira", "loramoe", "hydralora", "adamole"]
 STEPS = 20
 TOLERANCE = 1e-4  # relative; both add in fp32, in another order
+CENTROID_TOLERANCE = 1e-5  # of means of embeddings, which both compute in fp32; another label moves them by 1e-2
 # A row on the edge of being among the k largest may fall on either side: one expert less than all is no edge here.
 OPTIONS = {"sira": ["--top-k", "16"]}
+
+
+def centroids_of(folder):
+    """Those that the adapter of a run was trained with, [] where it has none."""
+    data = (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+    (length,) = struct.unpack_from("<Q", data)
+    entry = json.loads(data[8 : 8 + length]).get("intuition.centroids")
+    if entry is None:
+        return []
+    begin, end = entry["data_offsets"]
+    return struct.unpack_from(f"<{(end - begin) // 4}f", data, 8 + length + begin)
 
 
 def main():
@@ -44,6 +57,14 @@ def main():
         options = [*toy, "--method", method, *OPTIONS.get(method, [])]
         curves = [train(backend, work / f"{method}-{backend}", STEPS, *options) for backend in ("cuda", "cpu")]
         compare(method, *curves)
+        ours, theirs = (centroids_of(work / f"{method}-{backend}") for backend in ("cuda", "cpu"))
+        if (method == "mor1e") > (len(theirs) > 0) or len(ours) != len(theirs):
+            failures.append(f"{method}: {len(ours)} numbers of centroids, {len(theirs)} on the processor")
+        elif theirs:
+            worst = max(abs(a - b) for a, b in zip(ours, theirs)) / max(map(abs, theirs))
+            print(f"{method}: centroids differ by at most {worst:.1e} of the largest", flush=True)
+            if not worst <= CENTROID_TOLERANCE:
+                failures.append(f"{method}: centroids differ by {worst:.2e}, more than {CENTROID_TOLERANCE}")
 
     # Half on one device, the rest on the other; and a pass as one graph.
     first = [*toy, "--method", methods[0]]

@@ -3,12 +3,15 @@
 
 #include "models/fixture.hpp"
 #include "mor1e/mor1e.hpp"
+#include "tested_device.hpp"
 
 using namespace mor1e;
 using namespace mor1e::models;
 using mor1e::testing::closeness;
 using mor1e::testing::compare;
 using mor1e::testing::for_each_fixture;
+using mor1e::testing::tested_device;
+using mor1e::testing::tested_options;
 
 namespace {
 
@@ -70,13 +73,23 @@ void compare_generation(B& device, const std::filesystem::path& folder) {
   compare(golden, "gen.logits", logits, values);
 }
 
+template <class B, class T>
+void compare_encoder(B& device, const std::filesystem::path& folder) {
+  constexpr closeness close{.atol = 5e-5};
+  const io::safetensors_file golden(folder / "golden.safetensors");
+  const auto out = outputs_of(device, *load_encoder<B, T>(device, folder.string()), read_padded_batch(golden));
+  compare(golden, "last_hidden_state", out.last_hidden_state, close);
+  compare(golden, "mean", out.mean, close);
+  compare(golden, "embedding", out.embedding, close);
+}
+
 struct step_result {
   double loss;
   std::vector<tensor<float>> gradients;
 };
 
-template <class Run>
-step_result gradients_after(language_model<cpu, float>& model, Run run) {
+template <class B, class Run>
+step_result gradients_after(language_model<B, float>& model, Run run) {
   for (auto* p : model.parameters()) p->clear_gradient();
   step_result out{run(), {}};
   for (auto* p : model.parameters()) out.gradients.push_back(p->read_gradient());
@@ -91,12 +104,13 @@ void check_equal(const step_result& a, const step_result& b) {
 }
 
 /// One step as it is taken, then planned, in all ways of recomputing, and twice in the same memory.
-void compare_plans(cpu& device, const std::filesystem::path& folder) {
-  const auto model = load<cpu, float>(device, folder.string(), {.trainable = true});
+template <class B>
+void compare_plans(B& device, const std::filesystem::path& folder) {
+  const auto model = load<B, float>(device, folder.string(), {.trainable = true});
   const auto batch = pack(read_padded_batch(io::safetensors_file(folder / "golden.safetensors")));
   const auto eager = gradients_after(*model, [&] {
-    tape<cpu> t(device);
-    auto step = place_batch<cpu, float>(t, batch, limits_of(*model));
+    tape<B> t(device);
+    auto step = place_batch<B, float>(t, batch, limits_of(*model));
     const auto loss = model->loss(t, step).loss;
     t.backward(loss);
     return t.read(loss)[0];
@@ -106,12 +120,12 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
     for (const bool recompute_cheap : {false, true}) {
       CAPTURE(recompute);
       CAPTURE(recompute_cheap);
-      tape<cpu> t(device, recording::plan);
-      auto step = declare_batch<cpu, float>(t, size_of(batch));
+      tape<B> t(device, recording::plan);
+      auto step = declare_batch<B, float>(t, size_of(batch));
       step.mode.recompute = recompute;
       const auto loss = model->loss(t, step).loss;
-      plan<cpu> planned(std::move(t), loss, true, recompute_cheap);
-      slab<cpu> memory(device);
+      plan<B> planned(std::move(t), loss, true, recompute_cheap);
+      slab<B> memory(device);
       memory.reserve(planned.bytes());
       planned.bind(memory.data());
       bytes[recompute][recompute_cheap] = planned.bytes();
@@ -131,46 +145,37 @@ void compare_plans(cpu& device, const std::filesystem::path& folder) {
 }  // namespace
 
 TEST_CASE("decoders: logits, hidden states and loss") {
-  cpu device(2);
-  reference plain;
-  for_each_fixture("models", [&](const auto& folder) {
-    compare_outputs<cpu, float>(device, folder);
-    compare_outputs<reference, double>(plain, folder);
-  });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_outputs<tested_device, float>(device, folder); });
 }
 
 TEST_CASE("decoders: the gradient of every parameter") {
-  cpu device(2);
-  reference plain;
-  for_each_fixture("models", [&](const auto& folder) {
-    compare_gradients<cpu, float>(device, folder);
-    compare_gradients<reference, double>(plain, folder);
-  });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_gradients<tested_device, float>(device, folder); });
 }
 
 TEST_CASE("decoders: greedy generation with a cache of keys and values") {
-  cpu device(2);
-  for_each_fixture("models", [&](const auto& folder) { compare_generation<cpu, float>(device, folder); });
+  tested_device device(tested_options);
+  for_each_fixture("models", [&](const auto& folder) { compare_generation<tested_device, float>(device, folder); });
 }
 
 TEST_CASE("decoders: a planned step has the bits of the eager one, with and without recomputation") {
-  cpu device(2);
+  tested_device device(tested_options);
   for_each_fixture("models", [&](const auto& folder) { compare_plans(device, folder); });
 }
 
 TEST_CASE("encoders: hidden states, mean, embedding") {
-  cpu device(2);
-  reference plain;
-  constexpr closeness close{.atol = 5e-5};
-  for_each_fixture("encoders", [&](const auto& folder) {
-    const io::safetensors_file golden(folder / "golden.safetensors");
-    const padded_batch batch = read_padded_batch(golden);
-    const auto check = [&](const auto& out) {
-      compare(golden, "last_hidden_state", out.last_hidden_state, close);
-      compare(golden, "mean", out.mean, close);
-      compare(golden, "embedding", out.embedding, close);
-    };
-    check(outputs_of(device, *load_encoder<cpu, float>(device, folder.string()), batch));
-    check(outputs_of(plain, *load_encoder<reference, double>(plain, folder.string()), batch));
-  });
+  tested_device device(tested_options);
+  for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<tested_device, float>(device, folder); });
 }
+
+#ifndef MOR1E_TEST_CUDA
+TEST_CASE("decoders and encoders in double: outputs, loss, gradients") {
+  reference plain;
+  for_each_fixture("models", [&](const auto& folder) {
+    compare_outputs<reference, double>(plain, folder);
+    compare_gradients<reference, double>(plain, folder);
+  });
+  for_each_fixture("encoders", [&](const auto& folder) { compare_encoder<reference, double>(plain, folder); });
+}
+#endif

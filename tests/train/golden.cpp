@@ -10,7 +10,6 @@
 
 #include <doctest/doctest.h>
 
-#include "mor1e/backend/cpu.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/models/outputs.hpp"
@@ -18,6 +17,7 @@
 #include "mor1e/optim/schedule.hpp"
 #include "mor1e/peft/adapter_file.hpp"
 #include "mor1e/train/trainer.hpp"
+#include "tested_device.hpp"
 
 using namespace mor1e;
 
@@ -112,25 +112,25 @@ void check_parameters(const io::safetensors_file& golden, peft::adapter_set<B, T
   CHECK(met == stored);
 }
 
-template <class T>
-tensor<T> probe_logits(cpu& device, models::language_model<cpu, T>& model, const io::safetensors_file& batches,
+template <class B, class T>
+tensor<T> probe_logits(B& device, models::language_model<B, T>& model, const io::safetensors_file& batches,
                        bool mixture) {
   models::padded_batch probe;
   probe.input_ids = batches.read<std::int32_t>("probe_ids");
   probe.lengths.assign(std::size_t(probe.sequences()), probe.length());
   const tensor<T> intuition = batches.read<T>("probe_intuition");
-  return models::outputs_of<cpu, T>(device, model, probe, mixture ? intuition.matrix() : view<const T>{}).logits;
+  return models::outputs_of<B, T>(device, model, probe, mixture ? intuition.matrix() : view<const T>{}).logits;
 }
 
-template <class T>
+template <class B, class T>
 void check_run(const std::string& name, const nlohmann::json& facts, const std::string& golden_name,
                const tolerances& close) {
   const nlohmann::json& run = facts.at("runs").at(name);
   const bool mixture = run.at("kind") == "mor1e";
   const io::safetensors_file golden(folder / name / golden_name), data(folder / "batches.safetensors");
-  cpu device(2);
-  const auto model = models::load<cpu, T>(device, (folder / "base").string());
-  auto set = peft::attach<cpu, T>(model->groups(), peft::adapter_spec{.method = *method_of(run, facts)});
+  B device(testing::tested_options);
+  const auto model = models::load<B, T>(device, (folder / "base").string());
+  auto set = peft::attach<B, T>(model->groups(), peft::adapter_spec{.method = *method_of(run, facts)});
   CHECK(set.parameter_count() == run.at("f64").at("trainable").get<index_t>());
   for (auto& v : set.views()) v.write(golden.read<T>("init." + fixture_name(golden, v)));
   check_close(probe_logits(device, *model, data, mixture), golden.read<double>("probe_logits_before"), close.logits,
@@ -143,7 +143,7 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
                                                 .weight_decay = run.at("weight_decay")},
                                        .clip = facts.at("clip"),
                                        .program = {.clusters = mixture ? facts.at("experts").get<index_t>() : 0}};
-  train::trainer<cpu, T> trainer(device, *model, set.parameters(), options);
+  train::trainer<B, T> trainer(device, *model, set.parameters(), options);
   const auto steps = batches_of(data, run.at("labels"));
   const tensor<T> intuition = data.read<T>("intuition");
   const index_t sequences = intuition.extents()[1] * intuition.extents()[2];
@@ -193,7 +193,7 @@ void check_run(const std::string& name, const nlohmann::json& facts, const std::
               "logits after");
 }
 
-template <class T>
+template <class B, class T>
 void check_all(const std::string& golden_name, const tolerances& close) {
   const nlohmann::json facts = io::read_json(folder / "train.json");
   int ran = 0;
@@ -205,7 +205,7 @@ void check_all(const std::string& golden_name, const tolerances& close) {
     } else if (!std::filesystem::exists(folder / name)) {
       MESSAGE("not in this folder: " << name);
     } else {
-      check_run<T>(name, facts, golden_name, close);
+      check_run<B, T>(name, facts, golden_name, close);
       ++ran;
     }
   }
@@ -215,14 +215,17 @@ void check_all(const std::string& golden_name, const tolerances& close) {
 
 }  // namespace
 
-TEST_CASE("training in double") { check_all<double>("golden_f64.safetensors", exact); }
-TEST_CASE("training in float") { check_all<float>("golden_f32.safetensors", single); }
+TEST_CASE("training in float") { check_all<testing::tested_device, float>("golden_f32.safetensors", single); }
+
+#ifndef MOR1E_TEST_CUDA
+TEST_CASE("training in double") { check_all<cpu, double>("golden_f64.safetensors", exact); }
+#endif
 
 TEST_CASE("folders that PEFT wrote") {
   const nlohmann::json facts = io::read_json(folder / "train.json");
   const io::safetensors_file data(folder / "batches.safetensors");
-  cpu device(1);
-  const auto model = models::load<cpu, float>(device, (folder / "base").string());
+  testing::tested_device device(testing::tested_options);
+  const auto model = models::load<testing::tested_device, float>(device, (folder / "base").string());
   int loaded = 0;
   for (const auto& item : facts.at("runs").items())
     for (const std::string when : {"before", "after"}) {

@@ -334,6 +334,19 @@ concept HasSgd = requires(B b, std::span<const backend::sgd_tensor<view_of<B, T>
   sgd_update(b, tensors, s, finite);
 };
 
+/// The nearest of centroids [k, d] to points [n, d], and sums of the points of each: backend/cpu/cluster.hpp
+template <class B, class T>
+concept HasCentroids = requires(B b, view_of<B, const T> x, view_of<B, const double> squares, double largest,
+                                view_of<B, std::int64_t> n, view_of<B, double> sums) {
+  assign_to_centroids(b, x, squares, x, largest, n, n, n, sums);
+};
+/// Their squared distances, for algorithms on the host
+template <class B, class T>
+concept HasCentroidDistances = HostDevice<B> &&
+    requires(B b, view<const T> x, view<const double> squares, double largest, view<double> y) {
+  centroid_distances(b, x, squares, x, largest, y);
+};
+
 /// The sum of all elements, of each column and of each row
 template <class B, class T>
 concept HasSums = HasSum<B, T> && HasBias<B, T> && requires(B b, view_of<B, const T> x, view_of<B, T> y) {

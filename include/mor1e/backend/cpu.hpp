@@ -3,6 +3,7 @@
 
 #include "mor1e/backend/cpu/adam.hpp"
 #include "mor1e/backend/cpu/attention.hpp"
+#include "mor1e/backend/cpu/cluster.hpp"
 #include "mor1e/backend/cpu/dropout.hpp"
 #include "mor1e/backend/cpu/elementwise.hpp"
 #include "mor1e/backend/cpu/fold.hpp"

@@ -6,6 +6,7 @@
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/backend/cuda/adam.hpp"
 #include "mor1e/backend/cuda/attention.hpp"
+#include "mor1e/backend/cuda/cluster.hpp"
 #include "mor1e/backend/cuda/dropout.hpp"
 #include "mor1e/backend/cuda/elementwise.hpp"
 #include "mor1e/backend/cuda/fold.hpp"

@@ -3,6 +3,7 @@
 
 #include "mor1e/backend/reference/adam.hpp"
 #include "mor1e/backend/reference/attention.hpp"
+#include "mor1e/backend/reference/cluster.hpp"
 #include "mor1e/backend/reference/dropout.hpp"
 #include "mor1e/backend/reference/elementwise.hpp"
 #include "mor1e/backend/reference/fold.hpp"

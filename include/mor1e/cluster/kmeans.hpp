@@ -87,13 +87,13 @@ tensor<T> seed_centroids(point_set<T, B>& points, index_t k, std::uint64_t seed)
 /// Gives each empty cluster the point farthest from its own centroid, the farthest to the first, and takes it out of
 /// the sum of its cluster. A point that lies on its centroid is not moved.
 template <class T, class B>
-void fill_empty(point_set<T, B>& points, view<const T> centroids, const std::int64_t* labels, tensor<double>& sums,
-                std::vector<index_t>& counts) {
+void fill_empty(point_set<T, B>& points, view<const T> centroids, tensor<double>& sums, tensor<std::int64_t>& counts) {
   const index_t d = points.width();
   std::vector<index_t> empty;
   for (index_t j = 0; j < centroids.rows; ++j)
     if (counts[j] == 0) empty.push_back(j);
   if (empty.empty()) return;
+  const tensor<std::int64_t> labels = points.labels();
   std::vector<double> distance(points.size());
   points.own_distances(centroids, labels, distance.data());
   std::vector<index_t> order(points.size());
@@ -115,27 +115,27 @@ template <class T, class B>
 kmeans_result<T> run_lloyd(point_set<T, B>& points, tensor<T> centroids, int max_iterations) {
   const index_t k = centroids.extents()[0], d = points.width();
   kmeans_result<T> result;
-  result.labels = tensor<std::int64_t>({points.size()}, -1);
-  tensor<double> sums({k, d});
-  std::vector<index_t> counts(k);
+  tensor<double> sums;
+  tensor<std::int64_t> counts;
+  points.clear_labels();
   const auto current = std::as_const(centroids).matrix();
   while (result.iterations < max_iterations) {
     ++result.iterations;
-    if (!points.assign_and_sum(current, result.labels.data())) {
+    if (!points.assign_and_sum(current, sums, counts)) {
       result.converged = true;
       break;
     }
-    points.each(k, [&](index_t j) { counts[j] = points.sum(j, sums.data() + j * d); });
-    fill_empty(points, current, result.labels.data(), sums, counts);
+    fill_empty(points, current, sums, counts);
     for (index_t j = 0; j < k; ++j)
       for (index_t c = 0; counts[j] > 0 && c < d; ++c) centroids[j * d + c] = T(sums[j * d + c] / double(counts[j]));
   }
-  if (!result.converged) points.assign(current, result.labels.data());
+  if (!result.converged) points.assign(current);
+  result.labels = points.labels();
   std::vector<double> distance(points.size());
-  result.inertia = points.own_distances(current, result.labels.data(), distance.data());
-  counts.assign(k, 0);
-  for (const std::int64_t label : result.labels) ++counts[label];
-  result.empty = std::count(counts.begin(), counts.end(), 0);
+  result.inertia = points.own_distances(current, result.labels, distance.data());
+  std::vector<index_t> members(k, 0);
+  for (const std::int64_t label : result.labels) ++members[label];
+  result.empty = std::count(members.begin(), members.end(), 0);
   result.centroids = std::move(centroids);
   return result;
 }
@@ -166,7 +166,7 @@ requires HasHost<B> kmeans_result<T> lloyd(B& device, view<const T> points, view
   require<shape_error>(points.cols == centroids.cols, "kmeans: widths differ: points [", points.rows, ", ", points.cols,
                        "], centroids [", centroids.rows, ", ", centroids.cols, "]");
   require<value_error>(max_iterations >= 1, "kmeans: ", max_iterations, " iterations; there must be one at least");
-  point_set<T, host_of<B>> set(device.host(), points);
+  point_set<T, B> set(device, points);
   tensor<T> start({centroids.rows, centroids.cols});
   for (index_t j = 0; j < centroids.rows; ++j)
     std::copy_n(centroids.row(j), centroids.cols, start.data() + j * centroids.cols);
@@ -185,7 +185,7 @@ requires HasHost<B> kmeans_result<T> kmeans(B& device, view<const T> points, con
   require<value_error>(options.restarts >= 1, "kmeans: ", options.restarts, " restarts; there must be one at least");
   require<value_error>(options.max_iterations >= 1, "kmeans: ", options.max_iterations,
                        " iterations; there must be one at least");
-  point_set<T, host_of<B>> set(device.host(), points);
+  point_set<T, B> set(device, points);
   kmeans_result<T> best;
   std::vector<kmeans_summary> restarts;
   for (int restart = 0; restart < options.restarts; ++restart) {

@@ -149,6 +149,7 @@ const backend::host_frozen<T>& behind_fence(const fenced::frozen<T>& w) {
     primitive(device.host(), detail::behind_fence(arguments)...); \
   }
 MOR1E_FENCED(add_bias)
+MOR1E_FENCED(assign_to_centroids)
 MOR1E_FENCED(attention_backward)
 MOR1E_FENCED(attention_forward)
 MOR1E_FENCED(axpby)
