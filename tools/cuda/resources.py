@@ -21,8 +21,9 @@ SHARED = re.compile(r"(\d+) bytes smem")
 
 
 def demangled(names):
+    """Short names of our kernels; those of Thrust and CUB are left out."""
     out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
-    return dict(zip(names, map(short, out.splitlines())))
+    return {m: short(name) for m, name in zip(names, out.splitlines()) if name.removeprefix("void ").startswith("mor1e::")}
 
 
 def short(name):
