@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""What kernels read and write, as cudasim counts it, against the least that they can: traffic.py PROGRAM STATS_FILE
+"""What kernels read and write, as cudasim counts it, against the least that they can: traffic.py PROGRAM STATS_FILE DOCUMENT
 
 The program runs tests/cuda/traffic*.cpp: each kernel once, on [256, 1024] floats. cudasim has no cache: every access counts.
+The table in the document (docs/cuda.md) must say the same; --update writes it anew.
 """
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 PLANE, ROW, COLUMN = 256 * 1024 * 4, 1024 * 4, 256 * 4
 # Parts of columns: 8 times 32 rows for each column.
@@ -54,28 +57,60 @@ LEAST = {
 }
 
 
+HEADING = "| kernel on [256, 1024] | MB read | MB written | times the least | FLOP a byte |"
+
+
+def counted(stats, part):
+    kernels = [v for k, v in stats.items() if part in k]
+    return kernels[0] if len(kernels) == 1 else None
+
+
 def problems(stats):
     for part, (read, written) in LEAST.items():
-        kernels = {k: v for k, v in stats.items() if part in k}
-        if len(kernels) != 1:
-            yield f"{part}: {len(kernels)} kernels have this in their name"
+        found = counted(stats, part)
+        if found is None:
+            yield f"{part}: not exactly one kernel has this in its name"
             continue
-        (counted,) = kernels.values()
-        for what, bytes, least in (("reads", counted["global_load_bytes"], read), ("writes", counted["global_store_bytes"], written)):
+        for what, bytes, least in (("reads", found["global_load_bytes"], read), ("writes", found["global_store_bytes"], written)):
             if bytes > MOST * least + 16384:  # partial sums and results, of a size that does not grow with the matrix
                 yield f"{part}: {what} {bytes} bytes, {bytes / max(least, 1):.2f} times the {least} that it must"
         for way in ("load", "store"):
-            touched, fewest = counted[f"{way}_sectors"], counted[f"{way}_sectors_min"]
+            touched, fewest = found[f"{way}_sectors"], found[f"{way}_sectors_min"]
             if touched > 1000 and fewest < SECTORS * touched:
                 yield f"{part}: {way}s touch {touched} sectors where {fewest} would do"
 
 
+def table(stats):
+    """Operations: those of fp32 and fp64, a fused multiplication and addition as two, exp, sqrt and the like as one."""
+    yield HEADING
+    yield "|" + "---|" * 5
+    for part, least in LEAST.items():
+        found = counted(stats, part)
+        if found is None:
+            continue
+        name = re.sub(r"^.*, mor1e::backend::kernels::", "", part).rstrip("<").replace("reduce_columns_kernel<4", "")
+        rows = "rows: " if part.startswith("reduce_rows") else "columns: " if part.startswith("reduce_columns") else ""
+        read, written = found["global_load_bytes"], found["global_store_bytes"]
+        operations = found["flops_f32"] + found["flops_f64"] + found["special"]
+        yield (f"| {rows}`{name}` | {read / 1e6:.2f} | {written / 1e6:.2f} | {(read + written) / sum(least):.2f} | "
+               f"{operations / (read + written):.1f} |")  # fmt: skip
+
+
 def main():
-    program, file = sys.argv[1:]
+    update = "--update" in sys.argv
+    program, file, document = (a for a in sys.argv[1:] if a != "--update")
     environment = dict(os.environ, CUDASIM_STATS=file)
     subprocess.run([program, "--test-case=cuda: traffic*"], env=environment, check=True)
-    with open(file) as stats:
-        found = list(problems(json.load(stats)))
+    stats = json.loads(Path(file).read_text())
+    found = list(problems(stats))
+    lines, now = Path(document).read_text().splitlines(), list(table(stats))
+    begin = lines.index(HEADING)
+    end = next(i for i in range(begin, len(lines)) if not lines[i].startswith("|"))
+    if update:
+        Path(document).write_text("\n".join(lines[:begin] + now + lines[end:]) + "\n")
+    else:
+        found += [f"{document} says: {old}" for old in lines[begin:end] if old not in now]
+        found += [f"{document} lacks: {new}" for new in now if new not in lines[begin:end]]
     for line in found:
         print(line)
     print(f"traffic: {len(LEAST)} kernels, {len(found)} problems")
