@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-METHODS = {"LoRA": ["lora"], "MoR1E": ["mor1e", "--experts", "4"]}  # few steps read few examples to find clusters among
+METHODS = {"LoRA": ["lora"], "MoR1E": ["mor1e", "--experts", "4", "--cluster-sample", "1"]}  # the same clusters for any number of steps
 HEADING = "| launches of a step | " + " | ".join(METHODS) + " | for |"
 # What crosses between host and device, as rows of the table.
 COPIES = {"copies, host to device": "copies to the device", "copies, device to host": "copies to the host"}
