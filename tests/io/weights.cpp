@@ -67,6 +67,23 @@ TEST_CASE("a sharded folder") {
   CHECK_THROWS_WITH_AS(weights.load<float>("d"), Contains("no tensor 'd'"), io_error);
 }
 
+TEST_CASE("stored rows are those of the decoded matrix") {
+  temporary_folder folder;
+  const std::uint16_t values[] = {0x3f80, 0xbf00, 0x4000, 0x4040, 0x4080, 0x40a0};
+  const float plain[] = {1, 2};
+  const stored_tensor tensors[] = {{"b", dtype::bf16, {3, 2}, values}, {"f", dtype::f32, {1, 2}, plain}};
+  write_safetensors(folder / "model.safetensors", tensors);
+  const safetensors_weights weights(folder.path());
+  const auto rows = weights.stored_rows("b");
+  REQUIRE(rows != nullptr);
+  CHECK(rows->rows() == 3);
+  CHECK(rows->cols() == 2);
+  tensor<float> last(shape{2, 2});
+  rows->read_rows(1, last.matrix());
+  CHECK(last == tensor<float>(shape{2, 2}, {2, 3, 4, 5}));
+  CHECK(weights.stored_rows("f") == nullptr);  // would take no less memory
+}
+
 TEST_CASE("one file is preferred to an index") {
   temporary_folder folder;
   write_shards(folder.path());

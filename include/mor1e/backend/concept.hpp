@@ -21,6 +21,7 @@
 #include "mor1e/backend/transpose.hpp"
 #include "mor1e/core/attention_shape.hpp"
 #include "mor1e/core/rotary_frequencies.hpp"
+#include "mor1e/core/row_source.hpp"
 #include "mor1e/core/view.hpp"
 
 namespace mor1e {
@@ -61,6 +62,12 @@ concept HasFrozen = HasMemory<B> &&
   {typename B::template frozen<T>(b, mapped, keep)};
   { read_frozen(b, w) } -> std::same_as<tensor<T>>;
   row_squares(b, w, y);
+};
+
+/// Frozen weights that stay in the form in which a file has them, and are decoded for each use.
+template <class B, class T>
+concept HasStoredFrozen = requires(B b, std::shared_ptr<const row_source<T>> stored) {
+  {typename B::template frozen<T>(b, stored)};
 };
 
 template <class B, class T>

@@ -10,11 +10,13 @@
 
 #include "mor1e/backend/pool.hpp"
 #include "mor1e/core/config.hpp"
+#include "mor1e/core/row_source.hpp"
 #include "mor1e/core/tensor.hpp"
 
 namespace mor1e::backend {
 
-/// A frozen weight [outputs, inputs] in host memory: owned, or lying in a mapped file that the owner keeps alive.
+/// A frozen weight [outputs, inputs] in host memory: numbers that are owned or lie in a mapped file, or rows that are
+/// decoded whenever they are needed.
 template <class T>
 class host_frozen {
  public:
@@ -25,12 +27,26 @@ class host_frozen {
   template <class Device>
   host_frozen(Device&, view<const T> values, std::shared_ptr<const void> keep)
       : values_(values), keep_(std::move(keep)) {}
+  /// Keeps the stored form, and decodes rows of it for each use.
+  template <class Device>
+  host_frozen(Device&, std::shared_ptr<const row_source<T>> stored)
+      : values_(nullptr, stored->rows(), stored->cols()), stored_(std::move(stored)) {}
   host_frozen(host_frozen&&) = default;
   host_frozen& operator=(host_frozen&&) = default;
 
   index_t rows() const { return values_.rows; }
   index_t cols() const { return values_.cols; }
-  view<const T> values() const { return values_; }
+  /// Whether rows have to be decoded: `values` is then not there.
+  bool is_stored() const { return stored_ != nullptr; }
+  view<const T> values() const {
+    assert(!is_stored());
+    return values_;
+  }
+  /// Rows [first, first + to.rows), copied or decoded.
+  void read_rows(index_t first, view<T> to) const {
+    if (is_stored()) return stored_->read_rows(first, to);
+    for (index_t i = 0; i < to.rows; ++i) std::copy_n(values_.row(first + i), values_.cols, to.row(i));
+  }
   /// Bytes held in memory of our own.
   std::size_t owned_bytes() const { return std::size_t(owned_.size()) * sizeof(T); }
 
@@ -38,6 +54,7 @@ class host_frozen {
   tensor<T> owned_;
   view<const T> values_;
   std::shared_ptr<const void> keep_;
+  std::shared_ptr<const row_source<T>> stored_;
 };
 
 /// Memory of a back end whose device is the host. Addresses of arrays and tapes point to it: it stays where it is.
@@ -68,16 +85,16 @@ class host_memory {
 template <class T>
 tensor<T> read_frozen(host_memory&, const host_frozen<T>& w) {
   tensor<T> out(shape{w.rows(), w.cols()});
-  for (index_t i = 0; i < w.rows(); ++i) std::copy_n(w.values().row(i), w.cols(), out.matrix().row(i));
+  w.read_rows(0, out.matrix());
   return out;
 }
 
-/// y_i = sum_j w_ij^2, added in double                                                  w [outputs, inputs] -> y [1,
-/// outputs]
+/// y_i = sum_j w_ij^2, added in double                                        w [outputs, inputs] -> y [1, outputs]
 template <class T>
 void row_squares(host_memory&, const host_frozen<T>& w, view<T> y) {
+  tensor<T> row(shape{1, w.cols()});
   for (index_t i = 0; i < w.rows(); ++i) {
-    const T* row = w.values().row(i);
+    w.read_rows(i, row.matrix());
     double sum = 0;
     for (index_t j = 0; j < w.cols(); ++j) sum += double(row[j]) * double(row[j]);
     y[i] = T(sum);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "mor1e/io/gguf.hpp"
@@ -40,6 +41,7 @@ class gguf_weights final : public weight_source {
   void read(std::string_view name, float* out) const override;
   void read(std::string_view name, double* out) const override;
   const float* mapped_f32(std::string_view name) const override;
+  std::unique_ptr<row_source<float>> stored_rows(std::string_view name) const override;
   void drop(std::string_view name) const override { at(name).file->drop(*at(name).stored); }
 
  private:

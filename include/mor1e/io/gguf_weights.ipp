@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -160,32 +161,66 @@ MOR1E_INLINE const float* gguf_weights::mapped_f32(std::string_view name) const 
   return reinterpret_cast<const float*>(data);
 }
 
+namespace detail {
+
+/// A stored matrix; or a vector, whose elements are rows if they belong to heads.
+class gguf_rows final : public row_source<float> {
+ public:
+  /// `head_rows`: of one head, if they stand in rotary pairs, else 0. Throws `io_error` for a type that is not known.
+  gguf_rows(const gguf_file& file, const gguf_tensor& stored, index_t head_rows)
+      : type_(stored.type),
+        head_rows_(head_rows),
+        cols_(head_rows > 0 && stored.extents.rank() == 1 ? 1 : stored.extents.cols()),
+        rows_(stored.extents.size() / std::max<index_t>(1, cols_)),
+        bytes_(file.bytes(stored).data()),
+        row_bytes_(stored.bytes / std::size_t(std::max<index_t>(1, rows_))),
+        where_(text(file.path().string(), ": tensor '", stored.name, "'")) {
+    dequantise(type_, bytes_, 0, nullptr, where_);
+  }
+
+  index_t rows() const override { return rows_; }
+  index_t cols() const override { return cols_; }
+  void read_rows(index_t first, view<float> to) const override {
+    for (index_t i = 0; i < to.rows; ++i)
+      dequantise(type_, bytes_ + std::size_t(stored_row(first + i)) * row_bytes_, cols_, to.row(i), where_);
+  }
+
+ private:
+  index_t stored_row(index_t row) const {
+    const index_t n = head_rows_;
+    if (!n) return row;
+    const index_t in_head = row % n, half = in_head / (n / 2), j = in_head % (n / 2);
+    return row - in_head + 2 * j + half;
+  }
+
+  ggml_type type_;
+  index_t head_rows_, cols_, rows_;
+  const std::byte* bytes_;
+  std::size_t row_bytes_;
+  std::string where_;
+};
+
+}  // namespace detail
+
 template <class T>
 void gguf_weights::read_as(std::string_view name, T* out) const {
   const place& found = at(name);
-  const gguf_tensor& stored = *found.stored;
-  const std::string where = text(found.file->path().string(), ": tensor '", stored.name, "'");
-  const std::byte* source = found.file->bytes(stored).data();
-  const bool bias = found.head_rows > 0 && stored.extents.rank() == 1;
-  const index_t cols = bias ? 1 : stored.extents.cols(), size = stored.extents.size();
-  if (size == 0) return;
-  const index_t rows = size / cols;
-  const std::size_t row_bytes = stored.bytes / static_cast<std::size_t>(rows);
-
-  std::vector<float> decoded(std::is_same_v<T, float> ? 0 : static_cast<std::size_t>(cols));
-  for (index_t row = 0; row < rows; ++row) {
-    index_t from = row;
-    if (const index_t n = found.head_rows) {
-      const index_t in_head = row % n, half = in_head / (n / 2), j = in_head % (n / 2);
-      from = row - in_head + 2 * j + half;
-    }
-    if constexpr (std::is_same_v<T, float>) {
-      dequantise(stored.type, source + from * row_bytes, cols, out + row * cols, where);
-    } else {
-      dequantise(stored.type, source + from * row_bytes, cols, decoded.data(), where);
-      std::copy(decoded.begin(), decoded.end(), out + row * cols);
+  const detail::gguf_rows rows(*found.file, *found.stored, found.head_rows);
+  if constexpr (std::is_same_v<T, float>) {
+    rows.read_rows(0, view<float>(out, rows.rows(), rows.cols()));
+  } else {
+    tensor<float> row(shape{1, rows.cols()});
+    for (index_t i = 0; i < rows.rows(); ++i) {
+      rows.read_rows(i, row.matrix());
+      std::copy(row.begin(), row.end(), out + i * rows.cols());
     }
   }
+}
+
+MOR1E_INLINE std::unique_ptr<row_source<float>> gguf_weights::stored_rows(std::string_view name) const {
+  const place& found = at(name);
+  if (found.stored->type == ggml_type::f32) return nullptr;
+  return std::make_unique<detail::gguf_rows>(*found.file, *found.stored, found.head_rows);
 }
 
 MOR1E_INLINE void gguf_weights::read(std::string_view name, float* out) const { read_as(name, out); }

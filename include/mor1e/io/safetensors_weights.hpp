@@ -29,6 +29,7 @@ class safetensors_weights final : public weight_source {
   void read(std::string_view name, float* out) const override { read_as(name, out); }
   void read(std::string_view name, double* out) const override { read_as(name, out); }
   const float* mapped_f32(std::string_view name) const override;
+  std::unique_ptr<row_source<float>> stored_rows(std::string_view name) const override;
   void drop(std::string_view name) const override;
 
  private:

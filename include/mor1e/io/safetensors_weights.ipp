@@ -98,6 +98,35 @@ MOR1E_INLINE const float* safetensors_weights::mapped_f32(std::string_view name)
   return reinterpret_cast<const float*>(data);
 }
 
+namespace detail {
+
+class safetensors_rows final : public row_source<float> {
+ public:
+  safetensors_rows(const safetensors_file& file, const safetensors_entry& entry)
+      : entry_(&entry), bytes_(file.bytes(entry).data()), row_bytes_(entry.bytes / std::size_t(rows())) {}
+
+  index_t rows() const override { return entry_->extents.rows(); }
+  index_t cols() const override { return entry_->extents.cols(); }
+  void read_rows(index_t first, view<float> to) const override {
+    for (index_t i = 0; i < to.rows; ++i)
+      convert_elements(entry_->type, bytes_ + std::size_t(first + i) * row_bytes_, to.cols, to.row(i), entry_->name);
+  }
+
+ private:
+  const safetensors_entry* entry_;
+  const std::byte* bytes_;
+  std::size_t row_bytes_;
+};
+
+}  // namespace detail
+
+MOR1E_INLINE std::unique_ptr<row_source<float>> safetensors_weights::stored_rows(std::string_view name) const {
+  const place& found = at(name);
+  const dtype type = found.entry->type;
+  if ((type != dtype::bf16 && type != dtype::f16) || found.entry->extents.size() == 0) return nullptr;
+  return std::make_unique<detail::safetensors_rows>(*found.file, *found.entry);
+}
+
 MOR1E_INLINE void safetensors_weights::drop(std::string_view name) const {
   const place& found = at(name);
   found.file->drop(*found.entry);

@@ -1,10 +1,12 @@
 // The weights of a model, under Hugging Face names, wherever they are stored.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "mor1e/core/row_source.hpp"
 #include "mor1e/core/tensor.hpp"
 
 namespace mor1e::io {
@@ -29,6 +31,9 @@ class weight_source {
   /// The tensor where it lies in the mapped file, if it is stored as aligned F32 in the order of `extents`; else
   /// nullptr. Lives as long as the source.
   virtual const float* mapped_f32(std::string_view name) const = 0;
+  /// The rows of a matrix, decoded from where they lie in the mapped file, if that takes less memory than floats; else
+  /// nullptr. Lives as long as the source. Throws `io_error` as `read`.
+  virtual std::unique_ptr<row_source<float>> stored_rows(std::string_view) const { return nullptr; }
   /// The stored form is not needed for now: see `memory_map::drop`.
   virtual void drop(std::string_view name) const = 0;
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "mor1e/backend/concept.hpp"
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/nn/projection_group.hpp"
 
@@ -16,6 +17,9 @@ namespace mor1e::models {
 
 struct load_options {
   bool trainable = false;  ///< every weight a parameter with a gradient, instead of frozen
+  /// Frozen weights that a file has in fewer bits stay in that form, and rows of them are decoded for each product: the
+  /// same numbers in less memory. False: all are decoded once. Devices that hold no stored form decode in any case.
+  bool stored = true;
 };
 
 /// Reads named tensors with the shapes a model expects. Errors name file, tensor and both shapes.
@@ -36,6 +40,13 @@ class loader {
       if (const float* mapped = from_->weights->mapped_f32(name))
         return nn::weight<B, T>(
             frozen(*device_, view<const T>(mapped, rows, cols), std::shared_ptr<const void>(from_)));
+    if constexpr (std::is_same_v<T, float> && HasStoredFrozen<B, T>)
+      if (options_.stored)
+        if (auto stored = from_->weights->stored_rows(name)) {
+          // The rows lie in the files that the checkpoint holds open.
+          const auto keep = [from = from_](const row_source<T>* rows) { delete rows; };
+          return nn::weight<B, T>(frozen(*device_, std::shared_ptr<const row_source<T>>(stored.release(), keep)));
+        }
     return frozen_matrix(host(name, rows, cols));
   }
 

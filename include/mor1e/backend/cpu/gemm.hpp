@@ -47,10 +47,32 @@ void transposed(cpu& device, view<const T> x, T beta, view<T> y) {
                });
 }
 
+/// f(first, rows) for pieces of a frozen weight: one, if its numbers lie in memory; else pieces of a million, decoded
+/// by all threads.
+template <class T, class F>
+void each_piece(cpu& device, const host_frozen<T>& w, const F& f) {
+  if (!w.is_stored()) return f(index_t(0), w.values());
+  const index_t piece = std::min(w.rows(), std::max<index_t>(1, (1 << 20) / std::max<index_t>(1, w.cols())));
+  const std::size_t bytes = std::size_t(piece * w.cols()) * sizeof(T);
+  T* const memory = static_cast<T*>(device.take(bytes));
+  for (index_t first = 0; first < w.rows(); first += piece) {
+    const view<T> rows(memory, std::min(piece, w.rows() - first), w.cols());
+    parallel_rows(device, rows.rows, rows.cols,
+                  [&](index_t begin, index_t end) { w.read_rows(first + begin, rows.row_range(begin, end - begin)); });
+    f(first, view<const T>(rows));
+  }
+  device.give_back(memory, bytes);
+}
+
 /// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class T>
 void frozen_gemm(cpu& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y) {
-  gemm(device, transpose::no, tw, T(1), x, w.values(), beta, y);
+  each_piece(device, w, [&](index_t first, view<const T> rows) {
+    if (tw == transpose::yes)
+      gemm(device, transpose::no, tw, T(1), x, rows, beta, y.col_range(first, rows.rows));
+    else
+      gemm(device, transpose::no, tw, T(1), x.col_range(first, rows.rows), rows, first ? T(1) : beta, y);
+  });
 }
 
 }  // namespace mor1e::backend

@@ -49,7 +49,14 @@ void scatter_rows(cpu& device, T alpha, view<const T> dy, view<const std::int32_
 /// The same as gather_rows, from a frozen table.
 template <class T>
 void frozen_gather(cpu& device, T alpha, const host_frozen<T>& table, view<const std::int32_t> index, view<T> y) {
-  gather_rows(device, alpha, table.values(), index, y);
+  if (!table.is_stored()) return gather_rows(device, alpha, table.values(), index, y);
+  assert_indices(index, table.rows());
+  each_row(device, y.rows, y.cols, [&](index_t i) {
+    T* row = y.row(i);
+    if (index[i] < 0) return void(std::fill_n(row, y.cols, T(0)));
+    table.read_rows(index[i], y.row_range(i, 1));
+    write_row(row, y.cols, T(0), [=](index_t j) { return alpha * row[j]; });
+  });
 }
 
 /// y = value

@@ -37,6 +37,10 @@ void transposed(reference&, view<const T> x, T beta, view<T> y) {
 /// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class T>
 void frozen_gemm(reference& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y) {
+  if (w.is_stored()) {
+    const tensor<T> values = read_frozen(device, w);
+    return gemm(device, transpose::no, tw, T(1), x, values.matrix(), beta, y);
+  }
   gemm(device, transpose::no, tw, T(1), x, w.values(), beta, y);
 }
 

@@ -45,6 +45,10 @@ void scatter_rows(reference& device, T alpha, view<const T> dy, view<const std::
 /// The same as gather_rows, from a frozen table.
 template <class T>
 void frozen_gather(reference& device, T alpha, const host_frozen<T>& table, view<const std::int32_t> index, view<T> y) {
+  if (table.is_stored()) {
+    const tensor<T> values = read_frozen(device, table);
+    return gather_rows(device, alpha, values.matrix(), index, y);
+  }
   gather_rows(device, alpha, table.values(), index, y);
 }
 
