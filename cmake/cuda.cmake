@@ -39,6 +39,8 @@ add_library(mor1e_cuda_headers INTERFACE)
 add_library(mor1e::cuda_headers ALIAS mor1e_cuda_headers)
 set_target_properties(mor1e_cuda_headers PROPERTIES EXPORT_NAME cuda_headers)
 target_link_libraries(mor1e_cuda_headers INTERFACE mor1e_core CUDA::cudart_static CUDA::cublas)
+# As an option: what CMake makes of CUDA_STANDARD 20 depends on its age.
+target_compile_options(mor1e_cuda_headers INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
 
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
 add_library(mor1e_cuda STATIC ${cuda_sources})
@@ -50,9 +52,9 @@ add_library(mor1e::cuda ALIAS mor1e_cuda)
 set_target_properties(mor1e_cuda PROPERTIES EXPORT_NAME cuda CUDA_ARCHITECTURES "${MOR1E_CUDA_ARCHITECTURES}"
   POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(mor1e_cuda PUBLIC mor1e_cuda_headers)
-# CUDA_STANDARD 20 is unknown to older CMake. A spill, like a warning, is an error of ours.
-target_compile_options(mor1e_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20
-  $<$<BOOL:${MOR1E_WERROR}>:-Werror=all-warnings;-Xptxas=--warn-on-spills,-Werror>>)
+# A spill, like a warning, is an error of ours.
+target_compile_options(mor1e_cuda PRIVATE
+  "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${MOR1E_WERROR}>>:-Werror=all-warnings;-Xptxas=--warn-on-spills,-Werror>")
 target_compile_definitions(mor1e_cuda PRIVATE MOR1E_COMPILED)
 # What the assembler says of each kernel is kept for tools/cuda/resources.py.
 find_package(Python3 QUIET COMPONENTS Interpreter)

@@ -55,8 +55,7 @@ def measured(build):
                 found.setdefault(kernel[0], {})[kernel[1]] = [int(used[1]), int(shared[1]) if shared else 0, spilled]
                 kernel = None
     names = demangled(sorted(found))
-    # Thrust's are its own matter, and of other names for each architecture.
-    return {names[k]: dict(sorted(v.items())) for k, v in found.items() if not names[k].startswith("cub::")}
+    return {names[k]: dict(sorted(v.items())) for k, v in found.items() if k in names}
 
 
 def problems(now, table):
