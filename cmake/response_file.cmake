@@ -12,5 +12,6 @@ function(mor1e_response_file target file)
     set(list "$<TARGET_PROPERTY:${target},${CMAKE_MATCH_1}>")
     string(APPEND text "$<$<BOOL:${list}>:${CMAKE_MATCH_2}$<JOIN:${list},\n${CMAKE_MATCH_2}>\n>")
   endforeach()
-  file(GENERATE OUTPUT ${file} CONTENT "${text}")
+  # Once, as C++: options may differ for CUDA.
+  file(GENERATE OUTPUT ${file} CONTENT "${text}" CONDITION $<COMPILE_LANGUAGE:CXX>)
 endfunction()
