@@ -32,7 +32,7 @@ struct step_options {
   program::common_options common;
   std::string model = "smollm2", method = "both", recompute = "both";
   int rank = 32, experts = 32, sequences = 16, length = 100, steps = 3;
-  bool statistics = false, cuda_graph = false;
+  bool statistics = false, cuda_graph = false, decoded = false;
 };
 
 struct configuration {
@@ -77,7 +77,7 @@ nlohmann::json measure(const Base& plain, const step_options& o, const configura
   const auto seconds_since = [](clock::time_point begin) {
     return std::chrono::duration<double>(clock::now() - begin).count();
   };
-  const auto model = models::load<B, float>(device, o.model);
+  const auto model = models::load<B, float>(device, o.model, {.stored = !o.decoded});
   const auto loaded = train::peak_memory();
   auto adapters = c.mixture ? peft::attach(*model, peft::mor1e{.experts = o.experts})
                             : peft::attach(*model, peft::lora{.rank = o.rank, .alpha = double(o.rank)});
@@ -243,6 +243,7 @@ int main(int argc, char** argv) {
             ->capture_default_str();
         app.add_option("--steps", o.steps, "the median counts")->check(count)->capture_default_str();
         app.add_flag("--statistics", o.statistics, "of the routers, in every step");
+        app.add_flag("--decoded", o.decoded, "weights that the file has in fewer bits are decoded once, at the start");
         app.add_flag("--cuda-graph", o.cuda_graph, "of --backend cuda: a pass is one launch");
       },
       [&] {
