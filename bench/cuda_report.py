@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PARTS = ["tests", "sanitizer", "train", "step", "ops", "experts"]
 
 
 class report:
@@ -71,7 +72,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", default=[], help="parts: tests, sanitizer, train, step, ops, experts")
+    parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="these parts alone")
     arguments = parser.parse_args()
     build, work = arguments.build, arguments.out.resolve().parent / "cuda_report"
     shutil.rmtree(work, ignore_errors=True)
@@ -84,6 +85,8 @@ def main():
     r.write()
 
     tests = sorted((build / "tests").glob("test_cuda*device"))
+    if not tests and (wanted("tests") or wanted("sanitizer")):
+        sys.exit(f"cuda_report: no tests/test_cuda*device in {build}: build the target cuda_device_tests")
     if wanted("tests"):
         for test in tests:
             r.run(test.name, [test])
@@ -93,8 +96,8 @@ def main():
             if not sanitizer:
                 r.leave_out(tool, "compute-sanitizer is not installed")
                 continue
-            for test in tests[:1]:
-                r.run(tool, [sanitizer, "--tool", tool, "--error-exitcode", 86, test, "--test-case-exclude=*random graphs*"])
+            for test in tests:
+                r.run(f"{tool} {test.name}", [sanitizer, "--tool", tool, "--error-exitcode", 86, test])
 
     methods = [("lora", [])] + [("mor1e", ["--experts", n]) for n in ([8] if arguments.quick else [8, 32, 128])]
     products = ["fp32"] if arguments.quick else ["fp32", "tf32", "bf16"]

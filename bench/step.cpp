@@ -72,6 +72,7 @@ nlohmann::json in_json(const testing::allocation_count& n) {
 template <class Base>
 nlohmann::json measure(const Base& plain, const step_options& o, const configuration& c) {
   using B = bench::logged<Base>;
+  require<value_error>(HasReplay<Base> || !o.cuda_graph, "--cuda-graph: is of --backend cuda");
   B device = bench::with_log(plain);
   using clock = std::chrono::steady_clock;
   const auto seconds_since = [](clock::time_point begin) {
@@ -118,6 +119,7 @@ nlohmann::json measure(const Base& plain, const step_options& o, const configura
   std::sort(rates.begin(), rates.end());
   std::sort(beside_products.begin(), beside_products.end());
 
+  const auto peak = train::peak_memory();
   // Once more with a clock around every op, beside what the device can do.
   const bench::device_bounds bounds = bench::measure_bounds(device);
   std::vector<node_time> times;
@@ -150,7 +152,7 @@ nlohmann::json measure(const Base& plain, const step_options& o, const configura
                         {"tokens_per_second", rates[rates.size() / 2]},
                         {"slowest", rates.front()},
                         {"fastest", rates.back()},
-                        {"peak_memory", train::peak_memory()},
+                        {"peak_memory", peak},
                         {"peak_memory_loaded", loaded},
                         {"slab", trainer.programs().bytes()},
                         {"bounds", {{"gflops", bounds.flops / 1e9}, {"gigabytes_per_second", bounds.bytes / 1e9}}},

@@ -44,7 +44,7 @@ target_compile_options(mor1e_cuda_headers INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-
 
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
 add_library(mor1e_cuda STATIC ${cuda_sources})
-# It takes minutes: unless it was asked for, only what links it builds it.
+# It takes minutes: unless it was asked for, only what links it builds it, and the tests.
 if(MOR1E_CUDA STREQUAL "AUTO")
   set_target_properties(mor1e_cuda PROPERTIES EXCLUDE_FROM_ALL ON)
 endif()

@@ -46,10 +46,10 @@ LEAST = {
     "rotary_turn_body<": (2 * PLANE, PLANE),  # the table, half as wide, once for each of two heads
     "scale_columns_term<": (2 * PLANE, PARTS),
     "fold_columns_body<": (PLANE, PLANE // 4),
-    # A table entry for each chunk, and a norm, which all threads read.
-    "adam_update_kernel<": (4 * PLANE + 64 * 256 * 72, 3 * PLANE),
+    # A table entry for each chunk, which all threads read.
+    "adam_update_kernel<": (4 * PLANE + 64 * 256 * 64, 3 * PLANE),
     "chunk_squares_kernel<": (PLANE + 64 * 256 * 32, 0),
-    "clip_tensors_kernel<": (PLANE + 64 * 256 * 40, PLANE),
+    "clip_tensors_kernel<": (PLANE + 64 * 256 * 32, PLANE),
     "clear_tensors_kernel<": (64 * 256 * 32, PLANE),
     # The intuition of 128 experts, and an instance for each lane.
     "rank1_gates_forward_kernel<": (PLANE + PLANE // 2 + 4 * 32 * COLUMN, PLANE // 2),
@@ -72,6 +72,8 @@ def problems(stats):
             yield f"{part}: not exactly one kernel has this in its name"
             continue
         for what, bytes, least in (("reads", found["global_load_bytes"], read), ("writes", found["global_store_bytes"], written)):
+            if bytes < least:
+                yield f"{part}: {what} {bytes} bytes, less than the {least} that it must"
             if bytes > MOST * least + 16384:  # partial sums and results, of a size that does not grow with the matrix
                 yield f"{part}: {what} {bytes} bytes, {bytes / max(least, 1):.2f} times the {least} that it must"
         for way in ("load", "store"):

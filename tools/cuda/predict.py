@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The least time of a training step on devices that were not measured, from what its ops compute and move.
+"""An estimate of a training step's time on devices that were not measured, from what its ops compute and move.
 
     predict.py STEP.json
 
-STEP.json is what `bench/step --json` wrote, on any device. An op takes at least its operations at the rate of the device's
-products, or its bytes at the rate of its memory, whichever is longer; the bound of a step is the sum over its ops. The
-rates are those of the makers' data sheets, without sparsity: a prediction from paper, not a measurement.
+STEP.json is what `bench/step --json` wrote, on any device. An op is taken to last as long as its operations at the rate of the
+device's products, or as its bytes, of fp32, at the rate of its memory, whichever is longer; a step as long as all of them. No
+launch and no wait is counted, and no cache, which may beat it. The rates are those of the makers' data sheets, without sparsity.
 """
 import argparse
 import json
@@ -22,7 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", type=Path)
     results = json.loads(parser.parse_args().step.read_text())
-    print("| step, tokens | device | products | least ms (of which memory-bound ops) | tokens/s at most |")
+    print("| step, tokens | device | products | ms (of which ops that wait for memory) | tokens/s |")
     print("|---|---|---|---|---|")
     for step in results:
         for device, rates in DEVICES.items():

@@ -173,7 +173,6 @@ class scheduler {
     for (int k = 0; k < n.inputs; ++k) wanted |= graph_.slots[ids[k]].differentiable && !(passed >> k & 1);
     if (!wanted) return;
     materialise(i);
-    ids = graph_.ids_of(n);
     step s{phase::backward, i, std::uint32_t(out_.ids.size()), 0, 0};
     for (int k = 0; k < n.id_count(); ++k) out_.ids.push_back(current(ids[k]));
     s.gradients = std::uint32_t(out_.ids.size());

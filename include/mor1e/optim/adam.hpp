@@ -69,7 +69,7 @@ class adam {
     return end_step();
   }
   /// `step` in two parts, between which the caller may look at `norm` [1, 1], a number of the device: where it is not
-  /// finite, the first part leaves everything as it is. A step that is not ended was none.
+  /// finite, the first part leaves everything as it is, and then the second is left out; else it must be called.
   void begin_step(double factor, view_of<B, const double> norm) {
     const backend::adam_step update{.t = steps_ + 1,
                                     .learning_rate = options_.learning_rate * factor,

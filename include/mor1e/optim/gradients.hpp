@@ -10,8 +10,7 @@
 
 namespace mor1e::optim {
 
-/// The gradients of a list of parameters, for all steps of a training: no allocation, and one call of the device for
-/// all tensors.
+/// The gradients of a list of parameters, for all steps of a training: each is done by a launch or two for all tensors.
 template <class B, class T>
 requires HasGradients<B, T>
 class gradient_list {

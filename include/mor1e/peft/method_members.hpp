@@ -4,6 +4,7 @@
 #include <concepts>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "mor1e/peft/method.hpp"
@@ -34,16 +35,18 @@ namespace mor1e::peft {
 
 namespace detail {
 
+struct empty_method {};
+
 // A name that two bases have is ambiguous: so a member is seen whatever its type, an overload or a template too.
-#define MOR1E_NAMED(NAME, ...)               \
-  struct decoy_##NAME {                      \
-    int NAME;                                \
-  };                                         \
-  template <class M>                         \
-  struct beside_##NAME : M, decoy_##NAME {}; \
-  template <class M>                         \
-  concept Names_##NAME = !requires {         \
-    &beside_##NAME<M>::NAME;                 \
+#define MOR1E_NAMED(NAME, ...)                                                                     \
+  struct decoy_##NAME {                                                                            \
+    int NAME;                                                                                      \
+  };                                                                                               \
+  template <class M>                                                                               \
+  struct beside_##NAME : std::conditional_t<std::is_final_v<M>, empty_method, M>, decoy_##NAME {}; \
+  template <class M>                                                                               \
+  concept Names_##NAME = !requires {                                                               \
+    &beside_##NAME<M>::NAME;                                                                       \
   };
 MOR1E_METHOD_MEMBERS(MOR1E_NAMED)
 #undef MOR1E_NAMED
@@ -54,6 +57,7 @@ MOR1E_METHOD_MEMBERS(MOR1E_NAMED)
 /// another type. `M` is a class that is not final.
 template <class M, class B, class T>
 consteval bool check_method_members() {
+  static_assert(!std::is_final_v<M>, "a method is a struct that is not final");
 #define MOR1E_USABLE(NAME, TYPE, CALL, FORM)                                                                     \
   static_assert(                                                                                                 \
       !detail::Names_##NAME<M> ||                                                                                \
@@ -65,5 +69,6 @@ consteval bool check_method_members() {
 #undef MOR1E_USABLE
   return true;
 }
+#undef MOR1E_METHOD_MEMBERS
 
 }  // namespace mor1e::peft

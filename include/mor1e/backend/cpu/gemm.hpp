@@ -52,8 +52,10 @@ void transposed(cpu& device, view<const T> x, T beta, view<T> y) {
 template <class T, class F>
 void each_piece(cpu& device, const host_frozen<T>& w, const F& f) {
   if (!w.is_stored()) return f(index_t(0), w.values());
-  const index_t piece = std::min(w.rows(), std::max<index_t>(1, (1 << 20) / std::max<index_t>(1, w.cols())));
-  const std::size_t bytes = std::size_t(piece * w.cols()) * sizeof(T);
+  constexpr index_t most = 1 << 20;
+  const index_t piece = std::max<index_t>(1, most / std::max<index_t>(1, w.cols()));
+  // The same size for all weights, so that the device keeps one block for them.
+  const std::size_t bytes = std::size_t(std::max(most, w.cols())) * sizeof(T);
   T* const memory = static_cast<T*>(device.take(bytes));
   for (index_t first = 0; first < w.rows(); first += piece) {
     const view<T> rows(memory, std::min(piece, w.rows() - first), w.cols());
