@@ -229,24 +229,25 @@ def write(path, content):
 
 
 def draw(path, ours, results, where):
-    """Bars with their range: ours filled, the others white with a pattern where they are ours of another method."""
+    """Bars with their range: ours grey, ours of another method hatched, the others white."""
     everyone = [ours, *results]
     rows = "\n".join(f"{i} {r['tokens_per_second']['median']} {r['tokens_per_second']['least']} "
                      f"{r['tokens_per_second']['most']}" for i, r in enumerate(everyone))
     tics = ", ".join(f'"{r["name"]}\\n' + (f'ours {r["ours_over_it"]["median"]:.2f}x' if "ours_over_it" in r else "") +
                      f'" {i}' for i, r in enumerate(everyone))
     top = 1.15 * max(r["tokens_per_second"]["most"] for r in everyone)
-    fills = [f"{'solid 0.55' if r['name'] == OURS else 'pattern 4' if r['name'].startswith(OURS) else 'solid 0'}"
+    fills = ["solid 1" if r["name"] == OURS else "pattern 4" if r["name"].startswith(OURS) else "solid 0"
              for r in everyone]
-    bars = ", \\\n  ".join(f"$rows every ::{i}::{i} using 1:2 with boxes fill {fill} border lc rgb 'black'"
+    bars = ", \\\n  ".join(f"$rows every ::{i}::{i} using 1:2 with boxes lc rgb '#909090' fill {fill} border lc rgb 'black'"
                            for i, fill in enumerate(fills))
     script = path.with_suffix(".gp")
-    write(script, f"""set terminal svg dynamic size {160 + 110 * len(everyone)},460 background rgb 'white' font 'sans,11' noenhanced
+    write(script, f"""set terminal svg dynamic size {max(760, 160 + 110 * len(everyone))},460 background rgb 'white' font 'sans,11' noenhanced
 set output '{path.name}'
-set title 'LoRA r=32 on SmolLM2-135M, 16 examples a step: median, least and most of the steps\\n{where}'
+set title "LoRA r=32 on SmolLM2-135M, 16 examples a step: median, least and most of the steps\\n{where}"
 set ylabel 'useful tokens a second'
 unset key
 set boxwidth 0.6
+set bmargin 4
 set grid y lc rgb '#dddddd'
 set yrange [0:{top}]
 set xrange [-0.6:{len(everyone) - 0.4}]
@@ -255,9 +256,9 @@ $rows << END
 {rows}
 END
 plot {bars}, \\
-  $rows using 1:2:3:4 with yerrorbars pt 0 lw 1.5 lc rgb 'black', \\
+  $rows using 1:2:3:4 with yerrorbars ps 0 lw 1.5 lc rgb 'black', \\
   $rows using ($1+0.06):2:(sprintf('%.0f', $2)) with labels left offset 0,0.6
-""".replace("\\\\n", "\\n"))
+""")
     if not shutil.which("gnuplot") or subprocess.run(["gnuplot", script.name], cwd=script.parent,
                                                       stderr=subprocess.DEVNULL).returncode:
         return False
