@@ -35,6 +35,9 @@ class Process:
                                       stderr=self.errors, text=True,
                                       env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
                                            "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def wait(self):
+        """Until it can make steps."""
         self.ready = self._read()
 
     def step(self, batch):
@@ -142,6 +145,7 @@ def compete(options, examples, name, rounds, batches):
     def begin(who):
         print(f"{who}: loading", file=sys.stderr, flush=True)
         processes.append(Process(who, CONTESTANTS[who].command(options, examples)))
+        processes[-1].wait()
         return processes[-1]
     processes, steps = [], []
     try:
@@ -265,7 +269,13 @@ plot {bars}, \\
     return True
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
+    for what in (signal.SIGINT, signal.SIGTERM):  # also where it was begun with these ignored
+        signal.signal(what, interrupt)
     options = parse()
     for path in (options.build / "bench" / "peers" / "ours", options.build / "peers-venv" / "requirements.txt"):
         if not path.exists():
