@@ -269,6 +269,25 @@ plot {bars}, \\
     return True
 
 
+def report(options, begun_on, examples, results):
+    summarise(results)
+    ours = summary_of_ours(results)
+    begun_on["load_at_end"] = os.getloadavg()[0]
+    write(options.out, json.dumps({"machine": begun_on, "commit": commit(), "model": options.model.name,
+                                   "examples": examples, "ours": ours, "peers": results}, indent=1) + "\n")
+    where = f"{begun_on['processor']}, {options.threads} threads"
+    drawn = draw(options.out.with_suffix(".svg"), ours, results, where)
+    print(f"{where}; {' '.join(begun_on['flags'])}; load {begun_on['load']:.1f} at the beginning, "
+          f"{begun_on['load_at_end']:.1f} at the end")
+    print(table(ours, results))
+    for r in results:
+        if not r["first_losses_agree"]:
+            print(f"{r['name']}: its first loss is {r['first_losses'][r['name']]:.5f}, ours on the same batch "
+                  f"{r['first_losses'][OURS]:.5f}: they do not compute the same")
+    print(f"{options.out}" + (f", {options.out.with_suffix('.svg').name}" if drawn else "; gnuplot drew no picture"),
+          flush=True)
+
+
 def interrupt(*_):
     raise KeyboardInterrupt
 
@@ -283,22 +302,14 @@ def main():
     begun_on = machine(options.threads)
     examples = write_examples(options)
     mixed, grouped = choose_batches(options.batches, lengths_of(examples))
-    results = [compete(options, examples, name, rounds, grouped if CONTESTANTS[name].grouped else mixed)
-               for name, rounds in options.peers]
-    summarise(results)
-    ours = summary_of_ours(results)
-    write(options.out, json.dumps({"machine": begun_on, "commit": commit(), "model": options.model.name,
-                                   "examples": {"batch": BATCH, "mixed": mixed, "grouped": grouped},
-                                   "ours": ours, "peers": results}, indent=1) + "\n")
-    where = f"{begun_on['processor']}, {options.threads} threads"
-    drawn = draw(options.out.with_suffix(".svg"), ours, results, where)
-    print(f"{where}; {' '.join(begun_on['flags'])}; load {begun_on['load']:.1f} at the beginning")
-    print(table(ours, results))
-    for r in results:
-        if not r["first_losses_agree"]:
-            print(f"{r['name']}: its first loss is {r['first_losses'][r['name']]:.5f}, ours on the same batch "
-                  f"{r['first_losses'][OURS]:.5f}: they do not compute the same")
-    print(f"{options.out}" + (f", {options.out.with_suffix('.svg').name}" if drawn else "; gnuplot drew no picture"))
+    results = []
+    try:
+        for name, rounds in options.peers:
+            results.append(compete(options, examples, name, rounds,
+                                   grouped if CONTESTANTS[name].grouped else mixed))
+    finally:  # those measured until then, where one fails or the run is stopped
+        if results:
+            report(options, begun_on, {"batch": BATCH, "mixed": mixed, "grouped": grouped}, results)
 
 
 if __name__ == "__main__":
