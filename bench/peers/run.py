@@ -252,6 +252,7 @@ set ylabel 'useful tokens a second'
 unset key
 set boxwidth 0.6
 set bmargin 4
+set pointintervalbox 0
 set grid y lc rgb '#dddddd'
 set yrange [0:{top}]
 set xrange [-0.6:{len(everyone) - 0.4}]
