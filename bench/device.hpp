@@ -2,15 +2,24 @@
 // line.
 #pragma once
 
-#include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "mor1e/backend/with_device.hpp"
 
 namespace mor1e::bench {
+
+/// The number that a text is. Throws `value_error` unless it is whole and at least `least`.
+inline index_t whole(std::string_view number, index_t least = 1) {
+  index_t value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  require<value_error>(error == std::errc() && end == number.data() + number.size() && value >= least, "'", number,
+                       "' is not a whole number from ", least);
+  return value;
+}
 
 /// Takes the options of the device out of the arguments; Google Benchmark's and others stay.
 inline device_options take_device_options(int& argc, char** argv) {
@@ -25,7 +34,7 @@ inline device_options take_device_options(int& argc, char** argv) {
     };
     if (take("--backend=", [&](std::string v) { out.backend = std::move(v); }) ||
         take("--products=", [&](std::string v) { out.products = std::move(v); }) ||
-        take("--threads=", [&](const std::string& v) { out.threads = std::max(0, std::atoi(v.c_str())); }))
+        take("--threads=", [&](const std::string& v) { out.threads = int(whole(v, 0)); }))
       continue;
     argv[kept++] = argv[i];
   }

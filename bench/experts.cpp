@@ -7,13 +7,11 @@
 // do without are done alone: `of_gemm` is their share of its time, 1 for a method whose every other instruction is
 // free. Times are medians with their quartiles. A method of one's own: one line in experts/methods.cpp.
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -30,14 +28,6 @@ struct settings {
   sizes on;
   effort until;
 };
-
-index_t whole(std::string_view number) {
-  index_t value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  require<value_error>(error == std::errc() && end == number.data() + number.size() && value > 0, "'", number,
-                       "' is not a positive whole number");
-  return value;
-}
 
 /// --tokens=N, --in=N, --out=N,N,..., --runs=N
 settings read_settings(int argc, char** argv) {
@@ -145,7 +135,7 @@ int main(int argc, char** argv) {
     });
   } catch (const error& e) {
     std::fprintf(stderr, "experts: %s\n", e.what());
-    return dynamic_cast<const io_error*>(&e) ? 1 : 2;
+    return dynamic_cast<const value_error*>(&e) ? 2 : 1;
   }
   benchmark::Shutdown();
 }

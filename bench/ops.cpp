@@ -10,9 +10,9 @@ using namespace mor1e;
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  const device_options options = bench::take_device_options(argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   try {
+    const device_options options = bench::take_device_options(argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
     with_device(options, []<class B>(B& device) {
       for (const auto add : bench::registrars<B>()) add(device);
       benchmark::RunSpecifiedBenchmarks();
