@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "mor1e/backend/adam_step.hpp"
 #include "mor1e/backend/cuda/elementwise.hpp"
@@ -38,20 +37,21 @@ void adam_update(launch_target, const adam_entry<T>* tensors, int count, index_t
 template <class T>
 void adam_update(cuda& device, std::span<const adam_tensor<device_view<T>>> tensors, const adam_step& s,
                  device_view<const double> norm, device_view<std::int32_t> finite) {
-  std::vector<kernels::adam_entry<T>> entries;
-  entries.reserve(tensors.size());
-  index_t chunks = 0;
-  for (const auto& x : tensors) {
-    const bool packs = detail::by_16_bytes(x.value) && detail::by_16_bytes(x.gradient) &&
-                       detail::by_16_bytes(x.first) && detail::by_16_bytes(x.second);
-    entries.push_back({x.value.address(), x.gradient.address(), x.first.address(), x.second.address(), x.value.size(),
-                       chunks, x.learning_rate_scale, packs, x.decay});
-    chunks += kernels::chunks_of(x.value.size());
-  }
+  using entry = kernels::adam_entry<T>;
+  const detail::tensor_table<entry> table(device, tensors, [](const auto& x, index_t chunk) {
+    return entry{x.value.address(),
+                 x.gradient.address(),
+                 x.first.address(),
+                 x.second.address(),
+                 x.value.size(),
+                 chunk,
+                 x.learning_rate_scale,
+                 detail::by_16_bytes(x.value, x.gradient, x.first, x.second),
+                 x.decay};
+  });
   fill(device, std::int32_t(1), finite);
-  const auto* table = device.table(std::span<const kernels::adam_entry<T>>(entries));
-  kernels::adam_update<T>(device.target(), table, int(entries.size()), chunks, adam_constants<T>(s), norm.address(),
-                          finite.address());
+  kernels::adam_update<T>(device.target(), table.entries, table.count, table.chunks, adam_constants<T>(s),
+                          norm.address(), finite.address());
 }
 
 }  // namespace mor1e::backend

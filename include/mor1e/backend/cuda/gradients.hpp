@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "mor1e/backend/cuda/tensor_chunks.hpp"
 
@@ -31,37 +30,26 @@ void clip_tensors(launch_target, const tensor_entry<T>* tensors, int count, inde
 
 namespace detail {
 
-/// Tensors as kernels read them.
 template <class T>
-struct tensor_table {
-  const kernels::tensor_entry<T>* entries;
-  int count;
-  index_t chunks = 0;
-
-  tensor_table(cuda& device, std::span<const device_view<T>> tensors) : count(int(tensors.size())) {
-    std::vector<kernels::tensor_entry<T>> all;
-    all.reserve(tensors.size());
-    for (const device_view<T>& x : tensors) {
-      all.push_back({x.address(), x.size(), chunks, by_16_bytes(x)});
-      chunks += kernels::chunks_of(x.size());
-    }
-    entries = device.table(std::span<const kernels::tensor_entry<T>>(all));
-  }
-};
+tensor_table<kernels::tensor_entry<T>> table_of(cuda& device, std::span<const device_view<T>> tensors) {
+  return {device, tensors, [](const device_view<T>& x, index_t chunk) {
+            return kernels::tensor_entry<T>{x.address(), x.size(), chunk, by_16_bytes(x)};
+          }};
+}
 
 }  // namespace detail
 
 /// All elements of all tensors = 0
 template <class T>
 void clear_tensors(cuda& device, std::span<const device_view<T>> tensors) {
-  const detail::tensor_table<T> table(device, tensors);
+  const auto table = detail::table_of(device, tensors);
   kernels::clear_tensors<T>(device.target(), table.entries, table.count, table.chunks);
 }
 
 /// y_i = sum of the squares of tensor i, added in double
 template <class T>
 void square_sums(cuda& device, std::span<const device_view<T>> tensors, device_view<double> y) {
-  const detail::tensor_table<T> table(device, tensors);
+  const auto table = detail::table_of(device, tensors);
   const cuda_scratch<double> of_chunk(device, 1, table.chunks);
   kernels::square_sums<T>(device.target(), table.entries, table.count, table.chunks, of_chunk.view().address(),
                           y.address());
@@ -71,7 +59,7 @@ void square_sums(cuda& device, std::span<const device_view<T>> tensors, device_v
 template <class T>
 void clip_tensors(cuda& device, double max_norm, device_view<const double> squares,
                   std::span<const device_view<T>> tensors, device_view<double> norm) {
-  const detail::tensor_table<T> table(device, tensors);
+  const auto table = detail::table_of(device, tensors);
   kernels::clip_tensors<T>(device.target(), table.entries, table.count, table.chunks, max_norm, squares,
                            norm.address());
 }

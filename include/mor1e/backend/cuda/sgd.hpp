@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "mor1e/backend/cuda/elementwise.hpp"
 #include "mor1e/backend/cuda/tensor_chunks.hpp"
@@ -36,25 +35,19 @@ void sgd_update(launch_target, const sgd_entry<T>* tensors, int count, index_t c
 template <class T>
 void sgd_update(cuda& device, std::span<const sgd_tensor<device_view<T>>> tensors, const sgd_step& s,
                 device_view<std::int32_t> finite) {
-  std::vector<kernels::sgd_entry<T>> entries;
-  entries.reserve(tensors.size());
-  index_t chunks = 0;
-  for (const auto& x : tensors) {
-    const bool packs =
-        detail::by_16_bytes(x.value) && detail::by_16_bytes(x.gradient) && detail::by_16_bytes(x.velocity);
-    entries.push_back({.value = x.value.address(),
-                       .gradient = x.gradient.address(),
-                       .velocity = x.velocity.address(),
-                       .size = x.value.size(),
-                       .first_chunk = chunks,
-                       .learning_rate_scale = x.learning_rate_scale,
-                       .packs = packs,
-                       .decays = x.decay});
-    chunks += kernels::chunks_of(x.value.size());
-  }
+  using entry = kernels::sgd_entry<T>;
+  const detail::tensor_table<entry> table(device, tensors, [](const auto& x, index_t chunk) {
+    return entry{.value = x.value.address(),
+                 .gradient = x.gradient.address(),
+                 .velocity = x.velocity.address(),
+                 .size = x.value.size(),
+                 .first_chunk = chunk,
+                 .learning_rate_scale = x.learning_rate_scale,
+                 .packs = detail::by_16_bytes(x.value, x.gradient, x.velocity),
+                 .decays = x.decay};
+  });
   fill(device, std::int32_t(1), finite);
-  const auto* table = device.table(std::span<const kernels::sgd_entry<T>>(entries));
-  kernels::sgd_update<T>(device.target(), table, int(entries.size()), chunks, s, finite.address());
+  kernels::sgd_update<T>(device.target(), table.entries, table.count, table.chunks, s, finite.address());
 }
 
 }  // namespace mor1e::backend
