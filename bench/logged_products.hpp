@@ -35,8 +35,9 @@ void batched_gemm(logged<B>& device, index_t n, backend::transpose ta, backend::
   device.done([=, &base = static_cast<B&>(device)] { batched_gemm(base, n, ta, tb, alpha, a, b, beta, c); });
 }
 template <class B, class T, class W>
-void frozen_gemm(logged<B>& device, backend::transpose tw, view_of<B, const T> x, const W& w, T beta, view_of<B, T> y) {
-  device.done([=, &w, &base = static_cast<B&>(device)] { frozen_gemm(base, tw, x, w, beta, y); });
+void frozen_gemm(logged<B>& device, backend::transpose tw, view_of<B, const T> x, const W& w, T beta, view_of<B, T> y,
+                 backend::operand_rounding rounding) {
+  device.done([=, &w, &base = static_cast<B&>(device)] { frozen_gemm(base, tw, x, w, beta, y, rounding); });
 }
 
 /// A device like the one given, that keeps a log.
@@ -45,7 +46,7 @@ logged<B> with_log(const B& device) {
   if constexpr (requires { device.options(); })
     return logged<B>(device.options());
   else
-    return logged<B>(device.threads().size());
+    return logged<B>(device.threads().size(), device.products());
 }
 
 }  // namespace mor1e::bench

@@ -12,6 +12,11 @@ install(TARGETS mor1e_core EXPORT mor1e_core INCLUDES DESTINATION ${CMAKE_INSTAL
 install(EXPORT mor1e_core FILE mor1e_core.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
 install(TARGETS mor1e EXPORT mor1e_headers INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT mor1e_headers FILE mor1e_headers.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+if(TARGET mor1e_onednn)
+  install(TARGETS mor1e_onednn EXPORT mor1e_onednn)
+  install(EXPORT mor1e_onednn FILE mor1e_onednn.cmake NAMESPACE mor1e:: DESTINATION ${mor1e_package_dir})
+  set(onednn_libs " -ldnnl -lgomp")
+endif()
 # Exported apart: its absence is how the package file knows that only the headers were built.
 if(TARGET mor1e_compiled)
   install(TARGETS mor1e_compiled EXPORT mor1e_compiled ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -44,7 +44,7 @@ inline void add_common_options(CLI::App& app, common_options& options) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--products", options.device.products,
-                 "how a CUDA device multiplies: fp32, tf32, or bf16 with the base stored so")
+                 "how the frozen base is multiplied: fp32, bf16, int8 (on a CPU), tf32 (on a CUDA device)")
       ->check(check_products)
       ->capture_default_str();
   // CLI11 2.1 reads -1 as 2^64 - 1, and so it does with anything larger.

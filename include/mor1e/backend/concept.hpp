@@ -16,6 +16,7 @@
 #include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/noise.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
+#include "mor1e/backend/operand_rounding.hpp"
 #include "mor1e/backend/routing.hpp"
 #include "mor1e/backend/sgd_step.hpp"
 #include "mor1e/backend/transpose.hpp"
@@ -87,11 +88,12 @@ concept HasTransposed = requires(B b, T s, view_of<B, const T> x, view_of<B, T> 
   transposed(b, x, s, y);
 };
 
-/// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T.
+/// y = x op(W) + beta y for a frozen weight W [out, in]; `yes` reads it transposed: y = x W^T. The operands may be
+/// rounded, unless the last argument says otherwise.
 template <class B, class T>
 concept HasFrozenGemm = HasGemm<B, T> && requires(B b, backend::transpose t, T s, view_of<B, const T> x,
                                                   const typename B::template frozen<T>& w, view_of<B, T> y) {
-  frozen_gemm(b, t, x, w, s, y);
+  frozen_gemm(b, t, x, w, s, y, backend::operand_rounding::avoided);
 };
 
 template <class B, class T>

@@ -16,7 +16,7 @@ namespace mor1e {
 struct device_options {
   std::string backend = "cpu";
   int threads = 0;                ///< of the host; 0: one for each processor
-  std::string products = "fp32";  ///< of a CUDA device: fp32, tf32 or bf16, see `cuda_products`
+  std::string products = "fp32";  ///< fp32, bf16, or of one back end tf32 or int8: see `cpu_products`, `cuda_products`
 };
 
 /// What is wrong with a back end's name in this build; empty if nothing is.
@@ -30,8 +30,8 @@ inline std::string check_backend(std::string_view name) {
 
 /// The same of a way to compute products.
 inline std::string check_products(std::string_view name) {
-  return name == "fp32" || name == "tf32" || name == "bf16" ? std::string()
-                                                            : text("'", name, "' is none of fp32, tf32, bf16");
+  const bool known = name == "fp32" || name == "tf32" || name == "bf16" || name == "int8";
+  return known ? std::string() : text("'", name, "' is none of fp32, tf32, bf16, int8");
 }
 
 /// f(device) with the device that the options name: f is compiled for each back end of the build. Returns what f does.
@@ -44,6 +44,7 @@ decltype(auto) with_device(const device_options& options, F&& f) {
   require<value_error>(problem.empty(), "--products: ", problem);
 #ifdef MOR1E_WITH_CUDA
   if (options.backend == "cuda") {
+    require<value_error>(options.products != "int8", "--products: int8 is of the CPU");
     const cuda_products products = options.products == "bf16"   ? cuda_products::bf16
                                    : options.products == "tf32" ? cuda_products::tf32
                                                                 : cuda_products::fp32;
@@ -51,8 +52,13 @@ decltype(auto) with_device(const device_options& options, F&& f) {
     return std::forward<F>(f)(device);
   }
 #endif
-  require<value_error>(options.products == "fp32", "--products: ", options.products, " is of a CUDA device");
-  cpu device(options.threads);
+  require<value_error>(options.products != "tf32", "--products: tf32 is of a CUDA device");
+  const backend::cpu_products products = options.products == "bf16"   ? backend::cpu_products::bf16
+                                         : options.products == "int8" ? backend::cpu_products::int8
+                                                                      : backend::cpu_products::fp32;
+  problem = backend::products_problem(products);
+  require<value_error>(problem.empty(), "--products: ", problem);
+  cpu device(options.threads, products);
   return std::forward<F>(f)(device);
 }
 

@@ -80,7 +80,7 @@ class llama final : public language_model<B, T> {
     const nn::weight<B, T>& head = this->head();
     if (head.trainable()) return ops::linear(t, rows, t.use(*head.parameter()));
     const frozen_var w = t.frozen(head.values());
-    return ops::frozen_linear<B, T>(t, rows, {&w, 1});
+    return ops::frozen_linear<B, T>(t, rows, {&w, 1}, {}, backend::operand_rounding::avoided);
   }
 
   ops::loss_and_nll<T> loss(tape<B>& t, nn::step_context<B, T>& step) override {

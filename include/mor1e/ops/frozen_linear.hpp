@@ -21,6 +21,7 @@ struct frozen_linear_op {
     bool bias = false;    ///< one bias a part follows the weights
     bool update = false;  ///< g and one U a part follow
     double scale = 1;
+    backend::operand_rounding rounding = backend::operand_rounding::allowed;  ///< in the products with W
   };
 
   static int first_bias(const attributes& a) { return 1 + a.parts; }
@@ -75,7 +76,7 @@ struct frozen_linear_op {
   static void forward(call<B, T> c, const attributes& a) {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view_of<B, T> y = c.out().col_range(out, w.rows());
-      frozen_gemm(c.device(), backend::transpose::yes, c.in(0), w, T(0), y);
+      frozen_gemm(c.device(), backend::transpose::yes, c.in(0), w, T(0), y, a.rounding);
       if (a.bias) add_bias(c.device(), c.in(first_bias(a) + p), y);
       if (!a.update) return;
       const view_of<B, const T> u = c.in(first_up(a) + p);
@@ -90,7 +91,7 @@ struct frozen_linear_op {
     each(c, a, [&](int p, const auto& w, index_t out, index_t rank) {
       const view_of<B, const T> dy = c.grad_out().col_range(out, w.rows());
       if (const auto dx = c.grad_in(0))
-        frozen_gemm(c.device(), backend::transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to);
+        frozen_gemm(c.device(), backend::transpose::no, dy, w, p == 0 ? dx.beta() : T(1), dx.to, a.rounding);
       if (!a.update) return;
       const int up = first_up(a) + p;
       const view_of<B, const T> u = c.in(up), g = c.in(gates(a)).col_range(rank, u.cols);
@@ -142,11 +143,13 @@ struct frozen_linear_op {
 
 /// The frozen linears of one group: `weights` [m_p, n]; `biases` empty or one a weight.
 template <class B, class T>
-var<T> frozen_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights, std::span<const var<T>> biases = {}) {
+var<T> frozen_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights, std::span<const var<T>> biases = {},
+                     backend::operand_rounding rounding = backend::operand_rounding::allowed) {
   std::vector<operand> in{x};
   in.insert(in.end(), weights.begin(), weights.end());
   in.insert(in.end(), biases.begin(), biases.end());
-  return t.template apply<frozen_linear_op, T>({.parts = int(weights.size()), .bias = !biases.empty()}, in);
+  return t.template apply<frozen_linear_op, T>(
+      {.parts = int(weights.size()), .bias = !biases.empty(), .rounding = rounding}, in);
 }
 
 /// The same with the update scale * g_p U_p^T added to each part.
@@ -158,7 +161,8 @@ var<T> adapted_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights,
   in.insert(in.end(), biases.begin(), biases.end());
   in.push_back(gates);
   in.insert(in.end(), ups.begin(), ups.end());
-  return t.template apply<frozen_linear_op, T>({int(weights.size()), !biases.empty(), true, scale}, in);
+  return t.template apply<frozen_linear_op, T>({.parts = int(weights.size()), .bias = !biases.empty(), .update = true, .scale = scale},
+                                               in);
 }
 
 }  // namespace mor1e::ops

@@ -45,12 +45,13 @@ struct linear_cross_entropy_op {
     for (index_t begin = 0; begin < x.rows; begin += a.chunk) {
       const index_t count = std::min(a.chunk, x.rows - begin);
       const view_of<B, T> logits = c.scratch().row_range(0, count);
-      frozen_gemm(c.device(), backend::transpose::yes, x.row_range(begin, count), w, T(0), logits);
+      frozen_gemm(c.device(), backend::transpose::yes, x.row_range(begin, count), w, T(0), logits,
+                  backend::operand_rounding::avoided);
       cross_entropy_in_place(c.device(), c.template in_as<std::int32_t>(2).row_range(begin, count), logits,
                              nll.row_range(begin, count));
       if (a.gradient)
         frozen_gemm(c.device(), backend::transpose::no, view_of<B, const T>(logits), w, T(0),
-                    c.saved().row_range(begin, count));
+                    c.saved().row_range(begin, count), backend::operand_rounding::avoided);
     }
     sum(c.device(), view_of<B, const T>(nll), T(0), loss);
     multiply(c.device(), view_of<B, const T>(loss), c.in(3), T(0), loss);

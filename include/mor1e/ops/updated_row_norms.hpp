@@ -51,7 +51,7 @@ struct updated_row_norms_op {
                           gram = c.scratch(1).row_range(0, u.cols).col_range(0, u.cols);
       if (u.cols > 0) {
         // d = 2 s A W^T + s^2 A A^T U^T
-        frozen_gemm(c.device(), backend::transpose::yes, down, w, T(0), d);
+        frozen_gemm(c.device(), backend::transpose::yes, down, w, T(0), d, backend::operand_rounding::avoided);
         gemm(c.device(), backend::transpose::no, backend::transpose::yes, T(1), down, down, T(0), gram);
         gemm(c.device(), backend::transpose::no, backend::transpose::yes, s * s, view_of<B, const T>(gram), u, 2 * s,
              d);

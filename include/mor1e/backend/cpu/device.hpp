@@ -1,25 +1,39 @@
-// The CPU back end: Eigen for matrix products, vectorised row kernels on a pool of threads.
+// The CPU back end: Eigen or oneDNN for matrix products, vectorised row kernels on a pool of threads.
 #pragma once
 
 #include <memory>
 
 #include "mor1e/backend/arithmetic.hpp"
+#include "mor1e/backend/cpu/products.hpp"
 #include "mor1e/backend/host.hpp"
+#include "mor1e/core/error.hpp"
 #include "mor1e/core/parallel.hpp"
 
 namespace mor1e::backend {
 
+template <class T>
+class cpu_frozen;
+
 class cpu : public host_memory {
  public:
-  /// `threads` 0: one for each processor.
-  explicit cpu(int threads = 0) : pool_(std::make_unique<thread_pool>(threads)) {}
+  template <class T>
+  using frozen = cpu_frozen<T>;
+
+  /// `threads` 0: one for each processor. Throws `value_error` for products that this processor or build does not have.
+  explicit cpu(int threads = 0, cpu_products products = cpu_products::fp32)
+      : pool_(std::make_unique<thread_pool>(threads)), products_(products) {
+    const std::string problem = products_problem(products);
+    require<value_error>(problem.empty(), problem);
+  }
 
   thread_pool& threads() const { return *pool_; }
   cpu& host() { return *this; }
-  backend::arithmetic arithmetic() const { return {"eigen", pool_->size()}; }
+  cpu_products products() const { return products_; }
+  backend::arithmetic arithmetic() const { return {products_name(products_), pool_->size()}; }
 
  private:
   std::unique_ptr<thread_pool> pool_;
+  cpu_products products_;
 };
 
 /// f(begin, end) over rows; a piece is worth a thread from about 16k elements.

@@ -1,7 +1,10 @@
-// Matrix products: Eigen's kernel on one block of the result per thread; and the transpose.
+// Matrix products: the kernel of Eigen or oneDNN on one block of the result per thread; and the transpose.
 #pragma once
 
+#include "mor1e/backend/cpu/packed_weight.hpp"
 #include "mor1e/backend/cpu/row_loops.hpp"
+#include "mor1e/backend/operand_rounding.hpp"
+#include "mor1e/backend/scratch.hpp"
 #include "mor1e/backend/transpose.hpp"
 
 namespace mor1e::backend {
@@ -55,20 +58,22 @@ void each_piece(cpu& device, const host_frozen<T>& w, const F& f) {
   constexpr index_t most = 1 << 20;
   const index_t piece = std::max<index_t>(1, most / std::max<index_t>(1, w.cols()));
   // The same size for all weights, so that the device keeps one block for them.
-  const std::size_t bytes = std::size_t(std::max(most, w.cols())) * sizeof(T);
-  T* const memory = static_cast<T*>(device.take(bytes));
+  const scratch<cpu, T> memory(device, 1, std::max(most, w.cols()));
   for (index_t first = 0; first < w.rows(); first += piece) {
-    const view<T> rows(memory, std::min(piece, w.rows() - first), w.cols());
+    const view<T> rows(memory.view().data, std::min(piece, w.rows() - first), w.cols());
     parallel_rows(device, rows.rows, rows.cols,
                   [&](index_t begin, index_t end) { w.read_rows(first + begin, rows.row_range(begin, end - begin)); });
     f(first, view<const T>(rows));
   }
-  device.give_back(memory, bytes);
 }
 
-/// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.
+/// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T. Where rounding is allowed, the
+/// operands are what the products of the device make of them (see cpu_products).
 template <class T>
-void frozen_gemm(cpu& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y) {
+void frozen_gemm(cpu& device, transpose tw, view<const T> x, const cpu_frozen<T>& w, T beta, view<T> y,
+                 operand_rounding rounding = operand_rounding::allowed) {
+  if constexpr (std::is_same_v<T, float>)
+    if (w.is_rounded() && rounding == operand_rounding::allowed) return w.packed(device, tw).multiply(device, x, beta, y);
   each_piece(device, w, [&](index_t first, view<const T> rows) {
     if (tw == transpose::yes)
       gemm(device, transpose::no, tw, T(1), x, rows, beta, y.col_range(first, rows.rows));

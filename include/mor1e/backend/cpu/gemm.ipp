@@ -1,4 +1,4 @@
-// Definitions of cpu/gemm.hpp: the only place where Eigen multiplies.
+// Definitions of cpu/gemm.hpp: the only place where Eigen multiplies, or oneDNN for it.
 #pragma once
 
 // Threads are ours: Eigen's own would need an OpenMP runtime.
@@ -14,6 +14,9 @@
 #include <Eigen/Core>
 
 #include "mor1e/backend/cpu/gemm.hpp"
+#ifdef MOR1E_ONEDNN
+#include "mor1e/backend/cpu/onednn.hpp"
+#endif
 
 namespace mor1e::backend {
 
@@ -42,6 +45,9 @@ void gemm_block(T alpha, view<const T> a, view<const T> b, view<T> c) {
 
 template <class T>
 void gemm_serial(transpose ta, transpose tb, T alpha, view<const T> a, view<const T> b, T beta, view<T> c) {
+#ifdef MOR1E_ONEDNN
+  if constexpr (std::is_same_v<T, float>) return detail::onednn::gemm(ta, tb, alpha, a, b, beta, c);
+#endif
   constexpr int row = Eigen::RowMajor, col = Eigen::ColMajor;
   if (beta != T(1))
     for (index_t i = 0; i < c.rows; ++i)

@@ -11,6 +11,7 @@
 #include "mor1e/backend/cuda/staging.hpp"
 #include "mor1e/backend/device_view.hpp"
 #include "mor1e/backend/pool.hpp"
+#include "mor1e/backend/scratch.hpp"
 #include "mor1e/backend/table_cache.hpp"
 
 namespace mor1e::backend {
@@ -215,25 +216,7 @@ class cuda {
 /// Memory for the length of a call, from the blocks that the device keeps. Kernels that were launched may still use it
 /// when it goes back: the next to have it comes later in the same stream.
 template <class T>
-class cuda_scratch {
- public:
-  cuda_scratch(cuda& device, index_t rows, index_t cols)
-      : device_(&device), bytes_(std::size_t(rows * cols) * sizeof(T)), view_(take(), rows, cols) {}
-  cuda_scratch(const cuda_scratch&) = delete;
-  cuda_scratch& operator=(const cuda_scratch&) = delete;
-  ~cuda_scratch() {
-    if (bytes_) device_->give_back(view_.address(), bytes_);
-  }
-
-  device_view<T> view() const { return view_; }
-
- private:
-  T* take() { return bytes_ ? static_cast<T*>(device_->take(bytes_)) : nullptr; }
-
-  cuda* device_;
-  std::size_t bytes_;
-  device_view<T> view_;
-};
+using cuda_scratch = scratch<cuda, T>;
 
 }  // namespace mor1e::backend
 

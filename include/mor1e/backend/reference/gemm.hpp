@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mor1e/backend/reference/device.hpp"
+#include "mor1e/backend/operand_rounding.hpp"
 #include "mor1e/backend/transpose.hpp"
 
 namespace mor1e::backend {
@@ -36,7 +37,8 @@ void transposed(reference&, view<const T> x, T beta, view<T> y) {
 
 /// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T.
 template <class T>
-void frozen_gemm(reference& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y) {
+void frozen_gemm(reference& device, transpose tw, view<const T> x, const host_frozen<T>& w, T beta, view<T> y,
+                 operand_rounding = operand_rounding::allowed) {
   if (w.is_stored()) {
     const tensor<T> values = read_frozen(device, w);
     return gemm(device, transpose::no, tw, T(1), x, values.matrix(), beta, y);

@@ -1,0 +1,32 @@
+// How a CPU multiplies matrices: who does it, and in how many bits the frozen weights of linears take part.
+#pragma once
+
+#include <string>
+
+#include "mor1e/core/config.hpp"
+
+namespace mor1e::backend {
+
+/// How x W^T and dy W are computed for the frozen weight W of a linear; sums are exact or of fp32 in all three, and all
+/// other products are fp32.
+/// - fp32: as written
+/// - bf16: W and what it multiplies are rounded to bf16, relative error of a term 2^-8. Fast with AMX alone.
+/// - int8: each row of W and each row of x is rounded to 255 steps between its largest magnitudes; for dy W the scales
+///   of W's rows are multiplied into dy before it is rounded. Needs AVX512-VNNI or AMX.
+/// bf16 and int8 hold a second copy of W for each of the two products, made by the first of them.
+enum class cpu_products { fp32, bf16, int8 };
+
+/// Why this build or this processor does not compute products so; empty if it does.
+std::string products_problem(cpu_products how);
+
+/// Who multiplies: "eigen", or "onednn" in a build with MOR1E_ONEDNN; with how, unless that is fp32.
+const char* products_name(cpu_products how);
+
+/// Whether the processor multiplies tiles of bf16 and int8 (AMX), without which bf16 is slower than fp32.
+bool multiplies_tiles();
+
+}  // namespace mor1e::backend
+
+#ifndef MOR1E_COMPILED
+#include "mor1e/backend/cpu/products.ipp"
+#endif
