@@ -32,7 +32,8 @@ struct bf16_operands {
   static constexpr index_t most_terms = std::numeric_limits<index_t>::max();
 
   template <class F, class To>
-  static float round(index_t n, const F& x, To* to) {
+  static float round(index_t n, F x, To* to) {
+#pragma omp simd
     for (index_t j = 0; j < n; ++j) to[j] = float_to_bf16(x(j));
     return 1;
   }
@@ -48,17 +49,22 @@ struct int8_operands {
   static constexpr index_t most_terms = std::numeric_limits<sum>::max() / (255 * 127);
 
   /// x(j) = scale (to_j - shift) for j < n, shift being 0 in a weight and `offset` in an input. Returns the scale; it
-  /// is NaN if there is a value that is not finite.
+  /// is NaN if there is a value that is not finite. x is a copy: bytes that are written might else be its own.
   template <class F, class To>
-  static float round(index_t n, const F& x, To* to) {
+  static float round(index_t n, F x, To* to) {
     constexpr int shift = std::is_same_v<To, input> ? offset : 0;
-    float largest = 0;
-#pragma omp simd reduction(max : largest)
-    for (index_t j = 0; j < n; ++j) largest = std::max(largest, std::abs(x(j)));
-    if (!(sum_row<float>(n, [&](index_t j) { return x(j) * 0; }) == 0)) {
+    // Magnitudes are ordered as their bits are, and whatever is not finite comes after all others.
+    std::uint32_t bits = 0;
+#pragma omp simd reduction(max : bits)
+    for (index_t j = 0; j < n; ++j) {
+      const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x(j)) & 0x7fffffffu;
+      bits = magnitude > bits ? magnitude : bits;
+    }
+    if (bits >= 0x7f800000u) {
       std::fill_n(to, n, To(shift));
       return std::numeric_limits<float>::quiet_NaN();
     }
+    const float largest = std::bit_cast<float>(bits);
     const float inverse = largest > 0 ? 127 / largest : 0;
     // Truncating a positive number plus a half rounds to nearest, in vectors.
 #pragma omp simd
@@ -137,7 +143,8 @@ class rounded_weight final : public packed_weight {
       tensor<float> row(shape{1, w.cols()});
       for (index_t i = begin; i < end; ++i) {
         w.read_rows(i, row.matrix());
-        scales[i] = Operands::round(w.cols(), [&](index_t j) { return row[j]; }, rounded.data() + i * w.cols());
+        const float* const from = row.data();
+        scales[i] = Operands::round(w.cols(), [=](index_t j) { return from[j]; }, rounded.data() + i * w.cols());
       }
     });
     const index_t cols = transposed_ ? w.rows() : w.cols();
@@ -155,7 +162,7 @@ class rounded_weight final : public packed_weight {
     const scratch<cpu, float> scales(device, 1, x.rows);
     parallel_rows(device, x.rows, inner_, [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
-        const auto round = [&](const auto& value) { return Operands::round(inner_, value, rounded.view().row(i)); };
+        const auto round = [&](auto value) { return Operands::round(inner_, value, rounded.view().row(i)); };
         const float *row = x.row(i), *of_row = scales_.data();
         scales.view()[i] = Operands::scaled && !transposed_ ? round([=](index_t j) { return row[j] * of_row[j]; })
                                                             : round([=](index_t j) { return row[j]; });
