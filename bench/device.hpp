@@ -1,4 +1,4 @@
-// The device of the benchmarks: `--backend=cpu|cuda`, `--threads=N` and `--products=fp32|tf32|bf16` on the command
+// The device of the benchmarks: `--backend=cpu|cuda`, `--threads=N` and `--products=fp32|tf32|bf16|int8` on the command
 // line.
 #pragma once
 

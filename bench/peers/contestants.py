@@ -19,9 +19,9 @@ def _shared(options, examples):
     return ["--model", options.model, "--examples", examples, "--threads", options.threads]
 
 
-def _ours(method):
+def _ours(method, products="fp32"):
     return lambda options, examples: [options.build / "bench" / "peers" / "ours", "--method", method, "--experts",
-                                      options.experts, *_shared(options, examples)]
+                                      options.experts, "--products", products, *_shared(options, examples)]
 
 
 def _python(script, *flags):
@@ -32,6 +32,8 @@ def _python(script, *flags):
 CONTESTANTS = {
     OURS: Contestant("mor1e, LoRA", _ours("lora")),
     "ours-mor1e": Contestant("mor1e, MoR1E", _ours("mor1e")),
+    "ours-int8": Contestant("mor1e, LoRA, the frozen base multiplied in int8", _ours("lora", "int8")),
+    "ours-bf16": Contestant("mor1e, LoRA, the frozen base multiplied in bfloat16", _ours("lora", "bf16")),
     "peft": Contestant("PEFT + Transformers, padded, float32", _python("peft_lora.py")),
     "peft-grouped": Contestant("the same, batches of examples of like length", _python("peft_lora.py"), grouped=True),
     "peft-bf16": Contestant("the same as peft, bfloat16 autocast", _python("peft_lora.py", "--bf16")),

@@ -18,6 +18,7 @@ missing=()
 for package in "${packages[@]}"; do
   if [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null) != ?i* ]]; then missing+=("$package"); fi
 done
+# The optional ones come along; that they alone are missing is somebody's choice.
 if ((${#missing[@]} == 0)); then exit 0; fi
 
 as_root=()

@@ -42,7 +42,7 @@ struct packed_batch {
 struct packing_options {
   index_t tokens = 2048;         // budget of a batch, before rounding up
   index_t context = 2048;        // longest sequence the model takes
-  index_t row_bucket = 128;      // R is a multiple of this
+  index_t row_bucket = 32;       // R is a multiple of this
   index_t segment_bucket = 16;   // S is a multiple of this
   index_t answer_bucket = 32;    // A is a multiple of this; small, since a row of logits is as wide as the vocabulary
   bool truncate_prompt = false;  // cut a sequence that is too long at the left of its prompt, keeping the target

@@ -161,8 +161,8 @@ var<T> adapted_linear(tape<B>& t, var<T> x, std::span<const frozen_var> weights,
   in.insert(in.end(), biases.begin(), biases.end());
   in.push_back(gates);
   in.insert(in.end(), ups.begin(), ups.end());
-  return t.template apply<frozen_linear_op, T>({.parts = int(weights.size()), .bias = !biases.empty(), .update = true, .scale = scale},
-                                               in);
+  return t.template apply<frozen_linear_op, T>(
+      {.parts = int(weights.size()), .bias = !biases.empty(), .update = true, .scale = scale}, in);
 }
 
 }  // namespace mor1e::ops

@@ -129,7 +129,7 @@ class step_program {
   models::sequence_inputs<T> inputs_;
 };
 
-/// The programs of all batch sizes met so far. They share one slab, as one runs at a time.
+/// The programs of the batch sizes met last. They share one slab, as one runs at a time.
 template <class B, class T>
 class program_cache {
  public:
@@ -144,14 +144,18 @@ class program_cache {
                  token_scale > 0 ? token_scale : 1.0 / double(std::max<index_t>(1, batch.live_rows)), draw_);
     return program;
   }
+  /// It stays until `most` other sizes have been asked for.
   step_program<B, T>& of(batch_size size) {
     auto at = std::find_if(programs_.begin(), programs_.end(), [&](const auto& p) { return p.first == size; });
     if (at == programs_.end()) {
+      if (programs_.size() == most) programs_.erase(programs_.begin());
       programs_.emplace_back(size, std::make_unique<step_program<B, T>>(*device_, *model_, size, options_));
-      at = programs_.end() - 1;
+    } else {
+      std::rotate(at, at + 1, programs_.end());
     }
-    memory_.reserve(at->second->bytes());
-    return *at->second;
+    step_program<B, T>& program = *programs_.back().second;
+    memory_.reserve(program.bytes());
+    return program;
   }
   /// From here on the random numbers of optimiser step `step`.
   void draw_for(std::int64_t step) { draw_ = stream_key(options_.seed, step); }
@@ -159,12 +163,14 @@ class program_cache {
   std::size_t bytes() const { return memory_.size(); }
 
  private:
+  static constexpr std::size_t most = 64;
+
   B* device_;
   models::language_model<B, T>* model_;
   program_options options_;
   slab<B> memory_;
   std::uint64_t draw_ = 0;
-  std::vector<std::pair<batch_size, std::unique_ptr<step_program<B, T>>>> programs_;
+  std::vector<std::pair<batch_size, std::unique_ptr<step_program<B, T>>>> programs_;  ///< the last used at the end
 };
 
 }  // namespace mor1e::train

@@ -73,7 +73,8 @@ template <class T>
 void frozen_gemm(cpu& device, transpose tw, view<const T> x, const cpu_frozen<T>& w, T beta, view<T> y,
                  operand_rounding rounding = operand_rounding::allowed) {
   if constexpr (std::is_same_v<T, float>)
-    if (w.is_rounded() && rounding == operand_rounding::allowed) return w.packed(device, tw).multiply(device, x, beta, y);
+    if (w.is_rounded() && rounding == operand_rounding::allowed)
+      return w.packed(device, tw).multiply(device, x, beta, y);
   each_piece(device, w, [&](index_t first, view<const T> rows) {
     if (tw == transpose::yes)
       gemm(device, transpose::no, tw, T(1), x, rows, beta, y.col_range(first, rows.rows));

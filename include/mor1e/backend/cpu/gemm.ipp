@@ -1,18 +1,7 @@
-// Definitions of cpu/gemm.hpp: the only place where Eigen multiplies, or oneDNN for it.
+// Definitions of cpu/gemm.hpp: who multiplies.
 #pragma once
 
-// Threads are ours: Eigen's own would need an OpenMP runtime.
-#ifndef EIGEN_DONT_PARALLELIZE
-#define EIGEN_DONT_PARALLELIZE
-#endif
-// GCC 12 sees uninitialised registers in AVX-512 intrinsics that Eigen inlines.
-#pragma GCC diagnostic push
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <Eigen/Core>
-
+#include "mor1e/backend/cpu/eigen.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn.hpp"
@@ -20,44 +9,12 @@
 
 namespace mor1e::backend {
 
-namespace detail {
-
-template <class T, int Order>
-using gemm_map = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Order>, 0, Eigen::OuterStride<>>;
-
-/// op(m) for a row-major m: itself, or the same memory read column by column.
-template <class T, int Order>
-gemm_map<T, Order> operand_map(view<const T> m) {
-  if constexpr (Order == Eigen::RowMajor)
-    return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)};
-  else
-    return {m.data, m.cols, m.rows, Eigen::OuterStride<>(m.stride)};
-}
-
-template <class T, int OrderA, int OrderB>
-void gemm_block(T alpha, view<const T> a, view<const T> b, view<T> c) {
-  Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>> to(
-      c.data, c.rows, c.cols, Eigen::OuterStride<>(c.stride));
-  to.noalias() += alpha * (operand_map<T, OrderA>(a) * operand_map<T, OrderB>(b));
-}
-
-}  // namespace detail
-
 template <class T>
 void gemm_serial(transpose ta, transpose tb, T alpha, view<const T> a, view<const T> b, T beta, view<T> c) {
 #ifdef MOR1E_ONEDNN
   if constexpr (std::is_same_v<T, float>) return detail::onednn::gemm(ta, tb, alpha, a, b, beta, c);
 #endif
-  constexpr int row = Eigen::RowMajor, col = Eigen::ColMajor;
-  if (beta != T(1))
-    for (index_t i = 0; i < c.rows; ++i)
-      for (index_t j = 0; j < c.cols; ++j) c(i, j) = beta == T(0) ? T(0) : beta * c(i, j);
-  if (ta == transpose::no)
-    tb == transpose::no ? detail::gemm_block<T, row, row>(alpha, a, b, c)
-                        : detail::gemm_block<T, row, col>(alpha, a, b, c);
-  else
-    tb == transpose::no ? detail::gemm_block<T, col, row>(alpha, a, b, c)
-                        : detail::gemm_block<T, col, col>(alpha, a, b, c);
+  detail::eigen::gemm(ta, tb, alpha, a, b, beta, c);
 }
 
 template <class T>
@@ -80,5 +37,3 @@ void gemm(cpu& device, transpose ta, transpose tb, T alpha, view<const T> a, vie
 }
 
 }  // namespace mor1e::backend
-
-#pragma GCC diagnostic pop

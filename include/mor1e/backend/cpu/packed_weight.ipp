@@ -135,8 +135,8 @@ class rounded_weight final : public packed_weight {
  public:
   rounded_weight(cpu& device, transpose tw, const host_frozen<float>& w) : transposed_(tw == transpose::yes) {
     inner_ = transposed_ ? w.cols() : w.rows();
-    require<value_error>(inner_ <= Operands::most_terms, products_name(device.products()), ": a weight [", w.rows(), ", ",
-                         w.cols(), "] sums ", inner_, " terms; at most ", Operands::most_terms, " fit");
+    require<value_error>(inner_ <= Operands::most_terms, products_name(device.products()), ": a weight [", w.rows(),
+                         ", ", w.cols(), "] sums ", inner_, " terms; at most ", Operands::most_terms, " fit");
     std::vector<typename Operands::weight> rounded(std::size_t(w.rows() * w.cols()));
     std::vector<float> scales(std::size_t(w.rows()));
     parallel_rows(device, w.rows(), w.cols(), [&](index_t begin, index_t end) {
@@ -144,7 +144,8 @@ class rounded_weight final : public packed_weight {
       for (index_t i = begin; i < end; ++i) {
         w.read_rows(i, row.matrix());
         const float* const from = row.data();
-        scales[i] = Operands::round(w.cols(), [=](index_t j) { return from[j]; }, rounded.data() + i * w.cols());
+        scales[i] = Operands::round(
+            w.cols(), [=](index_t j) { return from[j]; }, rounded.data() + i * w.cols());
       }
     });
     const index_t cols = transposed_ ? w.rows() : w.cols();
@@ -191,7 +192,9 @@ class rounded_weight final : public packed_weight {
   };
 
   /// Where block b of `count` begins: at a multiple of what a vector holds.
-  static index_t edge(index_t cols, index_t count, index_t b) { return std::min(cols, (cols * b / count + 63) / 64 * 64); }
+  static index_t edge(index_t cols, index_t count, index_t b) {
+    return std::min(cols, (cols * b / count + 63) / 64 * 64);
+  }
 
   void pack(block& b, typename Operands::weight* rounded, index_t stride) const {
     const index_t cols = b.end - b.begin;
@@ -205,8 +208,7 @@ class rounded_weight final : public packed_weight {
       b.shifts.assign(std::size_t(cols), 0);
       const index_t rows = transposed_ ? cols : inner_, of_row = transposed_ ? inner_ : cols;
       for (index_t i = 0; i < rows; ++i)
-        for (index_t j = 0; j < of_row; ++j)
-          b.shifts[transposed_ ? i : j] += Operands::offset * first[i * stride + j];
+        for (index_t j = 0; j < of_row; ++j) b.shifts[transposed_ ? i : j] += Operands::offset * first[i * stride + j];
     }
   }
 

@@ -1,0 +1,203 @@
+// Products of a frozen weight in fewer bits, beside the same rounded operands multiplied by loops.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/reference.hpp"
+#include "mor1e/core/dtype.hpp"
+#include "mor1e/core/rng.hpp"
+#include "mor1e/testing/golden.hpp"
+
+using namespace mor1e;
+using backend::cpu_products;
+using backend::operand_rounding;
+using backend::transpose;
+
+namespace {
+
+tensor<float> drawn(index_t rows, index_t cols, std::uint64_t seed) {
+  rng draw(seed);
+  tensor<float> out(shape{rows, cols});
+  for (float& v : out) v = float(draw.normal());
+  return out;
+}
+
+/// A tensor whose rows are `how` of the rows of x.
+template <class F>
+tensor<float> by_rows(const tensor<float>& x, F how) {
+  tensor<float> out = x.clone();
+  for (index_t i = 0; i < x.extents().rows(); ++i) how(out.matrix().row_range(i, 1));
+  return out;
+}
+
+/// 255 steps between the largest magnitudes of a row.
+void to_int8(view<float> row) {
+  float largest = 0;
+  for (index_t j = 0; j < row.cols; ++j) largest = std::max(largest, std::abs(row[j]));
+  if (largest == 0) return;
+  for (index_t j = 0; j < row.cols; ++j) row[j] = largest / 127 * std::floor(row[j] * (127 / largest) + 0.5f);
+}
+void to_bf16(view<float> row) {
+  for (index_t j = 0; j < row.cols; ++j) row[j] = bf16_to_float(float_to_bf16(row[j]));
+}
+
+/// y = x op(W) + beta y with operands rounded as the documents say, in double.
+tensor<float> composed(cpu_products how, transpose tw, const tensor<float>& x, const tensor<float>& w, float beta,
+                       const tensor<float>& y) {
+  tensor<float> weight = by_rows(w, how == cpu_products::int8 ? to_int8 : to_bf16), input = x.clone();
+  if (how == cpu_products::int8 && tw == transpose::no)
+    // The scale of a row of W goes into x before that is rounded, and out of W.
+    for (index_t k = 0; k < w.extents().rows(); ++k) {
+      float largest = 0;
+      for (index_t j = 0; j < w.extents().cols(); ++j) largest = std::max(largest, std::abs(w(k, j)));
+      const float scale = largest / 127;
+      for (index_t i = 0; i < x.extents().rows(); ++i) input(i, k) *= scale;
+      for (index_t j = 0; j < w.extents().cols() && scale > 0; ++j) weight(k, j) /= scale;
+    }
+  input = by_rows(input, how == cpu_products::int8 ? to_int8 : to_bf16);
+  tensor<float> out = y.clone();
+  for (index_t i = 0; i < out.extents().rows(); ++i)
+    for (index_t j = 0; j < out.extents().cols(); ++j) {
+      double sum = beta == 0 ? 0 : double(beta) * double(y(i, j));
+      for (index_t k = 0; k < input.extents().cols(); ++k)
+        sum += double(input(i, k)) * double(tw == transpose::yes ? weight(j, k) : weight(k, j));
+      out(i, j) = float(sum);
+    }
+  return out;
+}
+
+/// Rows that are decoded for each use.
+class stored_rows final : public row_source<float> {
+ public:
+  explicit stored_rows(tensor<float> values) : values_(std::move(values)) {}
+  index_t rows() const override { return values_.extents().rows(); }
+  index_t cols() const override { return values_.extents().cols(); }
+  void read_rows(index_t first, view<float> to) const override {
+    for (index_t i = 0; i < to.rows; ++i)
+      std::copy_n(std::as_const(values_).matrix().row(first + i), to.cols, to.row(i));
+  }
+
+ private:
+  tensor<float> values_;
+};
+
+bool available(cpu_products how) {
+  const std::string problem = backend::products_problem(how);
+  if (problem.empty()) return true;
+  MESSAGE("not tested: ", problem);
+  CHECK_THROWS_WITH_AS(cpu(1, how), problem.c_str(), value_error);
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("products of rounded operands are what loops make of them") {
+  for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
+    if (!available(how)) continue;
+    cpu device(2, how);
+    for (const auto& [outputs, inputs] : {std::pair{7, 5}, {1, 1}, {64, 64}, {37, 100}, {700, 96}, {96, 700}})
+      for (const transpose tw : {transpose::yes, transpose::no})
+        for (const index_t tokens : {1, 3, 64, 131}) {
+          CAPTURE(int(how));
+          CAPTURE(outputs);
+          CAPTURE(inputs);
+          CAPTURE(tokens);
+          const index_t inner = tw == transpose::yes ? inputs : outputs, cols = inputs + outputs - inner;
+          const tensor<float> w = drawn(outputs, inputs, 1), x = drawn(tokens, inner, 2), y = drawn(tokens, cols, 3);
+          const cpu::frozen<float> weight(device, w.clone());
+          const cpu::frozen<float> stored(
+              device, std::shared_ptr<const row_source<float>>(std::make_shared<stored_rows>(w.clone())));
+          for (const float beta : {0.f, 1.f, 0.5f}) {
+            const tensor<float> expected = composed(how, tw, x, w, beta, y);
+            for (const auto* from : {&weight, &stored}) {
+              // As a part of a wider matrix: its neighbours stay as they are.
+              tensor<float> wide(shape{tokens, cols + 2}, 9.f), got(shape{tokens, cols});
+              const view<float> part = wide.matrix().col_range(1, cols);
+              for (index_t i = 0; i < tokens; ++i) std::copy_n(y.matrix().row(i), cols, part.row(i));
+              if (beta == 0) part(0, 0) = std::numeric_limits<float>::quiet_NaN();
+              frozen_gemm(device, tw, x.matrix(), *from, beta, part);
+              for (index_t i = 0; i < tokens; ++i) {
+                std::copy_n(part.row(i), cols, got.matrix().row(i));
+                CHECK(wide(i, 0) == 9.f);
+                CHECK(wide(i, cols + 1) == 9.f);
+              }
+              // A value at the edge of two steps of int8 may go to either: by rounding the product with its scale.
+              const double step = how == cpu_products::int8 ? 5e-2 : 1e-4;
+              CHECK(testing::violation(expected.data(), got.data(), std::size_t(got.size()),
+                                       {.atol = step, .rtol = 1e-4}) == "");
+            }
+          }
+        }
+  }
+}
+
+TEST_CASE("rounded products do not depend on the number of threads") {
+  for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
+    if (!available(how)) continue;
+    std::vector<tensor<float>> results;
+    for (const int threads : {1, 2, 3}) {
+      cpu device(threads, how);
+      for (const transpose tw : {transpose::yes, transpose::no}) {
+        const cpu::frozen<float> w(device, drawn(600, 600, 1));
+        tensor<float> y(shape{200, 600});
+        const tensor<float> x = drawn(200, 600, 2);
+        frozen_gemm(device, tw, x.matrix(), w, 0.f, y.matrix());
+        results.push_back(std::move(y));
+      }
+    }
+    for (std::size_t i = 2; i < results.size(); ++i)
+      CHECK(std::memcmp(results[i].data(), results[i % 2].data(), std::size_t(results[i].size()) * sizeof(float)) == 0);
+  }
+}
+
+TEST_CASE("where rounding is to be avoided, the product is that of fp32") {
+  for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
+    if (!available(how)) continue;
+    cpu rounds(2, how), exact(2);
+    const cpu::frozen<float> a(rounds, drawn(50, 40, 1)), b(exact, drawn(50, 40, 1));
+    const tensor<float> x = drawn(9, 40, 2);
+    tensor<float> y(shape{9, 50}), z(shape{9, 50});
+    frozen_gemm(rounds, transpose::yes, x.matrix(), a, 0.f, y.matrix(), operand_rounding::avoided);
+    frozen_gemm(exact, transpose::yes, x.matrix(), b, 0.f, z.matrix());
+    CHECK(std::memcmp(y.data(), z.data(), std::size_t(y.size()) * sizeof(float)) == 0);
+    frozen_gemm(rounds, transpose::yes, x.matrix(), a, 0.f, y.matrix());
+    CHECK(std::memcmp(y.data(), z.data(), std::size_t(y.size()) * sizeof(float)) != 0);
+  }
+}
+
+TEST_CASE("a value that is not finite spoils its row alone, and a row of zeros stays one") {
+  for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
+    if (!available(how)) continue;
+    cpu device(1, how);
+    const cpu::frozen<float> w(device, drawn(30, 20, 1));
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      tensor<float> x = drawn(3, 20, 2), y(shape{3, 30});
+      x(1, 7) = bad;
+      std::fill_n(x.matrix().row(2), 20, 0.f);
+      frozen_gemm(device, transpose::yes, std::as_const(x).matrix(), w, 0.f, y.matrix());
+      for (index_t j = 0; j < 30; ++j) {
+        CHECK(std::isfinite(y(0, j)));
+        CHECK_FALSE(std::isfinite(y(1, j)));
+        CHECK(y(2, j) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("sums of int8 that could exceed 32 bits are refused") {
+  if (!available(cpu_products::int8)) return;
+  cpu device(1, cpu_products::int8);
+  const cpu::frozen<float> w(device, tensor<float>(shape{66312, 1}, 1.f));
+  tensor<float> x(shape{1, 66312}, 1.f), y(shape{1, 1});
+  CHECK_THROWS_WITH_AS(frozen_gemm(device, transpose::no, std::as_const(x).matrix(), w, 0.f, y.matrix()),
+                       "onednn int8: a weight [66312, 1] sums 66312 terms; at most 66311 fit", value_error);
+}
