@@ -13,7 +13,7 @@
 #include "device.hpp"
 #include "mor1e/backend/cpu/eigen.hpp"
 #ifdef MOR1E_ONEDNN
-#include "mor1e/backend/cpu/onednn.hpp"
+#include "mor1e/backend/cpu/onednn/library.hpp"
 #endif
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/core/rng.hpp"

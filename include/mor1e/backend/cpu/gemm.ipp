@@ -4,7 +4,7 @@
 #include "mor1e/backend/cpu/eigen.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
 #ifdef MOR1E_ONEDNN
-#include "mor1e/backend/cpu/onednn.hpp"
+#include "mor1e/backend/cpu/onednn/library.hpp"
 #endif
 
 namespace mor1e::backend {

@@ -11,8 +11,8 @@ namespace mor1e::backend {
 /// other products are fp32.
 /// - fp32: as written
 /// - bf16: W and what it multiplies are rounded to bf16, relative error of a term 2^-8. Fast with AMX alone.
-/// - int8: each row of W and each row of x is rounded to 255 steps between its largest magnitudes; for dy W the scales
-///   of W's rows are multiplied into dy before it is rounded. Needs AVX512-VNNI or AMX.
+/// - int8: each row of W, and each row of x in parts of about 192 columns, is rounded to 255 steps between its largest
+///   magnitudes; for dy W the scales of W's rows are multiplied into dy before it is rounded. Needs AVX512-VNNI or AMX.
 /// bf16 and int8 hold a second copy of W for each of the two products, made by the first of them.
 enum class cpu_products { fp32, bf16, int8 };
 
