@@ -17,7 +17,7 @@ namespace mor1e::backend::detail::onednn {
 template <class Operands>
 class block_product {
  public:
-  static constexpr index_t most_rows = 64;
+  static constexpr index_t most_rows = 256;
 
   static const block_product& of(index_t inner, index_t cols) {
     static std::mutex mutex;
