@@ -1,5 +1,5 @@
+#include "mor1e/backend/cpu/frozen.ipp"
 #include "mor1e/backend/cpu/gemm.ipp"
-#include "mor1e/backend/cpu/packed_weight.ipp"
 #include "mor1e/backend/cpu/products.ipp"
 
 namespace mor1e::backend {

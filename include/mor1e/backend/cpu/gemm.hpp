@@ -1,7 +1,7 @@
 // Matrix products: the kernel of Eigen or oneDNN on one block of the result per thread; and the transpose.
 #pragma once
 
-#include "mor1e/backend/cpu/packed_weight.hpp"
+#include "mor1e/backend/cpu/frozen.hpp"
 #include "mor1e/backend/cpu/row_loops.hpp"
 #include "mor1e/backend/operand_rounding.hpp"
 #include "mor1e/backend/scratch.hpp"

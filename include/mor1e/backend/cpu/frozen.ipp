@@ -1,7 +1,7 @@
-// Definitions of cpu/packed_weight.hpp.
+// Definitions of cpu/frozen.hpp.
 #pragma once
 
-#include "mor1e/backend/cpu/packed_weight.hpp"
+#include "mor1e/backend/cpu/frozen.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
 #endif
