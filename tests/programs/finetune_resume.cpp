@@ -16,6 +16,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "mor1e/backend/cpu/products.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/sha256.hpp"
@@ -220,6 +221,38 @@ TEST_CASE("other settings are refused by name and both values, others only warne
     CHECK(got.code == 0);
     CHECK(got.err == "finetune: other" + why.substr(4) + ": the resumed run is not bit for bit the same\n");
   }
+}
+
+TEST_CASE("a base multiplied in int8 is resumed bit for bit, and other products are warned of") {
+  const std::string base =
+      "--model toy --data suite --experts 4 --steps 12 --batch 8 --lr 0.01 --eval-limit 0 --threads 1 "
+      "--checkpoint-every 1 --quiet ";
+  here.check_refusal("finetune", base + "--products tf32 --out narrow", 2, "--products: tf32 is of a CUDA device");
+  const std::string problem = backend::products_problem(backend::cpu_products::int8);
+  if (!problem.empty()) {
+    here.check_refusal("finetune", base + "--products int8 --out narrow", 2, "--products: " + problem);
+    return;
+  }
+  here.check_success("finetune", base + "--products int8 --out narrow");
+  here.check_success("finetune", base + "--out wide");
+  CHECK(log_of("narrow") != log_of("wide"));
+  {
+    process going(base + "--products int8 --out narrowed");
+    REQUIRE(going.wait_for([&] { return fs::exists(here / "narrowed" / "checkpoint"); }));
+    going.kill();
+    fs::remove_all(here / "narrowed" / "adapter");
+    fs::remove(here / "narrowed" / "result.json");
+  }
+  fs::copy(here / "narrowed", here / "widened", fs::copy_options::recursive);
+  here.check_success("finetune", base + "--resume narrowed");  // as it was begun
+  CHECK(log_of("narrowed") == log_of("narrow"));
+  for (const std::string& file : {stored, state})
+    CHECK((io::read_text(here / "narrowed" / file) == io::read_text(here / "narrow" / file)));
+  const auto got = here.run("finetune", base + "--products fp32 --resume widened");
+  CHECK(got.code == 0);
+  CHECK(got.err ==
+        "finetune: widened was run with gemm \"onednn int8\"; now gemm \"onednn\": the resumed run is not bit for bit "
+        "the same\n");
 }
 
 TEST_CASE("types of task train LoRAMoE's balance, come back in a resumed run, and are refused when they are others") {

@@ -116,8 +116,8 @@ void frozen_gather(cuda& device, T alpha, const cuda_frozen<T>& table, device_vi
 /// y = x op(W) + beta y for a frozen W [out, in]; `yes` reads it transposed: y = x W^T. With bf16 weights x is rounded
 /// to bf16 as well, and summed in fp32, whether that is allowed or not: there is no other copy of them.
 template <class T>
-void frozen_gemm(cuda& device, transpose tw, device_view<const T> x, const cuda_frozen<T>& w, T beta,
-                 device_view<T> y, operand_rounding = operand_rounding::allowed) {
+void frozen_gemm(cuda& device, transpose tw, device_view<const T> x, const cuda_frozen<T>& w, T beta, device_view<T> y,
+                 operand_rounding = operand_rounding::allowed) {
   if constexpr (std::is_same_v<T, float>)
     if (w.is_narrow()) {
       const cuda_scratch<bfloat16> narrow(device, x.rows, x.cols);
