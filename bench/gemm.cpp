@@ -19,7 +19,6 @@
 #include "mor1e/core/rng.hpp"
 
 using namespace mor1e;
-using backend::cpu_products;
 using backend::transpose;
 
 namespace {

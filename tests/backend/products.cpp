@@ -18,7 +18,6 @@
 #include "mor1e/testing/golden.hpp"
 
 using namespace mor1e;
-using backend::cpu_products;
 using backend::operand_rounding;
 using backend::transpose;
 

@@ -16,7 +16,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "mor1e/backend/cpu/products.hpp"
+#include "mor1e/backend/cpu/device.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/sha256.hpp"
@@ -228,7 +228,7 @@ TEST_CASE("a base multiplied in int8 is resumed bit for bit, and other products 
       "--model toy --data suite --experts 4 --steps 12 --batch 8 --lr 0.01 --eval-limit 0 --threads 1 "
       "--checkpoint-every 1 --quiet ";
   here.check_refusal("finetune", base + "--products tf32 --out narrow", 2, "--products: tf32 is of a CUDA device");
-  const std::string problem = backend::products_problem(backend::cpu_products::int8);
+  const std::string problem = backend::products_problem(cpu_products::int8);
   if (!problem.empty()) {
     here.check_refusal("finetune", base + "--products int8 --out narrow", 2, "--products: " + problem);
     return;

@@ -8,7 +8,6 @@
 
 using namespace mor1e;
 using namespace mor1e::testing::small_step;
-using backend::cpu_products;
 
 namespace {
 

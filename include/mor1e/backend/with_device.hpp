@@ -53,9 +53,9 @@ decltype(auto) with_device(const device_options& options, F&& f) {
   }
 #endif
   require<value_error>(options.products != "tf32", "--products: tf32 is of a CUDA device");
-  const backend::cpu_products products = options.products == "bf16"   ? backend::cpu_products::bf16
-                                         : options.products == "int8" ? backend::cpu_products::int8
-                                                                      : backend::cpu_products::fp32;
+  const cpu_products products = options.products == "bf16"   ? cpu_products::bf16
+                                : options.products == "int8" ? cpu_products::int8
+                                                             : cpu_products::fp32;
   problem = backend::products_problem(products);
   require<value_error>(problem.empty(), "--products: ", problem);
   cpu device(options.threads, products);

@@ -46,4 +46,5 @@ void parallel_rows(cpu& device, index_t rows, index_t cols, const F& f) {
 
 namespace mor1e {
 using backend::cpu;
+using backend::cpu_products;
 }

@@ -87,7 +87,7 @@ class rounded_weight final : public packed_weight {
   static constexpr index_t most_cols = 512;
 
   struct block {
-    const onednn::block_product<Operands>* times = nullptr;
+    const product* times = nullptr;
     dnnl::memory values;
     std::vector<std::int32_t> shifts;  ///< what the offset of the inputs adds to each sum
   };
