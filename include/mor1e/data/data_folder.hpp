@@ -18,8 +18,8 @@ struct task_data {
   std::vector<example> eval;
 };
 
-/// Which files of a task are read (and must exist).
-enum class splits { train, eval, both };
+/// Which files of a task are read (and must exist); `present`: those that do.
+enum class splits { train, eval, both, present };
 
 /// The tasks of a data folder: its subfolders that hold a train.jsonl or an eval.jsonl, in alphabetical order.
 /// Throws `io_error` if there is none.

@@ -63,8 +63,11 @@ MOR1E_INLINE std::vector<task_data> read_data_folder(const std::filesystem::path
   std::vector<task_data> tasks;
   for (const std::string& name : select_tasks(tasks_in(folder), selection)) {
     task_data task{name, {}, {}};
-    if (wanted != splits::eval) task.train = read_task_file(folder / name / "train.jsonl");
-    if (wanted != splits::train) task.eval = read_task_file(folder / name / "eval.jsonl");
+    const auto is_read = [&](splits other, const char* file) {
+      return wanted == splits::present ? std::filesystem::exists(folder / name / file) : wanted != other;
+    };
+    if (is_read(splits::eval, "train.jsonl")) task.train = read_task_file(folder / name / "train.jsonl");
+    if (is_read(splits::train, "eval.jsonl")) task.eval = read_task_file(folder / name / "eval.jsonl");
     tasks.push_back(std::move(task));
   }
   return tasks;

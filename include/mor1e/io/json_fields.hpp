@@ -50,8 +50,13 @@ class json_fields {
   /// The same, which has to be there.
   double number(const char* key, double above, double most = std::numeric_limits<double>::max());
   bool flag_or(const char* key, bool otherwise);
+  bool flag(const char* key);
   std::string string(const char* key);
   std::string string_or(const char* key, const std::string& otherwise);
+  /// Which of `names` the text under the key is.
+  int place(const char* key, std::initializer_list<std::string_view> names);
+  /// The list under the key, of at least one element.
+  const nlohmann::json& list(const char* key);
   /// The object under the key; what is off is an empty one.
   json_fields nested(const char* key);
   /// The value itself, null if it is missing.
@@ -71,6 +76,7 @@ class json_fields {
   void refuse_unless(bool holds, const Parts&... parts) const {
     require<value_error>(holds, where_, ": ", parts...);
   }
+  const std::string& where() const { return where_; }
   /// Throws `io_error` "WHERE: 'key' is VALUE, WHY".
   [[noreturn]] void fail(const char* key, const std::string& why) const;
 

@@ -75,6 +75,11 @@ MOR1E_INLINE bool json_fields::flag_or(const char* key, bool otherwise) {
   return value(key).get<bool>();
 }
 
+MOR1E_INLINE bool json_fields::flag(const char* key) {
+  require<io_error>(has(key), where_, ": '", key, "' is missing");
+  return flag_or(key, false);
+}
+
 MOR1E_INLINE std::string json_fields::string(const char* key) {
   require<io_error>(has(key), where_, ": '", key, "' is missing");
   if (!value(key).is_string()) fail(key, "not a string");
@@ -82,6 +87,17 @@ MOR1E_INLINE std::string json_fields::string(const char* key) {
 }
 MOR1E_INLINE std::string json_fields::string_or(const char* key, const std::string& otherwise) {
   return has(key) ? string(key) : otherwise;
+}
+
+MOR1E_INLINE int json_fields::place(const char* key, std::initializer_list<std::string_view> names) {
+  const auto at = std::find(names.begin(), names.end(), string(key));
+  if (at == names.end()) fail(key, "none of those known");
+  return int(at - names.begin());
+}
+MOR1E_INLINE const nlohmann::json& json_fields::list(const char* key) {
+  require<io_error>(has(key), where_, ": '", key, "' is missing");
+  if (!value(key).is_array() || value(key).empty()) fail(key, "not a list with something in it");
+  return value(key);
 }
 
 MOR1E_INLINE json_fields json_fields::nested(const char* key) {
