@@ -85,12 +85,57 @@ TEST_CASE("the paired bootstrap refuses what it cannot resample") {
 }
 
 TEST_CASE("the interval of a mean over seeds is Student's") {
-  const std::vector<double> three{1, 2, 6};  // mean 3, deviation sqrt(7), t 4.303
+  const std::vector<double> three{1, 2, 6};  // mean 3, deviation sqrt(7), t 4.3027
   const interval found = mean_interval(three);
-  CHECK(found.low == doctest::Approx(3 - 4.303 * std::sqrt(7. / 3)));
-  CHECK(found.high == doctest::Approx(3 + 4.303 * std::sqrt(7. / 3)));
+  CHECK(found.low == doctest::Approx(3 - 4.302652729749462 * std::sqrt(7. / 3)));
+  CHECK(found.high == doctest::Approx(3 + 4.302652729749462 * std::sqrt(7. / 3)));
   CHECK(std::isinf(mean_interval(std::vector<double>{1}).high));
   const std::vector<double> many(100, 5.0);
   CHECK(mean_interval(many).low == doctest::Approx(5));
   CHECK_THROWS_AS(mean_interval({}), value_error);
+}
+
+// Reference values are SciPy 1.17.1's: stats.t.cdf, stats.t.ppf, ttest_1samp with alternative= greater and less.
+TEST_CASE("Student's distribution and its quantiles") {
+  const struct {
+    double t;
+    index_t degrees;
+    double p;
+  } known[] = {{0.5, 1, 0.6475836176504333},     {2.0, 1, 0.8524163823495667},  {-1.3, 2, 0.16162351590802015},
+               {2.5, 3, 0.9561466764959672},     {0.1, 4, 0.5374220795302733},  {3.2, 7, 0.9924670943287554},
+               {-2.2, 30, 0.017824219998417892}, {1.0, 101, 0.840149841111709}, {8.0, 5, 0.9997535466697138}};
+  for (const auto& each : known) {
+    CHECK(student_cdf(each.t, each.degrees) == doctest::Approx(each.p).epsilon(1e-12));
+    CHECK(student_quantile(each.p, each.degrees) == doctest::Approx(each.t).epsilon(1e-9));
+  }
+  CHECK(student_quantile(0.975, 1) == doctest::Approx(12.706204736174694).epsilon(1e-12));
+  CHECK(student_quantile(0.95, 4) == doctest::Approx(2.1318467863266495).epsilon(1e-12));
+  CHECK(student_quantile(0.995, 40) == doctest::Approx(2.7044592674331622).epsilon(1e-12));
+  CHECK(student_quantile(0.05, 3) == doctest::Approx(-2.353363434801824).epsilon(1e-12));
+  const interval accuracies = mean_interval(std::vector<double>{0.91, 0.87, 0.93});
+  CHECK(accuracies.low == doctest::Approx(0.827441672661398).epsilon(1e-12));
+  CHECK(accuracies.high == doctest::Approx(0.9792249940052686).epsilon(1e-12));
+  CHECK_THROWS_AS(student_cdf(1, 0), value_error);
+  CHECK_THROWS_AS(student_quantile(1, 3), value_error);
+}
+
+TEST_CASE("equivalence within a margin is two one-sided tests") {
+  const std::vector<double> differences{0.4, -0.2, 0.1, 0.7, -0.1};
+  CHECK(equivalence(differences, 1.0) == doctest::Approx(0.0038701029348825813).epsilon(1e-10));
+  CHECK(equivalence(differences, 0.5) == doctest::Approx(0.06267730426721921).epsilon(1e-10));
+  CHECK(equivalence(differences, 0.2) == doctest::Approx(0.4548281185578041).epsilon(1e-10));
+  CHECK(equivalence(std::vector<double>{0.1}, 1) == 1);
+  CHECK(equivalence(std::vector<double>{0.1, 0.1}, 1) == 0);
+  CHECK(equivalence(std::vector<double>{2, 2}, 1) == 1);
+  CHECK_THROWS_AS(equivalence(differences, 0), value_error);
+}
+
+TEST_CASE("Holm's adjustment holds a family of tests") {
+  const std::vector<double> adjusted = holm(std::vector<double>{0.01, 0.04, 0.03, 0.005, 0.5});
+  const double expected[] = {0.04, 0.09, 0.09, 0.025, 0.5};
+  REQUIRE(adjusted.size() == 5);
+  for (int i = 0; i < 5; ++i) CHECK(adjusted[std::size_t(i)] == doctest::Approx(expected[i]).epsilon(1e-12));
+  CHECK(holm(std::vector<double>{0.7, 0.6}) == std::vector<double>{1, 1});
+  CHECK(holm({}).empty());
+  CHECK_THROWS_AS(holm(std::vector<double>{1.5}), value_error);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/core/shape.hpp"
@@ -31,9 +32,24 @@ MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second);
 MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second,
                                        index_t resamples = 10000, double confidence = 0.95, std::uint64_t seed = 0);
 
+/// P(T <= t) of Student's distribution with this many degrees of freedom, at least 1. Exact: a finite sum (Abramowitz
+/// and Stegun, 26.7.3 and 26.7.4).
+MOR1E_INLINE double student_cdf(double t, index_t degrees);
+/// The t with P(T <= t) = p, 0 < p < 1.
+MOR1E_INLINE double student_quantile(double p, index_t degrees);
+
 /// Student's 95 % interval of the mean of independent values, such as one a seed: mean +- t s / sqrt(n). All reals for
 /// fewer than two. Throws `value_error` for none.
 MOR1E_INLINE interval mean_interval(std::span<const double> values);
+
+/// Whether the mean of paired differences is within +- margin: the larger p-value of two one-sided t-tests (TOST), of
+/// mean <= -margin and of mean >= margin. A small one says "equivalent"; a large one says nothing. The margin is stated
+/// before the differences are seen. 1 for fewer than two differences. Throws `value_error` unless margin > 0.
+MOR1E_INLINE double equivalence(std::span<const double> differences, double margin);
+
+/// p-values of a family of tests, adjusted so that the chance of any false alarm is held (Holm's step-down): each is
+/// compared with the level as it stands. Throws `value_error` for one outside [0, 1].
+MOR1E_INLINE std::vector<double> holm(std::span<const double> p);
 
 }  // namespace mor1e::eval
 

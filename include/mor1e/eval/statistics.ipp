@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
@@ -57,19 +57,80 @@ MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<
   return {quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)};
 }
 
+MOR1E_INLINE double student_cdf(double t, index_t degrees) {
+  require<value_error>(degrees >= 1, "student_cdf: ", degrees, " degrees of freedom");
+  // P(|T| <= t) with tan(angle) = t / sqrt(degrees), as a sum of powers of the cosine.
+  const double angle = std::atan2(t, std::sqrt(double(degrees))), square = std::cos(angle) * std::cos(angle);
+  const bool odd = degrees % 2;
+  double term = odd ? std::cos(angle) : 1, sum = degrees > 1 ? term : 0;
+  for (index_t k = odd ? 3 : 2; k < degrees; k += 2) {
+    term *= square * double(k - 1) / double(k);
+    sum += term;
+  }
+  const double inside = odd ? 2 / std::acos(-1.) * (angle + std::sin(angle) * sum) : std::sin(angle) * sum;
+  return 0.5 + inside / 2;
+}
+
+MOR1E_INLINE double student_quantile(double p, index_t degrees) {
+  require<value_error>(p > 0 && p < 1, "student_quantile: ", p, " is outside (0, 1)");
+  double low = -1, high = 1;
+  while (student_cdf(low, degrees) > p) low *= 2;
+  while (student_cdf(high, degrees) < p) high *= 2;
+  for (int halvings = 0; halvings < 100; ++halvings) {
+    const double middle = low + (high - low) / 2;
+    (student_cdf(middle, degrees) < p ? low : high) = middle;
+  }
+  return high;
+}
+
+namespace detail {
+
+/// Mean and its standard error.
+struct estimate {
+  double mean = 0, error = 0;
+  explicit estimate(std::span<const double> values) {
+    const double n = double(values.size());
+    double squares = 0;
+    for (const double v : values) mean += v / n;
+    for (const double v : values) squares += (v - mean) * (v - mean);
+    error = std::sqrt(squares / (n - 1) / n);
+  }
+};
+
+}  // namespace detail
+
 MOR1E_INLINE interval mean_interval(std::span<const double> values) {
   require<value_error>(!values.empty(), "mean_interval: no values");
-  // The 97.5 % quantile of Student's distribution by its degrees of freedom; beyond 30 within 2 % of the normal's.
-  constexpr double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-                          2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-                          2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
-  const std::size_t n = values.size();
+  const index_t n = index_t(values.size());
   if (n < 2) return {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-  double mean = 0, squares = 0;
-  for (const double v : values) mean += v / double(n);
-  for (const double v : values) squares += (v - mean) * (v - mean);
-  const double half = (n - 2 < std::size(t) ? t[n - 2] : 2.042) * std::sqrt(squares / double(n - 1) / double(n));
-  return {mean - half, mean + half};
+  const detail::estimate of(values);
+  const double half = student_quantile(0.975, n - 1) * of.error;
+  return {of.mean - half, of.mean + half};
+}
+
+MOR1E_INLINE double equivalence(std::span<const double> differences, double margin) {
+  require<value_error>(margin > 0, "equivalence: a margin of ", margin);
+  const index_t n = index_t(differences.size());
+  if (n < 2) return 1;
+  const detail::estimate of(differences);
+  // The further the nearer bound is from the mean, in standard errors, the less likely a mean beyond it.
+  const double room = margin - std::abs(of.mean);
+  if (of.error == 0) return room > 0 ? 0 : 1;
+  return 1 - student_cdf(room / of.error, n - 1);
+}
+
+MOR1E_INLINE std::vector<double> holm(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t(0));
+  for (const double one : p) require<value_error>(one >= 0 && one <= 1, "holm: ", one, " is no p-value");
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> out(p.size());
+  double largest = 0;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    largest = std::max(largest, std::min(1., double(p.size() - k) * p[order[k]]));
+    out[order[k]] = largest;
+  }
+  return out;
 }
 
 }  // namespace mor1e::eval
