@@ -38,6 +38,7 @@ struct compare_options {
       "mor1e+no-intuition,mor1e+random";  // rslora at the scale of lora is lora
   std::string out;
   int seeds = 3;
+  double margin = 2;
   bool own_scale = false, own_parameters = false;
 };
 
@@ -80,6 +81,9 @@ void add_options(CLI::App& app, compare_options& o) {
       ->capture_default_str();
   app.add_flag("--own-scale", o.own_scale, "leave each update at its method's own scale");
   app.add_flag("--own-params", o.own_parameters, "leave each method at its own size");
+  app.add_option("--margin", o.margin, "points within which two accuracies count as equivalent")
+      ->check(CLI::Range(1e-3, 100.))
+      ->capture_default_str();
   program::add_run_options(app, o.run);
   program::add_schedule_options(app, o.schedule);
   app.add_option("--out", o.out, "folder of the comparison")->required();
@@ -204,21 +208,23 @@ void compare(B& device, compare_options o) {
     }
   progress.finish();
 
-  const auto summary = program::summarise(results);
+  const auto summary = program::summarise(results, o.margin);
   const std::string& base = results.front().runs.front().base;
   const std::string report = fmt::format(
       "{} on {}, {} steps of {}, rate {:g}, {} seeds, {} items; {}, {}. The base alone: {:.1f} %.\n\n{}\n"
       "Accuracies in per cent by log-likelihood. Differences are in points on the same items: mean over the seeds, its "
       "95 % interval over them (Student), and each seed, * where an exact McNemar test tells its two models apart "
-      "(p < 0.05).\n",
+      "(p < 0.05). The two p are of tests over the seeds: that there is no mean difference (t-test, adjusted for all "
+      "methods by Holm), and that it is {:g} points or more (two one-sided t-tests).\n",
       o.data.data, o.data.model, schedule.steps ? text(schedule.steps) : text(schedule.epochs, " epochs in"),
       schedule.batch, schedule.learning_rate, o.seeds, base.size(),
       o.own_scale ? "each method's own scale" : "one scale per rank", o.own_parameters ? "own size" : "one size",
-      program::percent_right(base), program::table(summary));
+      program::percent_right(base), program::table(summary, o.margin), o.margin);
   program::say(o.common, "{}", report);
   io::write_text(fs::path(o.out) / "comparison.md", report);
   if (!program::draw(o.out, summary)) program::say(o.common, "no picture: gnuplot did not draw it\n");
-  nlohmann::json json = {{"base", program::percent_right(base)}, {"items", base.size()}, {"seeds", o.seeds}};
+  nlohmann::json json = {
+      {"base", program::percent_right(base)}, {"items", base.size()}, {"seeds", o.seeds}, {"margin", o.margin}};
   for (const auto& line : summary) json["methods"].push_back(program::to_json(line));
   io::write_json(fs::path(o.out) / "comparison.json", json);
   program::write_results(o.common, json);

@@ -68,6 +68,11 @@ inline paired_difference difference(const std::string& a, const std::string& b) 
   for (std::size_t i = 0; i < a.size(); ++i) won += b[i] > a[i], lost += b[i] < a[i];
   return {100 * double(won - lost) / double(a.size()), eval::mcnemar_exact(won, lost)};
 }
+inline over_seeds points_of(const std::vector<paired_difference>& all) {
+  over_seeds out;
+  for (const paired_difference& d : all) out.values.push_back(d.points);
+  return out;
+}
 inline double percent_right(const std::string& marks) {
   return 100 * double(std::count(marks.begin(), marks.end(), '1')) / double(marks.size());
 }
@@ -80,10 +85,12 @@ struct contestant_summary {
   std::vector<paired_difference> against = {};   ///< the first contestant, seed by seed; none of the first itself
   std::vector<paired_difference> permuted = {};  ///< the intuition dealt to other items, against each item's own
   double megabytes = 0;
+  double told_apart = 1;  ///< p of no mean difference to the first over the seeds, adjusted for all contestants (Holm)
+  double equivalent = 1;  ///< p of a mean difference of the margin or more
 };
 
-/// Every contestant against the first.
-inline std::vector<contestant_summary> summarise(std::span<const contestant_result> results) {
+/// Every contestant against the first; `margin`, in points, is what no difference is larger than.
+inline std::vector<contestant_summary> summarise(std::span<const contestant_result> results, double margin) {
   std::vector<contestant_summary> out;
   for (const contestant_result& c : results) {
     contestant_summary s{c.name, c.runs.front().size, c.runs.front().parameters, {}, {}, {}, {}, {}};
@@ -98,16 +105,22 @@ inline std::vector<contestant_summary> summarise(std::span<const contestant_resu
     }
     out.push_back(std::move(s));
   }
+  std::vector<double> p;
+  for (contestant_summary& s : out) {
+    if (s.against.empty()) continue;
+    const over_seeds points = points_of(s.against);
+    s.equivalent = eval::equivalence(points.values, margin);
+    p.push_back(eval::mean_test(points.values));
+  }
+  const std::vector<double> adjusted = eval::holm(p);
+  std::size_t next = 0;
+  for (contestant_summary& s : out)
+    if (!s.against.empty()) s.told_apart = adjusted[next++];
   return out;
 }
 
 namespace detail {
 
-inline over_seeds points_of(const std::vector<paired_difference>& all) {
-  over_seeds out;
-  for (const paired_difference& d : all) out.values.push_back(d.points);
-  return out;
-}
 /// "+1.3 [-4.0, +6.7]: -0.3 +1.0 +3.3*"; empty for none.
 inline std::string cell(const std::vector<paired_difference>& all) {
   if (all.empty()) return "";
@@ -132,17 +145,19 @@ inline nlohmann::json to_json(const std::vector<paired_difference>& all) {
 }  // namespace detail
 
 /// The comparison as a Markdown table.
-inline std::string table(std::span<const contestant_summary> all) {
+inline std::string table(std::span<const contestant_summary> all, double margin) {
   std::string out = fmt::format(
       "| method | size | parameters | scale per rank: own, run | last loss | accuracy: mean (seeds) | minus {} "
-      "| intuition permuted minus own | ms a step | step memory |\n|---|---|---|---|---|---|---|---|---|---|\n",
-      all.front().name);
+      "| p: told apart, within {:g} | intuition permuted minus own | ms a step | step memory "
+      "|\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+      all.front().name, margin);
   for (const contestant_summary& s : all)
-    out +=
-        fmt::format("| {} | {} | {} | {:.3g}, {:.3g} | {:.2f} | {:.1f} ({}) | {} | {} | {} | {} |\n", s.name, s.size,
-                    s.parameters, s.own_scale.mean(), s.scale.mean(), s.last_loss.mean(), s.accuracy.mean(),
-                    detail::span_of(s.accuracy, "{:.1f}"), detail::cell(s.against), detail::cell(s.permuted),
-                    detail::span_of(s.step_ms, "{:.0f}"), s.megabytes > 0 ? fmt::format("{:.0f} MB", s.megabytes) : "");
+    out += fmt::format("| {} | {} | {} | {:.3g}, {:.3g} | {:.2f} | {:.1f} ({}) | {} | {} | {} | {} | {} |\n", s.name,
+                       s.size, s.parameters, s.own_scale.mean(), s.scale.mean(), s.last_loss.mean(), s.accuracy.mean(),
+                       detail::span_of(s.accuracy, "{:.1f}"), detail::cell(s.against),
+                       s.against.size() > 1 ? fmt::format("{:.2g}, {:.2g}", s.told_apart, s.equivalent) : "",
+                       detail::cell(s.permuted), detail::span_of(s.step_ms, "{:.0f}"),
+                       s.megabytes > 0 ? fmt::format("{:.0f} MB", s.megabytes) : "");
   return out;
 }
 
@@ -155,6 +170,8 @@ inline nlohmann::json to_json(const contestant_summary& s) {
           {"last_loss", s.last_loss.values},
           {"accuracy", s.accuracy.values},
           {"against", detail::to_json(s.against)},
+          {"told_apart", s.told_apart},
+          {"equivalent", s.equivalent},
           {"permuted", detail::to_json(s.permuted)},
           {"step_ms", s.step_ms.values},
           {"step_memory", s.megabytes * 1e6}};

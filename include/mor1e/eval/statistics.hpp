@@ -42,6 +42,9 @@ MOR1E_INLINE double student_quantile(double p, index_t degrees);
 /// fewer than two. Throws `value_error` for none.
 MOR1E_INLINE interval mean_interval(std::span<const double> values);
 
+/// p-value of a mean of 0 (paired t-test, two-sided). 1 for fewer than two differences.
+MOR1E_INLINE double mean_test(std::span<const double> differences);
+
 /// Whether the mean of paired differences is within +- margin: the larger p-value of two one-sided t-tests (TOST), of
 /// mean <= -margin and of mean >= margin. A small one says "equivalent"; a large one says nothing. The margin is stated
 /// before the differences are seen. 1 for fewer than two differences. Throws `value_error` unless margin > 0.

@@ -108,6 +108,14 @@ MOR1E_INLINE interval mean_interval(std::span<const double> values) {
   return {of.mean - half, of.mean + half};
 }
 
+MOR1E_INLINE double mean_test(std::span<const double> differences) {
+  const index_t n = index_t(differences.size());
+  if (n < 2) return 1;
+  const detail::estimate of(differences);
+  if (of.error == 0) return of.mean == 0 ? 1 : 0;
+  return 2 * student_cdf(-std::abs(of.mean) / of.error, n - 1);
+}
+
 MOR1E_INLINE double equivalence(std::span<const double> differences, double margin) {
   require<value_error>(margin > 0, "equivalence: a margin of ", margin);
   const index_t n = index_t(differences.size());
