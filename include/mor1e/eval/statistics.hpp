@@ -42,12 +42,14 @@ MOR1E_INLINE double student_quantile(double p, index_t degrees);
 /// fewer than two. Throws `value_error` for none.
 MOR1E_INLINE interval mean_interval(std::span<const double> values);
 
-/// p-value of a mean of 0 (paired t-test, two-sided). 1 for fewer than two differences.
+/// p-value of a mean of 0 (paired t-test, two-sided). 1 for fewer than two differences, and for equal
+/// ones: a spread of 0 says nothing of the next.
 MOR1E_INLINE double mean_test(std::span<const double> differences);
 
 /// Whether the mean of paired differences is within +- margin: the larger p-value of two one-sided t-tests (TOST), of
 /// mean <= -margin and of mean >= margin. A small one says "equivalent"; a large one says nothing. The margin is stated
-/// before the differences are seen. 1 for fewer than two differences. Throws `value_error` unless margin > 0.
+/// before the differences are seen. 1 for fewer than two differences, and for equal ones. Throws `value_error` unless
+/// margin > 0.
 MOR1E_INLINE double equivalence(std::span<const double> differences, double margin);
 
 /// p-values of a family of tests, adjusted so that the chance of any false alarm is held (Holm's step-down): each is

@@ -112,7 +112,7 @@ MOR1E_INLINE double mean_test(std::span<const double> differences) {
   const index_t n = index_t(differences.size());
   if (n < 2) return 1;
   const detail::estimate of(differences);
-  if (of.error == 0) return of.mean == 0 ? 1 : 0;
+  if (of.error == 0) return 1;
   return 2 * student_cdf(-std::abs(of.mean) / of.error, n - 1);
 }
 
@@ -123,7 +123,7 @@ MOR1E_INLINE double equivalence(std::span<const double> differences, double marg
   const detail::estimate of(differences);
   // The further the nearer bound is from the mean, in standard errors, the less likely a mean beyond it.
   const double room = margin - std::abs(of.mean);
-  if (of.error == 0) return room > 0 ? 0 : 1;
+  if (of.error == 0) return 1;
   return 1 - student_cdf(room / of.error, n - 1);
 }
 
