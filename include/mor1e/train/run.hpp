@@ -230,6 +230,7 @@ class run {
       packing_.tokens = std::min(packing_.tokens, std::max<index_t>(1, advice.value("micro_batch", packing_.tokens)));
       options_.program.recompute |= advice.value("recompute", false);
     }
+    take_memory_of_products();
     // Gradients, two moments, and what code and buffers the training is the first to touch.
     const std::uint64_t base =
         peak_memory() + std::uint64_t(adapters_.parameter_count()) * 3 * sizeof(float) + (2u << 20);
@@ -237,6 +238,16 @@ class run {
                                       options_.program, base, limit);
     packing_.tokens = plan.tokens, options_.program.recompute = plan.recompute;
     observer_.fitted(plan);
+  }
+
+  /// Whoever multiplies takes some at its first products of each form.
+  void take_memory_of_products() {
+    using backend::transpose;
+    array<B, float> zeros(e_.device, {128, 128}, 0.f), product(e_.device, {128, 128});
+    const view_of<B, const float> x = zeros.matrix();
+    for (const auto& [a, b] : {std::pair(transpose::no, transpose::yes), std::pair(transpose::no, transpose::no),
+                               std::pair(transpose::yes, transpose::no)})
+      gemm(e_.device, a, b, 1.f, x, x, 0.f, product.matrix());
   }
 
   nlohmann::json make_settings() const {
