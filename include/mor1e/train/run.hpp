@@ -231,9 +231,10 @@ class run {
       options_.program.recompute |= advice.value("recompute", false);
     }
     take_memory_of_products();
-    // Gradients, two moments, and what code and buffers the training is the first to touch.
+    // Gradients, two moments, and what code and buffers the training is the first to touch: oneDNN compiles a kernel
+    // for each shape it meets.
     const std::uint64_t base =
-        peak_memory() + std::uint64_t(adapters_.parameter_count()) * 3 * sizeof(float) + (2u << 20);
+        peak_memory() + std::uint64_t(adapters_.parameter_count()) * 3 * sizeof(float) + (4u << 20);
     const memory_plan plan = fit_into(e_.device, *e_.model, e_.set.examples, r_.schedule.batch, packing_.tokens,
                                       options_.program, base, limit);
     packing_.tokens = plan.tokens, options_.program.recompute = plan.recompute;
