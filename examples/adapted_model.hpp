@@ -36,9 +36,8 @@ inline std::string adapter_folder(const std::string& given) {
 /// `adapter` empty: the base alone. Else the folder of an adapter or of a run. Throws `value_error` for an adapter that
 /// was trained on other weights.
 template <class B>
-adapted_model<B> load_adapted(B& device, const std::string& model, const std::string& adapter,
-                              models::load_options how = {}) {
-  adapted_model<B> out{models::load<B, float>(device, model, how), std::nullopt};
+adapted_model<B> load_adapted(B& device, const std::string& model, const std::string& adapter) {
+  adapted_model<B> out{models::load<B, float>(device, model), std::nullopt};
   if (adapter.empty()) return out;
   out.adapter.emplace(peft::load_adapter(*out.model, adapter_folder(adapter)));
   const std::string& trained_on = out.adapter->record.base_sha256;

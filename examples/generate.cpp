@@ -50,9 +50,7 @@ std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& me
 
 template <class B>
 void run(B& device, const generate_options& options) {
-  // A product for one token would spend its time decoding; rounded products decode once in any case.
-  const bool stored = options.common.device.products == "int8" || options.common.device.products == "bf16";
-  const auto base = program::load_adapted(device, options.model, options.adapter, {.stored = stored});
+  const auto base = program::load_adapted(device, options.model, options.adapter);
   const auto tokenizer = models::open_tokenizer(options.model);
   const auto ends = models::end_tokens(models::open(options.model), tokenizer);
   const auto prompt = texts::prompt_encoder(tokenizer, base.model->vocabulary())

@@ -47,4 +47,4 @@ void parallel_rows(cpu& device, index_t rows, index_t cols, const F& f) {
 namespace mor1e {
 using backend::cpu;
 using backend::cpu_products;
-}
+}  // namespace mor1e
