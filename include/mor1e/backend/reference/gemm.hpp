@@ -1,8 +1,8 @@
 // Matrix products, three loops, and the transpose.
 #pragma once
 
-#include "mor1e/backend/reference/device.hpp"
 #include "mor1e/backend/operand_rounding.hpp"
+#include "mor1e/backend/reference/device.hpp"
 #include "mor1e/backend/transpose.hpp"
 
 namespace mor1e::backend {
