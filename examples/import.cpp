@@ -2,7 +2,6 @@
 //
 //     import --from ARCHIVES --out DATA          # a folder with BoolQ/, anli_v1.0/, bbh/, ... as they unpack
 //     import --check DATA                        # any data folder
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/data/each_line.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/json.hpp"
-#include "mor1e/io/text_file.hpp"
 
 namespace mor1e::data {
 
@@ -153,17 +153,9 @@ MOR1E_INLINE std::string to_line(const example& row) {
 }
 
 MOR1E_INLINE std::vector<example> read_task_file(const std::filesystem::path& path) {
-  const std::string content = io::read_text(path);
-  const std::string_view all = content;
   std::vector<example> rows;
-  std::size_t number = 1;
-  for (std::size_t begin = 0; begin < all.size(); ++number) {
-    const std::size_t end = std::min(all.find('\n', begin), all.size());
-    const std::string_view line = all.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.find_first_not_of(" \t\r") != line.npos)
-      rows.push_back(parse_example(line, text(path.string(), ":", number)));
-  }
+  detail::each_line(
+      path, [&](std::string_view line, const std::string& where) { rows.push_back(parse_example(line, where)); });
   require<io_error>(!rows.empty(), path.string(), ": the file holds no example", detail::rows_help);
   return rows;
 }

@@ -12,7 +12,8 @@ namespace mor1e::backend {
 template <class T>
 void gemm_serial(transpose ta, transpose tb, T alpha, view<const T> a, view<const T> b, T beta, view<T> c) {
 #ifdef MOR1E_ONEDNN
-  if constexpr (std::is_same_v<T, float>) return detail::onednn::gemm(ta, tb, alpha, a, b, beta, c);
+  if constexpr (std::is_same_v<T, float>)
+    if (a.size() > 0) return detail::onednn::gemm(ta, tb, alpha, a, b, beta, c);
 #endif
   detail::eigen::gemm(ta, tb, alpha, a, b, beta, c);
 }

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/data/each_line.hpp"
 #include "mor1e/data/example.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/io/json_fields.hpp"
@@ -20,21 +21,6 @@
 namespace mor1e::data::detail {
 
 using rows = std::vector<example>;
-
-/// f(line, where) for each line that is not blank; `where` is "file:number".
-template <class F>
-void each_line(const std::filesystem::path& path, F f) {
-  const std::string content = io::read_text(path);
-  const std::string_view all = content;
-  std::size_t number = 1;
-  for (std::size_t begin = 0; begin < all.size(); ++number) {
-    const std::size_t end = std::min(all.find('\n', begin), all.size());
-    std::string_view line = all.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(" \t") != line.npos) f(line, text(path.string(), ":", number));
-  }
-}
 
 /// The rows that f(fields, rows) adds of the objects of a file, one a line.
 template <class F>

@@ -66,17 +66,11 @@ inline void reorder(const dnnl::memory& from, const dnnl::memory& to) {
   dnnl::reorder(source, target).execute(stream(), source, target);
 }
 
-/// c = alpha op(a) op(b) + beta c
+/// c = alpha op(a) op(b) + beta c. A sum of no terms would leave c as it is.
 inline void gemm(transpose ta, transpose tb, float alpha, view<const float> a, view<const float> b, float beta,
                  view<float> c) {
   if (c.size() == 0) return;
   const index_t inner = ta == transpose::no ? a.cols : a.rows;
-  if (inner == 0) {
-    // sgemm would leave c as it is.
-    for (index_t i = 0; i < c.rows; ++i)
-      for (index_t j = 0; j < c.cols; ++j) c(i, j) = beta == 0 ? 0 : beta * c(i, j);
-    return;
-  }
   const one_thread alone;
   dnnl::sgemm(ta == transpose::no ? 'N' : 'T', tb == transpose::no ? 'N' : 'T', c.rows, c.cols, inner, alpha, a.data,
               a.stride, b.data, b.stride, beta, c.data, c.stride);
