@@ -37,7 +37,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mor1eConfig.cmake.in
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/cmake/mor1eConfig.cmake ${PROJECT_BINARY_DIR}/cmake/mor1eConfigVersion.cmake
-  DESTINATION ${mor1e_package_dir})
+  ${PROJECT_SOURCE_DIR}/cmake/FindoneDNN.cmake DESTINATION ${mor1e_package_dir})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # What pkg-config reads; pkgconfig/meson.build writes the same.

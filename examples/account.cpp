@@ -2,14 +2,11 @@
 //
 //     account --model config.json --method mor1e --experts 20
 //     account --table7                        # the paper's own comparison, counted
-#include <filesystem>
 #include <string>
 
 #include "method_options.hpp"
-#include "mor1e/io/checkpoint.hpp"
-#include "mor1e/io/text_file.hpp"
+#include "model_config.hpp"
 #include "mor1e/models/linears.hpp"
-#include "mor1e/models/open.hpp"
 #include "mor1e/peft/accounting.hpp"
 #include "program.hpp"
 #include "table7.hpp"
@@ -25,13 +22,6 @@ struct account_options {
   bool table7 = false;
 };
 
-nlohmann::json config_of(const std::string& model) {
-  if (model.ends_with(".json")) return io::read_json(model);
-  if (std::filesystem::exists(std::filesystem::path(model) / "config.json"))
-    return io::read_json(std::filesystem::path(model) / "config.json");
-  return models::open(model).config;
-}
-
 void table7(const program::common_options& o) {
   const auto parts = program::count_table7();
   program::say(o, "{}", program::table7_text(parts));
@@ -40,7 +30,7 @@ void table7(const program::common_options& o) {
 
 void account(const account_options& o) {
   require<value_error>(!o.model.empty(), "--model or --table7 is needed");
-  const models::backbone base = models::backbone_of(config_of(o.model), o.model);
+  const models::backbone base = models::backbone_of(program::config_of(o.model), o.model);
   const peft::adapter_spec spec = program::spec_of(o.method, o.common.seed, 1);
   const peft::method_cost cost = peft::cost_on(spec, base.linears, base.layers);
   require<value_error>(cost.linears > 0, "--targets: no linear of ", base.model_type, " is called so");

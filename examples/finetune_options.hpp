@@ -16,11 +16,15 @@ inline void add_data_options(CLI::App& app, train::data_settings& o) {
   app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one")
       ->capture_default_str();
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
+  app.add_option("--unseen", o.unseen, "a,b: of these, tasks that are scored and not trained on");
+  app.add_option("--eval-data", o.eval_data, "data folder whose tasks are scored in place of those of --data");
   app.add_option("--task-types", o.task_types, "a,b: the tasks of type 1 (world knowledge) for --type-balance");
   app.add_option("--max-length", o.max_length, "tokens of an example")->check(count)->capture_default_str();
   app.add_flag("--truncate", o.truncate,
                "cut longer prompts at their left instead of refusing (of the evaluation: beyond the model's context)");
   app.add_option("--train-limit", o.train_limit, "rows of each task")->check(count);
+  app.add_option("--dev-limit", o.dev_limit, "rows of each task kept out of the training, to choose hyperparameters by")
+      ->check(count);
   app.add_option("--template", o.wording, "plain, release or bare; the rows' own unless given");
   app.add_option("--answer", o.answer, "letter or text; the rows' own unless given");
   app.add_option("--eval-limit", o.eval_limit, "rows of each task's eval.jsonl scored before and after; 0: none")
@@ -65,6 +69,7 @@ inline void add_run_options(CLI::App& app, train::run_settings& o) {
   app.add_option("--intuition", o.intuition,
                  "embedder: minilm (the default), a BERT folder, E.safetensors (vectors of any embedder, the list of "
                  "their texts in E.json), toy (the default of the toy model); or random, category, none");
+  app.add_option("--categories", o.categories, "a,b;c: tasks that intuition category takes for one category");
   app.add_option("--prefix", o.prefix, "put before every text that is embedded");
   app.add_option("--similarity", o.similarity, "cosine, or dot: to centroids of any length")->capture_default_str();
   app.add_option("--cluster-sample", o.cluster_sample, "prompts of each task that are clustered; all unless given")

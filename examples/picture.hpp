@@ -23,6 +23,7 @@ namespace mor1e::program {
 struct chart {
   std::string title = {}, x_label = {}, y_label = {};
   bool log_x = false, log_y = false;
+  double least_range = 0;  ///< of the axis that has the results: a smaller spread does not fill it
 };
 
 /// One line through (x, y); `low` and `high` are intervals of y, or empty.
@@ -43,6 +44,19 @@ struct heat_panel {
 struct estimate {
   std::string label;
   double value = 0, low = 0, high = 0;
+};
+
+/// A value that the others are held against: a dashed line with its name.
+struct guide {
+  std::string name;
+  double value = 0;
+};
+
+/// Points of one kind, each with a word beside it or none.
+struct point_cloud {
+  std::string name;
+  std::vector<double> x, y;
+  std::vector<std::string> labels = {};
 };
 
 namespace detail {
@@ -142,23 +156,65 @@ inline bool draw_heat_maps(const std::filesystem::path& file, const chart& c, st
   return detail::draw(file, out + "unset multiplot\n");
 }
 
-/// Estimates below each other, with a dashed line at `reference`.
+/// A range around the values, at least `least` wide.
+inline std::pair<double, double> widened(double low, double high, double least) {
+  const double more = std::max(0.04 * (high - low), (least - (high - low)) / 2);
+  return {low - more, high + more};
+}
+
+/// Estimates below each other, with dashed lines at the guides.
 inline bool draw_estimates(const std::filesystem::path& file, const chart& c, std::span<const estimate> estimates,
-                           double reference) {
+                           std::span<const guide> guides) {
   std::vector<std::string> labels;
-  std::string rows;
+  std::string rows, lines;
+  double low = estimates.front().low, high = estimates.front().high;
   for (const estimate& e : estimates) {
     rows += fmt::format("{} {} {} {}\n", e.value, labels.size(), e.low, e.high);
     labels.push_back(e.label);
+    low = std::min({low, e.low, e.value}), high = std::max({high, e.high, e.value});
   }
-  std::string out = detail::begin_picture(file, c, 760, 160 + 26 * int(estimates.size()));
+  for (std::size_t i = 0; i < guides.size(); ++i) {
+    const guide& g = guides[i];
+    low = std::min(low, g.value), high = std::max(high, g.value);
+    lines += fmt::format(
+        "set arrow from {0}, graph 0 to {0}, graph 1 nohead dt {1} lc rgb '#666666'\n"
+        "set label {2} at {0}, graph 1 offset 0.3, {3} font ',9' tc rgb '#444444'\n",
+        g.value, i + 2, detail::quoted(g.name), i % 2 ? -1.6 : -0.6);
+  }
+  const auto [from, to] = widened(low, high, c.least_range);
+  std::string out = detail::begin_picture(file, c, 820, 190 + 26 * int(estimates.size()));
   out += detail::tics("y", labels, labels.size() + 1, false);
   out += fmt::format(
-      "unset key\nset grid x lc rgb '#dddddd'\nset yrange [{}:-0.5]\n"
-      "set arrow from {}, graph 0 to {}, graph 1 nohead dt 2 lc rgb '#888888'\n$rows << END\n{}END\n"
+      "unset key\nset grid x lc rgb '#dddddd'\nset xrange [{}:{}]\nset yrange [{}:-1.4]\n{}$rows << END\n{}END\n"
       "plot $rows using 1:2:3:4 with xerrorbars lw 1.5 pt 7 ps 0.7 lc rgb '#08519c'\n",
-      double(labels.size()) - 0.5, reference, reference, rows);
+      from, to, double(labels.size()) - 0.5, lines, rows);
   return detail::draw(file, out);
+}
+
+/// Clouds of points, told apart by form as well as by colour.
+inline bool draw_points(const std::filesystem::path& file, const chart& c, std::span<const point_cloud> clouds) {
+  constexpr const char* colours[] = {"#08306b", "#d94801", "#41ab5d", "#6a51a3", "#969696", "#cb181d", "#02818a"};
+  std::string out = detail::begin_picture(file, c, 900, 640) + "set key outside right top\nset grid lc rgb '#eeeeee'\n";
+  double low = 1e300, high = -1e300;
+  for (const point_cloud& cloud : clouds)
+    for (const double y : cloud.y) low = std::min(low, y), high = std::max(high, y);
+  const auto [from, to] = widened(low, high, c.least_range);
+  if (!c.log_y) out += fmt::format("set yrange [{}:{}]\n", from, to);
+  std::string plots;
+  for (std::size_t i = 0; i < clouds.size(); ++i) {
+    const point_cloud& cloud = clouds[i];
+    out += fmt::format("$cloud{} << END\n", i);
+    for (std::size_t k = 0; k < cloud.x.size(); ++k)
+      out += fmt::format("{} {} \"{}\"\n", cloud.x[k], cloud.y[k], k < cloud.labels.size() ? cloud.labels[k] : "");
+    out += "END\n";
+    const char* colour = colours[i % std::size(colours)];
+    const int form[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
+    plots += fmt::format("{}$cloud{} using 1:2 with points pt {} ps {} lc rgb '{}' title {}", i ? ", \\\n  " : "plot ", i,
+                         form[i % std::size(form)], cloud.labels.empty() ? 0.7 : 1.2, colour, detail::quoted(cloud.name));
+    if (!cloud.labels.empty())
+      plots += fmt::format(", \\\n  $cloud{} using 1:2:3 with labels offset 0,0.8 font ',9' tc rgb '{}' notitle", i, colour);
+  }
+  return detail::draw(file, out + plots + "\n");
 }
 
 }  // namespace mor1e::program

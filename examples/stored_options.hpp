@@ -22,7 +22,7 @@ inline bool of_process(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 inline bool is_path(const std::string& name) {
-  const auto names = {"model", "data", "intuition", "log"};
+  const auto names = {"model", "data", "eval-data", "intuition", "log"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 inline std::string name_of(const CLI::Option& option) {

@@ -32,7 +32,7 @@ struct intuition_recipe {
   intuition_kind kind = intuition_kind::clusters;
   cluster::intuition_source source = {};     ///< of all kinds but category
   std::uint64_t seed = 0;                    ///< of kind random
-  std::vector<std::string> categories = {};  ///< of kind category: the tasks of the training, in order
+  std::vector<std::string> categories = {};  ///< of kind category: the tasks "a,b" of each, in order
   index_t width = 0;                         ///< of kind category
   texts::prompt_options wording = {};        ///< of the prompt that is embedded; what is open is left to the example
 
@@ -76,6 +76,8 @@ tensor<float> intuition_of(B& device, models::sentence_embedder& embedder, view<
   return cluster::intuition<float>(device, embedded.matrix(), centroids, kind);
 }
 
+/// The number of the category that holds the task; as many as there are if none does.
+MOR1E_INLINE std::size_t category_of(std::span<const std::string> categories, std::string_view task);
 /// The rows of a category recipe, [n, columns]. Throws `value_error` naming the task for one that was not trained on.
 MOR1E_INLINE tensor<float> category_rows(const intuition_recipe& recipe, std::span<const data::example> examples);
 /// Rows that point at random, as long as `like`, of a random recipe.

@@ -111,14 +111,21 @@ MOR1E_INLINE tensor<float> embed_with_prefix(models::sentence_embedder& embedder
   return embedder.embed(detail::with_prefix({texts.begin(), texts.end()}, prefix), progress);
 }
 
+MOR1E_INLINE std::size_t category_of(std::span<const std::string> categories, std::string_view task) {
+  const auto holds = [&](const std::string& names) {
+    return ("," + names + ",").find(text(",", task, ",")) != std::string::npos;
+  };
+  return std::size_t(std::find_if(categories.begin(), categories.end(), holds) - categories.begin());
+}
+
 MOR1E_INLINE tensor<float> category_rows(const intuition_recipe& recipe, std::span<const data::example> examples) {
   std::vector<index_t> category;
   category.reserve(examples.size());
   for (const data::example& row : examples) {
-    const auto at = std::find(recipe.categories.begin(), recipe.categories.end(), row.task);
-    require<value_error>(at != recipe.categories.end(), "intuition: example ", row.id, " is of task '", row.task,
-                         "', which is none of the ", recipe.categories.size(), " categories of the training");
-    category.push_back(at - recipe.categories.begin());
+    const std::size_t at = category_of(recipe.categories, row.task);
+    require<value_error>(at < recipe.categories.size(), "intuition: example ", row.id, " is of task '", row.task,
+                         "', which is in none of the ", recipe.categories.size(), " categories of the training");
+    category.push_back(index_t(at));
   }
   return cluster::category_intuition(category, recipe.width);
 }

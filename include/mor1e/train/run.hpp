@@ -50,6 +50,7 @@ class run {
   run(experiment<B>& e, run_request r, run_observer* observer = nullptr)
       : e_(e),
         r_(std::move(r)),
+        items_(r_.on_dev ? e.dev : e.scored),
         observer_(observer ? *observer : nobody_),
         needs_(r_.spec.method.needs()),
         steps_(total_steps(r_.schedule, index_t(e.set.examples.size()))),
@@ -58,7 +59,7 @@ class run {
         adapters_(peft::attach(*e.model, r_.spec)) {
     require<value_error>(!needs_.types || !e.set.type_1.empty(),
                          "--type-balance tells types of task apart; --task-types says which tasks are of type 1");
-    intuition_ = describe_intuition(e, needs_.clusters, r_.how, r_.seed);
+    intuition_ = describe_intuition(e, items_, needs_.clusters, r_.how, r_.seed);
     options_.adam.learning_rate = r_.schedule.learning_rate;
     options_.adam.weight_decay = r_.schedule.weight_decay;
     options_.clip = r_.schedule.clip;
@@ -101,7 +102,7 @@ class run {
     folder.require_in_place();
     save();
     observer_.trained(state_.totals, r_.out / "adapter");
-    if (!e_.scored.empty()) score();
+    if (!items_.empty()) score();
     folder.require_in_place();
     const nlohmann::json out = result();
     io::write_json(r_.out / "result.json", out);
@@ -113,7 +114,7 @@ class run {
     if (!reads_intuition()) return;
     const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, !observer_.shows_progress());
     if (intuition_.embedder) observer_.clustered(intuition_, inertia);
-    e_.scored.set_intuition(e_.device, intuition_.recipe, intuition_.embedder.get());
+    items_.set_intuition(e_.device, intuition_.recipe, intuition_.embedder.get());
     intuition_.embedder.reset();
   }
 
@@ -167,8 +168,8 @@ class run {
 
       nlohmann::json line = log_line(report, step + 1, r_.schedule.learning_rate * factor, seconds);
       warn_of_saturation(step + 1, report.gates);
-      if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !e_.scored.empty())
-        line["evaluation"] = eval::to_json(eval::summarise(e_.scored.score("scoring")));
+      if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !items_.empty())
+        line["evaluation"] = eval::to_json(eval::summarise(items_.score("scoring")));
       folder.require_in_place();
       log.write(line);
       char note[64];
@@ -205,10 +206,10 @@ class run {
   }
 
   void score() {
-    scores_.before = e_.scored.score_base(adapters_);
-    scores_.after = e_.scored.score("scoring");
-    if (reads_intuition() && intuition_.recipe.kind == intuition_kind::clusters)
-      scores_.permuted = e_.scored.score_permuted(r_.seed);
+    scores_.before = items_.score_base(adapters_);
+    scores_.after = items_.score("scoring");
+    if (r_.score_permuted && reads_intuition() && intuition_.recipe.kind == intuition_kind::clusters)
+      scores_.permuted = items_.score_permuted(r_.seed);
     observer_.scored(scores_);
   }
 
@@ -289,7 +290,7 @@ class run {
                           {"parameters", adapters_.parameter_count()},
                           {"peak_memory", peak_memory()}};
     if (own_scale_) out["scale"] = {{"own", *own_scale_}, {"run", r_.match_scale.value_or(*own_scale_)}};
-    if (!e_.scored.empty()) out["evaluation"] = to_json(scores_);
+    if (!items_.empty()) out["evaluation"] = to_json(scores_);
     return out;
   }
 
@@ -304,6 +305,7 @@ class run {
 
   experiment<B>& e_;
   run_request r_;
+  evaluation<B>& items_;
   run_observer nobody_;
   run_observer& observer_;
   peft::method_needs needs_;

@@ -64,6 +64,9 @@ struct training_intuition {
   MOR1E_INLINE tensor<float> gathered(const tensor<float>& embeddings) const;
 };
 
+/// The categories of control category: each task for itself, or those of "a,b;c", by their tasks. Throws `value_error`
+/// for a task of the training that is in none.
+MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks, const std::string& grouped);
 /// Of kind category: nothing is embedded.
 MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
                                                    const texts::prompt_options& wording);

@@ -45,6 +45,20 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
   return embeddings;
 }
 
+MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks,
+                                                    const std::string& grouped) {
+  if (grouped.empty()) return tasks;
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < grouped.size();) {
+    const std::size_t end = std::min(grouped.find(';', at), grouped.size());
+    out.push_back(grouped.substr(at, end - at));
+    at = end + 1;
+  }
+  for (const std::string& task : tasks)
+    require<value_error>(category_of(out, task) < out.size(), "--categories: ", task, " is in none of ", grouped);
+  return out;
+}
+
 MOR1E_INLINE training_intuition category_intuition(std::vector<std::string> tasks, index_t columns,
                                                    const texts::prompt_options& wording) {
   training_intuition out;

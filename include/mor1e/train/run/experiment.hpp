@@ -32,7 +32,8 @@ struct experiment {
         rows(load_rows(o, tokenizer, made_for, seed)),
         set(encode(rows.tasks, {tokenizer, model->vocabulary()}, o.prompt(),
                    std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit)),
-        scored(device, *model, tokenizer, rows.tasks, o.prompt(), o.truncate, o.eval_limit, shows_progress) {
+        scored(device, *model, tokenizer, rows.scored, o.prompt(), o.truncate, o.eval_limit, shows_progress),
+        dev(device, *model, tokenizer, rows.dev, o.prompt(), o.truncate, o.dev_limit, shows_progress) {
     set_types(set, o.task_types);
   }
   experiment(const experiment&) = delete;
@@ -51,7 +52,7 @@ struct experiment {
   texts::tokenizer tokenizer;
   run_rows rows;
   training_set set;
-  evaluation<B> scored;
+  evaluation<B> scored, dev;
 };
 
 }  // namespace mor1e::train

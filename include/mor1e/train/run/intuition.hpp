@@ -11,11 +11,12 @@ namespace mor1e::train {
 /// With all that needs no work yet; empty where the method reads none (`clusters` 0). Throws `value_error` for rows
 /// that the embedder has no vectors of.
 template <class B>
-training_intuition describe_intuition(experiment<B>& e, index_t clusters, const run_settings& how, std::uint64_t seed) {
+training_intuition describe_intuition(experiment<B>& e, const evaluation<B>& items, index_t clusters,
+                                      const run_settings& how, std::uint64_t seed) {
   if (clusters == 0) return {};
   const std::string& kind = how.control.empty() ? how.intuition : how.control;
   const texts::prompt_options wording = e.settings.prompt();
-  if (kind == "category") return category_intuition(e.set.task_names, clusters, wording);
+  if (kind == "category") return category_intuition(categories_of(e.set.task_names, how.categories), clusters, wording);
   const std::string embedder = how.intuition != "random" ? how.intuition : default_embedder(e.settings);
   training_intuition out =
       embedded_intuition(models::load_sentence_embedder(e.device, embedder), e.set.rows,
@@ -26,7 +27,7 @@ training_intuition describe_intuition(experiment<B>& e, index_t clusters, const 
                           .wording = wording,
                           .prefix = how.prefix,
                           .seed = seed});
-  e.scored.check(out.recipe, *out.embedder);
+  items.check(out.recipe, *out.embedder);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,9 +29,52 @@ inline auto one_token(const texts::tokenizer& tokenizer) {
 }
 
 struct run_rows {
-  std::vector<data::task_data> made;   ///< the whole suite, if it is to be kept in the run's folder
-  std::vector<data::task_data> tasks;  ///< those chosen
+  std::vector<data::task_data> made;    ///< the whole suite, if it is to be kept in the run's folder
+  std::vector<data::task_data> tasks;   ///< those trained on; only `train` of each counts
+  std::vector<data::task_data> scored;  ///< those scored, by their `eval`
+  std::vector<data::task_data> dev;     ///< the same of rows that were kept out of the training
 };
+
+namespace detail {
+
+/// Seeds of the suite's items: of all runs the same, so that they can be compared.
+inline constexpr std::uint64_t suite_eval_seed = 2026, suite_dev_seed = 2027;
+
+/// Rows kept out of the training: the last of each task; of the suite other items than the evaluation's, of the words
+/// that no training has either.
+inline std::vector<data::task_data> take_dev_rows(const data_settings& o, const texts::tokenizer& tokenizer,
+                                                  std::vector<data::task_data>& tasks) {
+  std::vector<data::task_data> out;
+  if (o.dev_limit == 0) return out;
+  const auto count = std::size_t(o.dev_limit);
+  if (o.data == "suite") {
+    const data::suite_options suite{
+        .train_items = 1, .eval_items = 2 * o.dev_limit, .eval_seed = detail::suite_dev_seed};
+    std::vector<data::task_data> made = data::make_suite(one_token(tokenizer), suite);
+    for (const data::task_data& task : tasks) {
+      std::set<std::string> taken;
+      for (const data::example& row : task.eval) taken.insert(row.question);
+      data::task_data& drawn =
+          *std::find_if(made.begin(), made.end(), [&](const auto& other) { return other.name == task.name; });
+      std::erase_if(drawn.eval, [&](const data::example& row) { return taken.count(row.question) > 0; });
+      require<value_error>(drawn.eval.size() >= count, "--dev-limit ", count, ": ", task.name, " has only ",
+                           drawn.eval.size(), " items beside those of the evaluation");
+      drawn.eval.resize(count);
+      out.push_back({.name = task.name, .train = {}, .eval = std::move(drawn.eval)});
+    }
+    return out;
+  }
+  for (data::task_data& task : tasks) {
+    require<value_error>(task.train.size() > count, "--dev-limit ", count, ": ", task.name, " has only ",
+                         task.train.size(), " rows to train on");
+    const auto first = task.train.end() - std::ptrdiff_t(count);
+    out.push_back({.name = task.name, .train = {}, .eval = {first, task.train.end()}});
+    task.train.erase(first, task.train.end());
+  }
+  return out;
+}
+
+}  // namespace detail
 
 /// `examples`: how many a run will draw, where it says.
 inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokenizer, index_t examples,
@@ -38,7 +82,7 @@ inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokeni
   namespace fs = std::filesystem;
   run_rows out;
   if (o.data == "suite") {
-    data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = 2026};
+    data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = detail::suite_eval_seed};
     const index_t families = index_t(data::suite_families().size());
     // New items for every step; a long run meets them again, as no family gives more than a few thousand.
     if (examples > 0) suite.train_items = std::min<index_t>(2000, (examples + families - 1) / families);
@@ -54,10 +98,20 @@ inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokeni
       if (const fs::path file = fs::path(o.data) / task.name / "eval.jsonl"; o.eval_limit > 0 && fs::exists(file))
         task.eval = data::read_task_file(file);
   }
+  out.scored = out.tasks;
+  if (!o.eval_data.empty()) out.scored = data::read_data_folder(o.eval_data, "", data::splits::eval);
+  std::vector<std::string> names;
+  for (const data::task_data& task : out.tasks) names.push_back(task.name);
+  if (!o.unseen.empty())
+    for (const std::string& name : data::select_tasks(names, o.unseen, "--unseen"))
+      std::erase_if(out.tasks, [&](const data::task_data& task) { return task.name == name; });
+  require<value_error>(!out.tasks.empty(), "--unseen: there is no task left to train on");
+  out.dev = detail::take_dev_rows(o, tokenizer, out.tasks);
   // A task is its folder, whatever its rows call it.
-  for (data::task_data& task : out.tasks)
-    for (auto* rows : {&task.train, &task.eval})
-      for (data::example& row : *rows) row.task = task.name;
+  for (auto* tasks : {&out.tasks, &out.scored, &out.dev})
+    for (data::task_data& task : *tasks)
+      for (auto* rows : {&task.train, &task.eval})
+        for (data::example& row : *rows) row.task = task.name;
   return out;
 }
 

@@ -22,11 +22,14 @@ struct data_settings {
   std::string model = {};       ///< folder, .gguf file, short name or "toy"
   std::string data = {};        ///< folder with <task>/train.jsonl, or "suite" for the generated one
   std::string tasks = {};       ///< "a,b": only these
+  std::string unseen = {};      ///< "a,b": of these, the tasks that are scored and not trained on
+  std::string eval_data = {};   ///< folder whose tasks are scored in place of those of `data`
   std::string task_types = {};  ///< "a,b": those of type 1, see `set_types`
   std::string wording = {};     ///< name of a template; the rows' own unless given
   std::string answer = {};      ///< letter or text; the rows' own unless given
   index_t max_length = 2048;    ///< tokens of an example
   index_t train_limit = 0;      ///< rows of each task; 0: all
+  index_t dev_limit = 0;        ///< rows of each task kept out of the training, to choose hyperparameters by
   index_t eval_limit = 100;     ///< rows of each task that are scored
   bool truncate = false;        ///< cut longer prompts at their left instead of refusing
 
@@ -53,6 +56,7 @@ inline std::string default_embedder(const data_settings& data) {
 struct run_settings {
   std::string intuition = {};  ///< who embeds; or random, category, none
   std::string control = {};    ///< random or category: in place of the intuition
+  std::string categories = {};  ///< "a,b;c": tasks that control category takes for one; each for itself unless given
   std::string prefix = {};     ///< put before every text that is embedded
   std::string similarity = "cosine";
   index_t cluster_sample = 0;  ///< prompts of each task that are clustered; 0: all
@@ -77,6 +81,8 @@ struct run_request {
   peft::adapter_spec spec;
   bool measure_scale = false;              ///< of the update at the start
   std::optional<double> match_scale = {};  ///< what it is to be; the method's own unless given
+  bool on_dev = false;                     ///< scored on the rows kept out of the training, not on the evaluation's
+  bool score_permuted = true;              ///< also with the intuition dealt to other items
   schedule_settings schedule;
   run_settings how;
   std::uint64_t seed = 0;

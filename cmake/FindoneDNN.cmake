@@ -1,0 +1,21 @@
+# oneDNN::oneDNN, by its header and its library. oneDNN's own package file also wants OpenCL's headers wherever it was
+# built for GPUs, as Debian's is, and stops the configuration without them; its CPU interface needs none.
+find_path(oneDNN_INCLUDE_DIR dnnl.hpp)
+find_library(oneDNN_LIBRARY dnnl)
+set(oneDNN_VERSION "")
+foreach(oneDNN_file IN ITEMS oneapi/dnnl/dnnl_version.h dnnl_version.h)
+  if(oneDNN_INCLUDE_DIR AND NOT oneDNN_VERSION AND EXISTS ${oneDNN_INCLUDE_DIR}/${oneDNN_file})
+    file(READ ${oneDNN_INCLUDE_DIR}/${oneDNN_file} oneDNN_text)
+    if(oneDNN_text MATCHES "VERSION_MAJOR +([0-9]+).*VERSION_MINOR +([0-9]+).*VERSION_PATCH +([0-9]+)")
+      set(oneDNN_VERSION ${CMAKE_MATCH_1}.${CMAKE_MATCH_2}.${CMAKE_MATCH_3})
+    endif()
+  endif()
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(oneDNN REQUIRED_VARS oneDNN_LIBRARY oneDNN_INCLUDE_DIR VERSION_VAR oneDNN_VERSION)
+mark_as_advanced(oneDNN_INCLUDE_DIR oneDNN_LIBRARY)
+if(oneDNN_FOUND AND NOT TARGET oneDNN::oneDNN)
+  add_library(oneDNN::oneDNN UNKNOWN IMPORTED)
+  set_target_properties(oneDNN::oneDNN PROPERTIES IMPORTED_LOCATION ${oneDNN_LIBRARY}
+                                                  INTERFACE_INCLUDE_DIRECTORIES ${oneDNN_INCLUDE_DIR})
+endif()

@@ -1,0 +1,195 @@
+// What a matrix will cost, from configurations and rows: nothing is run, no weights are read.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "experiments/matrix_options.hpp"
+#include "experiments/report.hpp"
+#include "model_config.hpp"
+#include "mor1e/backend/cpu.hpp"
+#include "mor1e/models/linears.hpp"
+#include "mor1e/models/open.hpp"
+#include "mor1e/models/registry.hpp"
+#include "mor1e/models/toy.hpp"
+#include "mor1e/peft/accounting.hpp"
+#include "mor1e/peft/attach.hpp"
+#include "mor1e/peft/matching.hpp"
+#include "mor1e/train/run/rows.hpp"
+#include "mor1e/train/settings.hpp"
+#include "mor1e/train/step_program.hpp"
+
+namespace mor1e::program {
+
+/// How much there is to train on and to score.
+struct row_counts {
+  index_t examples = 0, items = 0;
+  double tokens = 0;        ///< mean of an example
+  bool is_counted = false;  ///< by the model's tokenizer; else as given, or a token for four bytes
+};
+
+inline row_counts count_rows(const matrix_options& o, const std::string& model, index_t made_for) {
+  std::optional<texts::tokenizer> tokenizer;
+  try {
+    tokenizer = models::open_tokenizer(model);
+  } catch (const io_error&) {
+    require<value_error>(o.data.data != "suite", "--data suite: its words are chosen by a tokenizer, and ", model,
+                         " has none");
+  }
+  train::data_settings data = o.data;
+  data.model = model;
+  const train::run_rows rows =
+      train::load_rows(data, tokenizer ? *tokenizer : models::open_tokenizer(models::toy_name), made_for, o.common.seed);
+  row_counts out;
+  double tokens = 0;
+  for (const data::task_data& task : rows.tasks) {
+    index_t count = index_t(task.train.size());
+    if (o.data.train_limit > 0) count = std::min(count, o.data.train_limit);
+    for (index_t i = 0; i < count; ++i) {
+      const texts::rendered_prompt words = texts::render(task.train[std::size_t(i)], o.data.prompt());
+      if (!tokenizer)
+        tokens += double(words.prompt.size() + words.target.size()) / 4;
+      else {
+        const auto [ids, target] = texts::prompt_encoder(*tokenizer).encode(words.prompt, words.target, "", words.ends);
+        tokens += double(ids.size() + target.size());
+      }
+    }
+    out.examples += count;
+  }
+  for (const data::task_data& task : rows.scored)
+    out.items += std::min<index_t>(o.data.eval_limit, index_t(task.eval.size()));
+  out.is_counted = tokenizer.has_value();
+  out.tokens = o.example_tokens > 0 ? double(o.example_tokens) : tokens / double(std::max<index_t>(1, out.examples));
+  return out;
+}
+
+namespace detail {
+
+/// A llama as wide as `head` numbers a head, everything else in proportion.
+inline nlohmann::json narrowed(const nlohmann::json& config, index_t head, index_t layers) {
+  const index_t heads = config.at("num_attention_heads"), width = config.at("hidden_size");
+  const index_t own = config.value("head_dim", width / heads);
+  const auto scaled = [&](index_t size) { return std::max<index_t>(8, size * head / own); };
+  return {{"model_type", "llama"},
+          {"hidden_size", heads * head},
+          {"intermediate_size", scaled(config.at("intermediate_size").get<index_t>())},
+          {"num_hidden_layers", layers},
+          {"num_attention_heads", heads},
+          {"num_key_value_heads", config.value("num_key_value_heads", heads)},
+          {"vocab_size", config.at("vocab_size")},
+          {"max_position_embeddings", 4096},
+          {"rms_norm_eps", 1e-5},
+          {"eos_token_id", 0}};
+}
+
+}  // namespace detail
+
+/// Bytes of the slab of a step: those of four small models, continued to the real width and depth, in both of which
+/// they are linear. None for a model that is not built like a llama.
+inline std::optional<double> slab_bytes(const nlohmann::json& config, const peft::adapter_spec& spec,
+                                        const train::batch_size& size, bool recompute) {
+  const std::string type = config.value("model_type", "");
+  if (type != "llama" && type != "mistral") return {};
+  cpu device(1);
+  const auto bytes = [&](index_t head, index_t layers) {
+    auto model = models::load<cpu, float>(device, std::make_shared<io::checkpoint>(models::blank_checkpoint(
+                                                       detail::narrowed(config, head, layers))));
+    auto adapters = peft::attach(*model, spec);
+    train::program_options program{.recompute = recompute, .statistics = spec.method.description().has_experts,
+                                   .dropout = spec.method.needs().draws, .clusters = spec.method.needs().clusters,
+                                   .types = spec.method.needs().types};
+    return double(train::step_program<cpu, float>(device, *model, size, program).bytes());
+  };
+  const double heads = config.at("num_attention_heads").get<double>();
+  const double head = config.value("head_dim", config.at("hidden_size").get<double>() / heads);
+  const double layers = config.at("num_hidden_layers").get<double>();
+  constexpr index_t narrow = 8, wide = 16, few = 2, many = 3;
+  const auto to_width = [&](index_t depth) {
+    const double at_narrow = bytes(narrow, depth), at_wide = bytes(wide, depth);
+    return at_narrow + (at_wide - at_narrow) * (head - narrow) / (wide - narrow);
+  };
+  const double at_few = to_width(few), at_many = to_width(many);
+  return at_few + (at_many - at_few) * (layers - few) / (many - few);
+}
+
+/// The table of a dry run.
+inline report plan_report(const matrix_options& o, const std::vector<contestant>& contestants, const std::string& name) {
+  const train::schedule_settings schedule = o.schedule.settings();
+  report out{.title = name + ": what it will cost", .terms = {}, .tables = {}, .notes = {}, .pictures = {}};
+  double all = 0;
+  index_t runs = 0;
+  for (const std::string& model : split(o.data.model)) {
+    const nlohmann::json config = config_of(model);
+    const models::backbone base = models::backbone_of(config, model);
+    const row_counts rows = count_rows(o, model, schedule.steps * schedule.batch);
+    const index_t steps = train::total_steps(schedule, rows.examples);
+    const double trained = double(steps * schedule.batch) * rows.tokens, scored = double(rows.items) * rows.tokens;
+    std::vector<peft::linear_size> sizes;
+    const auto linears_of = [&](const peft::adapter_spec& spec) {
+      std::vector<peft::linear_size> of;
+      for (const models::linear_shape& l : base.linears)
+        if (peft::is_targeted(l.name, spec.targets))
+          for (index_t i = 0; i < base.layers; ++i) of.push_back({l.inputs, l.outputs});
+      return of;
+    };
+    const auto pieces = index_t(std::ceil(double(schedule.batch) * rows.tokens / 2048));
+    const auto tokens = index_t(double(schedule.batch) * rows.tokens / double(std::max<index_t>(1, pieces)));
+    const auto rounded = [](index_t count, index_t bucket) { return (count + bucket - 1) / bucket * bucket; };
+    const train::batch_size size{.rows = rounded(std::max<index_t>(32, tokens), 32),
+                                 .sequences = rounded(std::max<index_t>(1, schedule.batch / pieces), 8) + 1,
+                                 .answers = rounded(std::max<index_t>(1, schedule.batch / pieces), 8)};
+    result_table table{
+        .title = fmt::format("{}: {} of {} parameters; {} examples of {:.0f} tokens{}, {} items scored, {} steps of {}",
+                             model, base.model_type, base.parameters, rows.examples, rows.tokens,
+                             rows.is_counted ? "" : o.example_tokens ? " (as given)" : " (a token for four bytes)",
+                             rows.items, steps, schedule.batch),
+        .columns = {"method", "size", "parameters", "runs", "adapter FLOPs a token", "FLOPs a run", "memory of a step",
+                    "hours"},
+        .rows = {}};
+    for (const contestant& c : contestants) {
+      peft::adapter_spec spec = spec_of(c.method, 0, schedule.learning_rate);
+      const peft::adapter_spec reference = reference_of(c.method);
+      if (!o.own_parameters)
+        spec.method = peft::match_parameters(spec.method, linears_of(spec),
+                                             peft::cost_on(reference.method, linears_of(reference)).parameters);
+      const peft::method_cost cost = peft::cost_on(spec, base.linears, base.layers);
+      // Forward and the gradient of the input through frozen weights, 2 operations a parameter each; the adapter's own
+      // three products; recomputation is one more forward.
+      const double adapter = double(cost.flops() + cost.router_flops());
+      const double forward = 2 * double(base.sum_products()) + adapter;
+      const double flops = trained * (4 * double(base.sum_products()) + 3 * adapter + (o.run.recompute ? forward : 0)) +
+                           scored * forward * (spec.method.needs().clusters > 0 && c.control.empty() ? 2 : 1);
+      const index_t count = o.seeds + (c.learning_rate ? 0 : index_t(rates_of(o).size()));
+      const std::optional<double> slab = slab_bytes(config, spec, size, o.run.recompute);
+      const double held = 4 * double(base.parameters) + 16 * double(cost.parameters);
+      all += flops * double(count), runs += count;
+      table.rows.push_back(
+          {c.label, spec.method.size(), fmt::format("{}", cost.parameters), fmt::format("{}", count),
+           fmt::format("{}", cost.flops() + cost.router_flops()), fmt::format("{:.3g}", flops),
+           slab ? fmt::format("{:.1f} GB", (held + *slab) / 1e9) : fmt::format("{:.1f} GB and activations", held / 1e9),
+           o.flops > 0 ? fmt::format("{:.2f}", flops * double(count) / o.flops / 3600) : ""});
+    }
+    out.tables.push_back(std::move(table));
+  }
+  out.terms = fmt::format("{} runs, {:.3g} FLOPs{}", runs, all,
+                          o.flops > 0 ? fmt::format(", {:.1f} hours at {:.3g} FLOP/s", all / o.flops / 3600, o.flops)
+                                      : "; --flops gives hours");
+  out.notes.push_back(
+      "FLOPs: products of linears, 4 a frozen parameter and token of the training (forward, and the gradient of the "
+      "input), 2 of the scoring; attention, embeddings and the head on its few rows are left out.");
+  out.notes.push_back(fmt::format(
+      "Memory: weights in fp32, 16 bytes a trained parameter (value, gradient, two moments), and the slab of the largest "
+      "micro-batch{}, by plans of four narrow models continued to this width and depth.",
+      o.run.recompute ? " with recomputation" : ""));
+  return out;
+}
+
+}  // namespace mor1e::program
