@@ -1,7 +1,6 @@
 // account: what a method costs on a backbone, from the configuration alone.
 //
 //     account --model config.json --method mor1e --experts 20
-//     account --table7                        # the paper's own comparison, counted
 #include <string>
 
 #include "method_options.hpp"
@@ -9,7 +8,6 @@
 #include "mor1e/models/linears.hpp"
 #include "mor1e/peft/accounting.hpp"
 #include "program.hpp"
-#include "table7.hpp"
 
 using namespace mor1e;
 
@@ -19,17 +17,10 @@ struct account_options {
   program::common_options common;
   program::method_options method;
   std::string model;
-  bool table7 = false;
 };
 
-void table7(const program::common_options& o) {
-  const auto parts = program::count_table7();
-  program::say(o, "{}", program::table7_text(parts));
-  program::write_results(o, program::table7_json(parts));
-}
-
 void account(const account_options& o) {
-  require<value_error>(!o.model.empty(), "--model or --table7 is needed");
+  require<value_error>(!o.model.empty(), "--model is needed");
   const models::backbone base = models::backbone_of(program::config_of(o.model), o.model);
   const peft::adapter_spec spec = program::spec_of(o.method, o.common.seed, 1);
   const peft::method_cost cost = peft::cost_on(spec, base.linears, base.layers);
@@ -60,10 +51,8 @@ int main(int argc, char** argv) {
   return program::run(
       argc, argv, "account", "Trainable parameters and FLOPs of a method on a backbone", options.common,
       [&](CLI::App& app) {
-        auto* model = app.add_option("--model", options.model, "config.json, folder, .gguf file or short name");
-        app.add_flag("--table7", options.table7, "Table 7 of Intuition-MoR1E, counted, beside the paper's figures")
-            ->excludes(model);
+        app.add_option("--model", options.model, "config.json, folder, .gguf file or short name");
         program::add_method_options(app, options.method, false);
       },
-      [&] { options.table7 ? table7(options.common) : account(options); });
+      [&] { account(options); });
 }

@@ -209,10 +209,12 @@ inline bool draw_points(const std::filesystem::path& file, const chart& c, std::
     out += "END\n";
     const char* colour = colours[i % std::size(colours)];
     const int form[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
-    plots += fmt::format("{}$cloud{} using 1:2 with points pt {} ps {} lc rgb '{}' title {}", i ? ", \\\n  " : "plot ", i,
-                         form[i % std::size(form)], cloud.labels.empty() ? 0.7 : 1.2, colour, detail::quoted(cloud.name));
+    plots +=
+        fmt::format("{}$cloud{} using 1:2 with points pt {} ps {} lc rgb '{}' title {}", i ? ", \\\n  " : "plot ", i,
+                    form[i % std::size(form)], cloud.labels.empty() ? 0.7 : 1.2, colour, detail::quoted(cloud.name));
     if (!cloud.labels.empty())
-      plots += fmt::format(", \\\n  $cloud{} using 1:2:3 with labels offset 0,0.8 font ',9' tc rgb '{}' notitle", i, colour);
+      plots +=
+          fmt::format(", \\\n  $cloud{} using 1:2:3 with labels offset 0,0.8 font ',9' tc rgb '{}' notitle", i, colour);
   }
   return detail::draw(file, out + plots + "\n");
 }

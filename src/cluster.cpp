@@ -1,4 +1,5 @@
 #include "mor1e/backend/cpu.hpp"
+#include "mor1e/cluster/embedding_map.ipp"
 #include "mor1e/cluster/intuition.ipp"
 #include "mor1e/cluster/kmeans.hpp"
 #include "mor1e/core/config.hpp"

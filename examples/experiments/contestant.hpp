@@ -18,13 +18,13 @@ namespace mor1e::program {
 
 /// What runs of other seeds share.
 struct contestant {
-  std::string label;  ///< in tables
+  std::string label;   ///< in tables
   std::string recipe;  ///< as it was written, without the label
   method_options method = {};
-  std::string control = {};                    ///< random or category, in place of the intuition
-  std::string intuition = {};                  ///< the embedder, if not that of the whole matrix
-  std::string unseen = {};                     ///< "a,b": tasks that are scored and not trained on
-  std::optional<double> learning_rate = {};    ///< if not that of the matrix, or the one tuned
+  std::string control = {};                  ///< random or category, in place of the intuition
+  std::string intuition = {};                ///< the embedder, if not that of the whole matrix
+  std::string unseen = {};                   ///< "a,b": tasks that are scored and not trained on
+  std::optional<double> learning_rate = {};  ///< if not that of the matrix, or the one tuned
 };
 
 namespace detail {

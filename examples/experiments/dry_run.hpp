@@ -46,8 +46,8 @@ inline row_counts count_rows(const matrix_options& o, const std::string& model, 
   }
   train::data_settings data = o.data;
   data.model = model;
-  const train::run_rows rows =
-      train::load_rows(data, tokenizer ? *tokenizer : models::open_tokenizer(models::toy_name), made_for, o.common.seed);
+  const train::run_rows rows = train::load_rows(data, tokenizer ? *tokenizer : models::open_tokenizer(models::toy_name),
+                                                made_for, o.common.seed);
   row_counts out;
   double tokens = 0;
   for (const data::task_data& task : rows.tasks) {
@@ -100,11 +100,13 @@ inline std::optional<double> slab_bytes(const nlohmann::json& config, const peft
   if (type != "llama" && type != "mistral") return {};
   cpu device(1);
   const auto bytes = [&](index_t head, index_t layers) {
-    auto model = models::load<cpu, float>(device, std::make_shared<io::checkpoint>(models::blank_checkpoint(
-                                                       detail::narrowed(config, head, layers))));
+    auto model = models::load<cpu, float>(
+        device, std::make_shared<io::checkpoint>(models::blank_checkpoint(detail::narrowed(config, head, layers))));
     auto adapters = peft::attach(*model, spec);
-    train::program_options program{.recompute = recompute, .statistics = spec.method.description().has_experts,
-                                   .dropout = spec.method.needs().draws, .clusters = spec.method.needs().clusters,
+    train::program_options program{.recompute = recompute,
+                                   .statistics = spec.method.description().has_experts,
+                                   .dropout = spec.method.needs().draws,
+                                   .clusters = spec.method.needs().clusters,
                                    .types = spec.method.needs().types};
     return double(train::step_program<cpu, float>(device, *model, size, program).bytes());
   };
@@ -120,10 +122,17 @@ inline std::optional<double> slab_bytes(const nlohmann::json& config, const peft
   return at_few + (at_many - at_few) * (layers - few) / (many - few);
 }
 
-/// The table of a dry run.
-inline report plan_report(const matrix_options& o, const std::vector<contestant>& contestants, const std::string& name) {
+struct matrix_cost {
+  report table;
+  nlohmann::json json;
+};
+
+/// What the runs of a matrix will cost.
+inline matrix_cost cost_of(const matrix_options& o, const std::vector<contestant>& contestants,
+                           const std::string& name) {
   const train::schedule_settings schedule = o.schedule.settings();
   report out{.title = name + ": what it will cost", .terms = {}, .tables = {}, .notes = {}, .pictures = {}};
+  nlohmann::json json = {{"models", nlohmann::json::array()}};
   double all = 0;
   index_t runs = 0;
   for (const std::string& model : split(o.data.model)) {
@@ -132,7 +141,6 @@ inline report plan_report(const matrix_options& o, const std::vector<contestant>
     const row_counts rows = count_rows(o, model, schedule.steps * schedule.batch);
     const index_t steps = train::total_steps(schedule, rows.examples);
     const double trained = double(steps * schedule.batch) * rows.tokens, scored = double(rows.items) * rows.tokens;
-    std::vector<peft::linear_size> sizes;
     const auto linears_of = [&](const peft::adapter_spec& spec) {
       std::vector<peft::linear_size> of;
       for (const models::linear_shape& l : base.linears)
@@ -149,11 +157,15 @@ inline report plan_report(const matrix_options& o, const std::vector<contestant>
     result_table table{
         .title = fmt::format("{}: {} of {} parameters; {} examples of {:.0f} tokens{}, {} items scored, {} steps of {}",
                              model, base.model_type, base.parameters, rows.examples, rows.tokens,
-                             rows.is_counted ? "" : o.example_tokens ? " (as given)" : " (a token for four bytes)",
+                             rows.is_counted    ? ""
+                             : o.example_tokens ? " (as given)"
+                                                : " (a token for four bytes)",
                              rows.items, steps, schedule.batch),
         .columns = {"method", "size", "parameters", "runs", "adapter FLOPs a token", "FLOPs a run", "memory of a step",
                     "hours"},
         .rows = {}};
+    nlohmann::json& in_json = json["models"].emplace_back();
+    in_json = {{"model", model}, {"parameters", base.parameters}, {"examples", rows.examples}, {"tokens", rows.tokens}};
     for (const contestant& c : contestants) {
       peft::adapter_spec spec = spec_of(c.method, 0, schedule.learning_rate);
       const peft::adapter_spec reference = reference_of(c.method);
@@ -171,6 +183,10 @@ inline report plan_report(const matrix_options& o, const std::vector<contestant>
       const std::optional<double> slab = slab_bytes(config, spec, size, o.run.recompute);
       const double held = 4 * double(base.parameters) + 16 * double(cost.parameters);
       all += flops * double(count), runs += count;
+      nlohmann::json& line = in_json["contestants"].emplace_back();
+      line = {{"label", c.label}, {"size", spec.method.size()}, {"parameters", cost.parameters}, {"flops_a_run", flops},
+              {"runs", count},    {"held_bytes", held}};
+      if (slab) line["step_memory"] = *slab;
       table.rows.push_back(
           {c.label, spec.method.size(), fmt::format("{}", cost.parameters), fmt::format("{}", count),
            fmt::format("{}", cost.flops() + cost.router_flops()), fmt::format("{:.3g}", flops),
@@ -185,11 +201,13 @@ inline report plan_report(const matrix_options& o, const std::vector<contestant>
   out.notes.push_back(
       "FLOPs: products of linears, 4 a frozen parameter and token of the training (forward, and the gradient of the "
       "input), 2 of the scoring; attention, embeddings and the head on its few rows are left out.");
-  out.notes.push_back(fmt::format(
-      "Memory: weights in fp32, 16 bytes a trained parameter (value, gradient, two moments), and the slab of the largest "
-      "micro-batch{}, by plans of four narrow models continued to this width and depth.",
-      o.run.recompute ? " with recomputation" : ""));
-  return out;
+  out.notes.push_back(
+      fmt::format("Memory: weights in fp32, 16 bytes a trained parameter (value, gradient, two moments), and the slab "
+                  "of the largest "
+                  "micro-batch{}, by plans of four narrow models continued to this width and depth.",
+                  o.run.recompute ? " with recomputation" : ""));
+  json["runs"] = runs, json["flops"] = all;
+  return {std::move(out), std::move(json)};
 }
 
 }  // namespace mor1e::program

@@ -25,15 +25,16 @@ struct matrix_options {
   std::string contestants;  ///< "a,b": see `contestant_of`; the first is what the others are held against
   int seeds = 3;
   bool own_scale = false, own_parameters = false;
-  double margin = 2;        ///< points within which two accuracies count as equivalent
-  std::string tune = {};    ///< "1e-3,2e-3": learning rates of which each contestant gets its own
-  std::string score = {};   ///< the metric of the tables; of the answers' letters where they are asked, else of their sums
-  std::string part = {};    ///< "1/2": the first half of the runs
-  std::string from = {};    ///< "a,b": folders of the same matrix whose runs are taken over
+  double margin = 2;      ///< points within which two accuracies count as equivalent
+  std::string tune = {};  ///< "1e-3,2e-3": learning rates of which each contestant gets its own
+  std::string score =
+      {};  ///< the metric of the tables; of the answers' letters where they are asked, else of their sums
+  std::string part = {};  ///< "1/2": the first half of the runs
+  std::string from = {};  ///< "a,b": folders of the same matrix whose runs are taken over
   std::string out = {};
   bool dry_run = false;
-  double flops = 0;              ///< a second, for the hours of a dry run
-  index_t example_tokens = 0;    ///< mean, for a dry run without a tokenizer
+  double flops = 0;            ///< a second, for the hours of a dry run
+  index_t example_tokens = 0;  ///< mean, for a dry run without a tokenizer
 };
 
 inline void add_matrix_options(CLI::App& app, matrix_options& o) {

@@ -84,11 +84,14 @@ void write(const matrix_program& p, const report& r, const std::vector<model_sum
 /// On what terms it was run, in a line.
 std::string terms_of(const matrix_options& o) {
   const train::schedule_settings s = o.schedule.settings();
-  std::string out = fmt::format("{}, {} of {}, ", o.data.data, s.steps ? fmt::format("{} steps", s.steps) : fmt::format("{:g} epochs in steps", s.epochs), s.batch);
+  std::string out =
+      fmt::format("{}, {} of {}, ", o.data.data,
+                  s.steps ? fmt::format("{} steps", s.steps) : fmt::format("{:g} epochs in steps", s.epochs), s.batch);
   out += o.tune.empty() ? fmt::format("rate {:g}", s.learning_rate)
-                        : fmt::format("each method at the best of the rates {} on {} rows of each task that are neither "
-                                      "trained on nor reported (one run each)",
-                                      o.tune, o.data.dev_limit);
+                        : fmt::format(
+                              "each method at the best of the rates {} on {} rows of each task that are neither "
+                              "trained on nor reported (one run each)",
+                              o.tune, o.data.dev_limit);
   out += fmt::format(", {} seeds; {}, {}.", o.seeds, o.own_scale ? "each method's own scale" : "one scale per rank",
                      o.own_parameters ? "own size" : "one size");
   if (o.common.device.products != "fp32") out += fmt::format(" Products in {}.", o.common.device.products);
@@ -137,7 +140,8 @@ void describe_models(const matrix_options& o, const char* name, const std::vecto
         models.size() > 1 ? fmt::format("{}-{}.svg", name, &m - models.data() + 1) : fmt::format("{}.svg", name);
     const std::vector<guide> guides{{"chance", chance}, {"without training", m.base}};
     const chart c{.title = fmt::format("{}, {} items, {} seeds: mean, least and largest", m.model, m.items, o.seeds),
-                  .x_label = "accuracy, per cent", .least_range = 20};
+                  .x_label = "accuracy, per cent",
+                  .least_range = 20};
     if (draw_estimates(fs::path(o.out) / picture, c, accuracies, guides)) to.pictures.push_back(picture);
   }
   to.notes.push_back(legend(o.margin, o.seeds));
@@ -158,12 +162,14 @@ int run_matrix(int argc, char** argv, matrix_program& p) {
         if (p.setup) p.setup(app);
       },
       [&] {
+        if (p.instead && p.instead(o)) return;
         if (p.prepare) p.prepare(o);
         settle(o);
         o.run.settle(o.data);
         if (o.dry_run) {
-          const report r = plan_report(o, contestants_of(o), p.name);
-          return say(o.common, "{}", markdown(r));
+          const matrix_cost cost = cost_of(o, contestants_of(o), p.name);
+          say(o.common, "{}", markdown(cost.table));
+          return write_results(o.common, cost.json);
         }
         with_device(o.common.device, [&](auto& device) { run_program(device, p, plan_of(*parsed)); });
       },

@@ -14,14 +14,16 @@
 namespace mor1e::program {
 
 struct matrix_program {
-  const char* name;         ///< of the files it writes, too
+  const char* name;  ///< of the files it writes, too
   const char* description;
-  matrix_options options;   ///< with its own defaults
+  matrix_options options;                             ///< with its own defaults
   std::function<void(CLI::App&)> setup = {};          ///< options of its own
   std::function<void(matrix_options&)> prepare = {};  ///< what follows from these, before anything is run
+  /// What it does in place of runs if its own options ask for that: whether they do.
+  std::function<bool(const matrix_options&)> instead = {};
   /// Adds its tables, notes and pictures (into OUT). Without it: an overview and a table by task of each model.
-  std::function<void(const matrix_options&, const matrix_results&, const std::vector<model_summary>&, report&)> describe =
-      {};
+  std::function<void(const matrix_options&, const matrix_results&, const std::vector<model_summary>&, report&)>
+      describe = {};
 };
 
 /// Everything such a program does. OUT/NAME.md, .tex, .csv, .json and pictures are the report, OUT/runs the runs.

@@ -214,10 +214,19 @@ inline model_summary summarise(const model_results& results, const summary_optio
   for (const contestant_results& c : results.contestants) {
     require<value_error>(!c.runs.empty() && c.runs.size() == first.runs.size(), c.of.label, " has ", c.runs.size(),
                          " runs, ", first.of.label, " ", first.runs.size());
-    contestant_summary s{.label = c.of.label, .recipe = c.of.recipe, .size = c.runs.front().size,
-                         .parameters = c.runs.front().parameters, .learning_rate = c.learning_rate.value_or(0),
-                         .tuned = c.tuned, .own_scale = {}, .scale = {}, .last_loss = {}, .accuracy = {}, .step_ms = {},
-                         .seconds = {}, .tasks = {}};
+    contestant_summary s{.label = c.of.label,
+                         .recipe = c.of.recipe,
+                         .size = c.runs.front().size,
+                         .parameters = c.runs.front().parameters,
+                         .learning_rate = c.learning_rate.value_or(0),
+                         .tuned = c.tuned,
+                         .own_scale = {},
+                         .scale = {},
+                         .last_loss = {},
+                         .accuracy = {},
+                         .step_ms = {},
+                         .seconds = {},
+                         .tasks = {}};
     for (std::size_t seed = 0; seed < c.runs.size(); ++seed) {
       const run_record& run = c.runs[seed];
       const std::string& right = marks_by(run.right, o.metric);

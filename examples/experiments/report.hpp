@@ -57,8 +57,8 @@ inline std::string latex(const std::string& words) {
 inline std::string latex(const report& r) {
   std::string out;
   for (const result_table& t : r.tables) {
-    out += fmt::format("\\begin{{table}}\n\\caption{{{} {}}}\n\\begin{{tabular}}{{l{}}}\n", latex(r.title), latex(t.title),
-                       std::string(t.columns.size() - 1, 'r'));
+    out += fmt::format("\\begin{{table}}\n\\caption{{{} {}}}\n\\begin{{tabular}}{{l{}}}\n", latex(r.title),
+                       latex(t.title), std::string(t.columns.size() - 1, 'r'));
     const auto line = [&](const std::vector<std::string>& cells) {
       std::vector<std::string> safe;
       for (const std::string& cell : cells) safe.push_back(latex(cell));
@@ -124,8 +124,9 @@ inline result_table overview(const model_summary& m, double margin) {
          fmt::format("{:.3g}, {:.3g}", s.own_scale.mean(), s.scale.mean()), fmt::format("{:.2f}", s.last_loss.mean()),
          fmt::format("{:.1f} ({})", s.accuracy.mean(), detail::span_of(s.accuracy, "{:.1f}")), detail::cell(s.against),
          s.against.empty() ? "" : fmt::format("[{:+.1f}, {:+.1f}]", s.resampled.low, s.resampled.high),
-         s.against.size() > 1 ? fmt::format("{:.2g}, {:.2g}", s.told_apart, s.equivalent) : "", detail::cell(s.permuted),
-         detail::span_of(s.step_ms, "{:.0f}"), s.megabytes > 0 ? fmt::format("{:.0f} MB", s.megabytes) : ""});
+         s.against.size() > 1 ? fmt::format("{:.2g}, {:.2g}", s.told_apart, s.equivalent) : "",
+         detail::cell(s.permuted), detail::span_of(s.step_ms, "{:.0f}"),
+         s.megabytes > 0 ? fmt::format("{:.0f} MB", s.megabytes) : ""});
   return out;
 }
 
@@ -138,8 +139,8 @@ inline result_table by_task(const model_summary& m) {
   for (const contestant_summary& s : m.contestants) {
     std::vector<std::string> row{s.label};
     for (const task_summary& t : s.tasks)
-      row.push_back(
-          fmt::format("{:.1f} [{:.0f}, {:.0f}]{}", t.accuracy.mean(), t.range.low, t.range.high, t.p < 0.05 ? "*" : ""));
+      row.push_back(fmt::format("{:.1f} [{:.0f}, {:.0f}]{}", t.accuracy.mean(), t.range.low, t.range.high,
+                                t.p < 0.05 ? "*" : ""));
     row.push_back(fmt::format("{:.1f}", s.accuracy.mean()));
     out.rows.push_back(std::move(row));
   }
@@ -155,12 +156,16 @@ inline result_table by_task(const model_summary& m) {
 /// What the columns of `overview` and `by_task` mean.
 inline std::string legend(double margin, int seeds) {
   return fmt::format(
-      "Accuracies in per cent, means over {} seeds; an average counts every task alike. Differences are in points on the "
+      "Accuracies in per cent, means over {} seeds; an average counts every task alike. Differences are in points on "
+      "the "
       "same items: mean over the seeds, its 95 % interval over them (Student), and each seed, * where an exact McNemar "
-      "test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a paired bootstrap over "
-      "items. The two p are of tests over the seeds: that there is no mean difference (t-test, adjusted for all methods by "
+      "test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a paired bootstrap "
+      "over "
+      "items. The two p are of tests over the seeds: that there is no mean difference (t-test, adjusted for all "
+      "methods by "
       "Holm), and that it is {:g} points or more (two one-sided t-tests). Task by task: Wilson's 95 % interval by the "
-      "number of items, * where a sign test over items tells the method from the first (p < 0.05, adjusted for the tasks "
+      "number of items, * where a sign test over items tells the method from the first (p < 0.05, adjusted for the "
+      "tasks "
       "by Holm).",
       seeds, margin);
 }

@@ -29,7 +29,9 @@ struct planned_run {
 };
 
 /// A model, data or embedder wherever it lies: other machines have other folders. What it holds is checked by its hash.
-inline std::string name_in(const std::string& path) { return std::filesystem::path(path + "/").parent_path().filename(); }
+inline std::string name_in(const std::string& path) {
+  return std::filesystem::path(path + "/").parent_path().filename();
+}
 
 /// What a run was asked for, without its seed: two matrices that ask the same share it.
 inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) {
@@ -44,7 +46,9 @@ inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) 
           {"data", {name_in(o.data.data), o.data.tasks, o.data.unseen, name_in(o.data.eval_data), o.data.task_types}},
           {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
           {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
-          {"intuition", {name_in(how.intuition), c.control == "category" ? how.categories : "", how.prefix, how.similarity, how.cluster_sample}},
+          {"intuition",
+           {name_in(how.intuition), c.control == "category" ? how.categories : "", how.prefix, how.similarity,
+            how.cluster_sample}},
           {"order", how.order},
           {"schedule", {s.batch, run.learning_rate, s.warmup, s.clip, s.weight_decay, s.epochs, s.steps}},
           {"own", {o.own_scale, o.own_parameters}},
@@ -68,8 +72,8 @@ class run_store {
   std::filesystem::path embeddings_of(const matrix_options& o, const contestant& c) const {
     const std::string& embedder = c.intuition.empty() ? o.run.intuition : c.intuition;
     return folder_ / "embeddings" /
-           (digest({name_in(o.data.data), o.data.tasks, o.data.unseen, c.unseen, o.data.train_limit, o.data.dev_limit, name_in(embedder),
-                    o.run.prefix, o.data.wording, o.data.answer}) +
+           (digest({name_in(o.data.data), o.data.tasks, o.data.unseen, c.unseen, o.data.train_limit, o.data.dev_limit,
+                    name_in(embedder), o.run.prefix, o.data.wording, o.data.answer}) +
             ".safetensors");
   }
 
@@ -102,15 +106,18 @@ class run_store {
       std::filesystem::remove_all(folder / left);
   }
 
-  /// Takes over finished runs of other folders, as "a,b", that are not here yet; how many. Throws `io_error` for a
-  /// folder without runs.
+  /// Throws `io_error` for a folder of "a,b" without runs.
+  static void check_from(const std::string& folders) {
+    for (const std::string& from : split(folders))
+      require<io_error>(std::filesystem::is_directory(std::filesystem::path(from) / "runs"), "--from: ", from,
+                        " holds no runs");
+  }
+  /// Takes over finished runs of other folders, as "a,b", that are not here yet; how many.
   index_t take_from(const std::string& folders) const {
     namespace fs = std::filesystem;
     index_t taken = 0;
     for (const std::string& from : split(folders)) {
-      const fs::path runs = fs::path(from) / "runs";
-      require<io_error>(fs::is_directory(runs), "--from: ", from, " holds no runs");
-      for (const auto& kind : fs::directory_iterator(runs))
+      for (const auto& kind : fs::directory_iterator(fs::path(from) / "runs"))
         for (const auto& seed : fs::directory_iterator(kind.path())) {
           const fs::path here = folder_ / "runs" / kind.path().filename() / seed.path().filename();
           if (!is_done(seed.path()) || is_done(here)) continue;

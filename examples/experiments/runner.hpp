@@ -48,6 +48,7 @@ class matrix_runner {
 
   /// Everything that can be wrong with anybody is found before anything is written.
   void check() {
+    run_store::check_from(o_.from);
     for (const std::string& model : models())
       for (const contestant& c : contestants_) {
         train::experiment<B>& e = experiment_for(model, c);
@@ -72,14 +73,17 @@ class matrix_runner {
       train::keep_rows(experiment_for(model, contestants_.front()).rows.made, std::filesystem::path(o_.out) / "data");
       model_results& of = out.models.emplace_back();
       of.model = model;
-      for (const contestant& c : contestants_) of.contestants.push_back({.of = c, .learning_rate = {}, .tuned = {}, .runs = {}});
+      for (const contestant& c : contestants_)
+        of.contestants.push_back({.of = c, .learning_rate = {}, .tuned = {}, .runs = {}});
       for (contestant_results& c : of.contestants) c.learning_rate = tuned_rate(model, c, rates);
       for (std::uint64_t seed = 0; seed < std::uint64_t(o_.seeds); ++seed)
         for (contestant_results& c : of.contestants) {
           std::optional<run_record> done;
           if (c.learning_rate) done = settle({&c.of, model, o_.common.seed + seed, *c.learning_rate});
-          if (done) c.runs.push_back(std::move(*done));
-          else ++out.missing;
+          if (done)
+            c.runs.push_back(std::move(*done));
+          else
+            ++out.missing;
         }
     }
     progress_->finish();
@@ -98,8 +102,8 @@ class matrix_runner {
     train::data_settings data = o_.data;
     data.model = model;
     if (!c.unseen.empty()) data.unseen += (data.unseen.empty() ? "" : ",") + c.unseen;
-    experiment_ = std::make_unique<train::experiment<B>>(device_, data, o_.schedule.settings(), o_.common.seed,
-                                                         !o_.common.quiet);
+    experiment_ =
+        std::make_unique<train::experiment<B>>(device_, data, o_.schedule.settings(), o_.common.seed, !o_.common.quiet);
     loaded_ = key;
     return *experiment_;
   }
@@ -156,8 +160,9 @@ class matrix_runner {
     const std::filesystem::path folder = store_.folder_of(o_, run);
     std::optional<run_record> record;
     if (run_store::is_done(folder) || share_.holds(number)) record = run_once(run, folder);
-    progress_->show(number + 1, record ? fmt::format("{}: {:.1f} %", run.of->label, percent_right(record->right, o_.score))
-                                       : fmt::format("{}: of another part", run.of->label));
+    progress_->show(number + 1, record
+                                    ? fmt::format("{}: {:.1f} %", run.of->label, percent_right(record->right, o_.score))
+                                    : fmt::format("{}: of another part", run.of->label));
     return record;
   }
 

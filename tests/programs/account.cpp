@@ -24,7 +24,7 @@ nlohmann::json published() { return io::read_json(testing::golden_folder() / "ac
 }  // namespace
 
 TEST_CASE("table 7: the counts of published models, and the paper's figures with what is wrong with them") {
-  const std::string said = here.check_success("account", "--table7 --json table7.json");
+  const std::string said = here.check_success("paper/table7", "--count --json table7.json");
   const nlohmann::json models = io::read_json(here / "table7.json").at("models"), expected = published();
   const std::vector<std::pair<std::string, std::string>> methods{
       {"LoRA r=32", "lora_r32"},   {"MoLoRA 8x4", "molora_8x4"}, {"Rank-1 N=8", "mor1e_8"},
@@ -95,8 +95,7 @@ TEST_CASE("a method on a configuration, whole or on some of its linears") {
 }
 
 TEST_CASE("what account refuses") {
-  here.check_refusal("account", "", 2, "--model or --table7 is needed");
-  here.check_refusal("account", "--table7 --model toy", 2, "--model excludes --table7");
+  here.check_refusal("account", "", 2, "--model is needed");
   here.check_refusal("account", "--model toy --method moe", 2, "method 'moe' is not known");
   here.check_refusal("account", "--model toy --targets proj", 2, "--targets: no linear of llama is called so");
   here.check_refusal("account", "--model toy --method lora --experts 4", 2, "--experts is not an option of lora");

@@ -5,47 +5,66 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "mor1e/io/atomic_file.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
 
 namespace {
 
-const std::string terms = "--model toy --steps 3 --batch 10 --threads 1 --quiet ";
+namespace fs = std::filesystem;
 
-/// A comparison without what a clock says.
-nlohmann::json timeless(const std::filesystem::path& file) {
-  nlohmann::json all = nlohmann::json::parse(io::read_text(file));
-  for (auto& line : all.at("methods")) line.erase("step_ms");
+const std::string terms = "--model toy --steps 3 --batch 10 --lr 1e-3 --threads 1 --quiet ";
+
+/// The contestants of a report without what a clock says.
+nlohmann::json timeless(const fs::path& file) {
+  nlohmann::json all = nlohmann::json::parse(io::read_text(file)).at("models").at(0).at("contestants");
+  for (auto& line : all) line.erase("step_ms"), line.erase("seconds");
   return all;
+}
+
+/// The run of a contestant, whose folder has a digest in its name.
+fs::path run_of(const fs::path& out, const std::string& contestant, int seed) {
+  for (const auto& folder : fs::directory_iterator(out / "runs")) {
+    const std::string name = folder.path().filename();
+    if (name.substr(0, name.rfind('-')) == contestant) return folder.path() / ("seed" + std::to_string(seed));
+  }
+  return {};
 }
 
 }  // namespace
 
 TEST_CASE("contestants on equal terms, and gone on with after a stop") {
   const testing::shell here;
-  here.check_success("compare", terms + "--eval-limit 4 --seeds 2 --contestants lora,mor1e,mor1e+random --out whole");
-  const nlohmann::json whole = timeless(here / "whole/comparison.json");
-  REQUIRE(whole.at("methods").size() == 3);
-  const double parameters = whole["methods"][0]["parameters"].get<double>();
-  for (const auto& line : whole.at("methods")) {
+  const std::string all = terms + "--eval-limit 4 --seeds 2 --contestants lora,mor1e,mor1e+random ";
+  here.check_success("compare", all + "--out whole");
+  const nlohmann::json whole = timeless(here / "whole/compare.json");
+  REQUIRE(whole.size() == 3);
+  const double parameters = whole[0]["parameters"].get<double>();
+  for (const auto& line : whole) {
     CAPTURE(line.dump());
     CHECK(line.at("scale") == nlohmann::json{0.5, 0.5});
     CHECK(line.at("parameters").get<double>() == doctest::Approx(parameters).epsilon(0.05));
-    CHECK(line.at("against").size() == (line.at("method") == "lora" ? 0 : 2));
-    CHECK(line.at("permuted").size() == (line.at("method") == "mor1e" ? 2 : 0));
+    CHECK(line.at("against").size() == (line.at("label") == "lora" ? 0 : 2));
+    CHECK(line.at("permuted").size() == (line.at("label") == "mor1e" ? 2 : 0));
+    CHECK(line.at("tasks").size() == 5);
   }
-  CHECK(whole["items"] == 20);
-  CHECK(io::read_text(here / "whole/comparison.md").find("| mor1e+random | ") != std::string::npos);
+  CHECK(io::read_text(here / "whole/compare.md").find("| mor1e+random | ") != std::string::npos);
 
   // Some contestants first, as if it had been stopped then; what is there is not run again.
   here.check_success("compare", terms + "--eval-limit 4 --seeds 2 --contestants lora,mor1e --out parts");
-  const auto before = std::filesystem::last_write_time(here / "parts/mor1e/seed1/result.json");
-  here.check_success("compare", terms + "--eval-limit 4 --seeds 2 --contestants lora,mor1e,mor1e+random --out parts");
-  CHECK(timeless(here / "parts/comparison.json") == whole);
-  CHECK(std::filesystem::last_write_time(here / "parts/mor1e/seed1/result.json") == before);
-  CHECK(!std::filesystem::exists(here / "parts/lora/seed1/checkpoint"));
-  CHECK(here.run("compare", terms + "--eval-limit 4 --seeds 2 --contestants lora --lr 0.1 --out parts").code == 2);
+  const fs::path finished = run_of(here / "parts", "mor1e", 1);
+  const auto before = fs::last_write_time(finished / "result.json");
+  here.check_success("compare", all + "--out parts");
+  CHECK(timeless(here / "parts/compare.json") == whole);
+  CHECK(fs::last_write_time(finished / "result.json") == before);
+  CHECK(!fs::exists(run_of(here / "parts", "lora", 1) / "checkpoint"));
+
+  // Other terms are other runs, beside them.
+  here.check_success("compare",
+                     "--model toy --steps 3 --batch 10 --threads 1 --quiet --lr 0.1 --eval-limit 4 --seeds 1 "
+                     "--contestants lora --out parts");
+  CHECK(fs::last_write_time(finished / "result.json") == before);
 
   // A run is finetune's.
   here.check_success(
@@ -53,7 +72,58 @@ TEST_CASE("contestants on equal terms, and gone on with after a stop") {
       "--model toy --data suite --preset suite --steps 3 --lr 1e-3 --batch 10 --eval-limit 0 --threads 1 --quiet "
       "--method lora --out alone");
   CHECK(io::read_text(here / "alone/adapter/adapter_model.safetensors") ==
-        io::read_text(here / "whole/lora/seed0/adapter/adapter_model.safetensors"));
+        io::read_text(run_of(here / "whole", "lora", 0) / "adapter/adapter_model.safetensors"));
+
+  // The plan that it kept says the same again; a run of other data under the same name is refused.
+  here.check_success("compare", "--plan whole/compare.plan.json --quiet --threads 1 --out again");
+  CHECK(timeless(here / "again/compare.json") == whole);
+  const fs::path record = run_of(here / "again", "lora", 0) / "run.json";
+  nlohmann::json changed = nlohmann::json::parse(io::read_text(record));
+  changed["settings"]["data"] = "of other rows";
+  io::write_text(record, changed.dump());
+  const auto refused = here.run("compare", "--plan whole/compare.plan.json --quiet --threads 1 --out again");
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("data") != std::string::npos);
+  io::write_text(record, "{}");
+  CHECK(here.run("compare", "--plan whole/compare.plan.json --quiet --threads 1 --out again").code == 1);
+}
+
+TEST_CASE("two shares of a matrix join to the whole") {
+  const testing::shell here;
+  const std::string all = terms + "--eval-limit 4 --seeds 2 --contestants lora,mor1e+experts=5 ";
+  here.check_success("compare", all + "--out whole");
+  for (const char* part : {"1", "2"}) here.check_success("compare", all + "--part " + part + "/2 --out part" + part);
+  CHECK(!fs::exists(here / "part1/compare.json"));
+  CHECK(fs::exists(run_of(here / "part1", "lora", 0) / "run.json"));
+  CHECK(!fs::exists(run_of(here / "part1", "mor1e+experts=5", 0) / "run.json"));
+  here.check_success("compare", all + "--from part1,part2 --out joined");
+  CHECK(timeless(here / "joined/compare.json") == timeless(here / "whole/compare.json"));
+  CHECK(fs::last_write_time(run_of(here / "joined", "lora", 0) / "run.json") >
+        fs::last_write_time(run_of(here / "part1", "lora", 0) / "run.json"));
+  here.check_refusal("compare", all + "--from nowhere --out none", 1, "--from: nowhere holds no runs");
+}
+
+TEST_CASE("each method at the learning rate that is best for it, on rows that nobody reports") {
+  const testing::shell here;
+  here.check_success("compare",
+                     "--model toy --steps 6 --batch 10 --threads 1 --quiet --eval-limit 4 --seeds 1 --tune 1e-6,1e-2 "
+                     "--dev-limit 8 --contestants lora,mor1e+experts=5,fixed:\\ mor1e+experts=4+lr=0.005 --out tuned");
+  for (const auto& line : timeless(here / "tuned/compare.json")) {
+    CAPTURE(line.dump());
+    if (line.at("label") == "fixed") {
+      CHECK(line.at("lr") == 0.005);
+      CHECK(line.at("tuned").empty());
+      continue;
+    }
+    REQUIRE(line.at("tuned").size() == 2);
+    const auto& [slow, fast] = std::pair(line["tuned"][0], line["tuned"][1]);
+    const auto score = [](const auto& of) {
+      return std::pair(of.at("percent").template get<double>(), of.at("log_probability").template get<double>());
+    };
+    CHECK(line.at("lr") == (score(slow) < score(fast) ? 1e-2 : 1e-6));
+  }
+  here.check_refusal("compare", terms + "--tune 1e-3 --out none", 2, "--tune needs --dev-limit");
+  here.check_refusal("compare", terms + "--dev-limit 4 --tune 1e-3,fast --out none", 2, "--tune: 'fast'");
 }
 
 TEST_CASE("their own scale and size") {
@@ -61,9 +131,42 @@ TEST_CASE("their own scale and size") {
   here.check_success(
       "compare",
       terms + "--eval-limit 4 --seeds 1 --contestants lora,molora-release --own-scale --own-params --out own");
-  const nlohmann::json all = timeless(here / "own/comparison.json");
-  CHECK(all["methods"][1]["size"] == "8 experts of rank 4");
-  CHECK(all["methods"][1]["scale"][0].get<double>() == doctest::Approx(0.125));
+  const nlohmann::json all = timeless(here / "own/compare.json");
+  CHECK(all[1]["size"] == "8 experts of rank 4");
+  CHECK(all[1]["scale"][0].get<double>() == doctest::Approx(0.125));
+}
+
+TEST_CASE("a dry run counts and runs nothing") {
+  const testing::shell here;
+  io::write_text(here / "13b.json",
+                 R"({"model_type": "llama", "hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
+                     "num_attention_heads": 40, "num_key_value_heads": 40, "vocab_size": 32000,
+                     "max_position_embeddings": 4096, "rms_norm_eps": 1e-5})");
+  here.check_success("compare",
+                     "--model toy --steps 2 --batch 5 --eval-limit 1 --seeds 1 --contestants lora "
+                     "--quiet --threads 1 --out toy");
+  const std::string said = here.check_success(
+      "compare", "--dry-run --model 13b.json --data toy/data --preset paper --contestants lora,mor1e --flops 1e14");
+  CHECK(said.find("llama of 13015864320 parameters") != std::string::npos);
+  CHECK(said.find("| lora | rank 32 | 125173760 | 3 | 250347520 |") != std::string::npos);
+  CHECK(said.find("hours at 1e+14 FLOP/s") != std::string::npos);
+  CHECK(!fs::exists(here / "none"));
+
+  // What it says of a step's memory is about what a run then takes: its micro-batches hold fewer tokens than the
+  // largest might.
+  const std::string toy = "--model toy --steps 2 --batch 20 --seeds 1 --contestants lora,mor1e+experts=5 --threads 1 ";
+  here.check_success("compare", toy + "--quiet --dry-run --json cost.json");
+  here.check_success("compare", toy + "--quiet --eval-limit 1 --out run");
+  const nlohmann::json expected = nlohmann::json::parse(io::read_text(here / "cost.json")),
+                       done = timeless(here / "run/compare.json");
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    const nlohmann::json& cost = expected.at("models").at(0).at("contestants").at(i);
+    CHECK(cost.at("parameters") == done[i].at("parameters"));
+    const double ratio = cost.at("step_memory").get<double>() / done[i].at("step_memory").get<double>();
+    CAPTURE(ratio);
+    CHECK(ratio > 0.9);
+    CHECK(ratio < 1.2);
+  }
 }
 
 TEST_CASE("what cannot be compared is refused before anything is written") {
@@ -74,8 +177,16 @@ TEST_CASE("what cannot be compared is refused before anything is written") {
   here.check_refusal("compare", good + "--contestants lora+no-router", 2, "--no-router is not an option of lora");
   here.check_refusal("compare", good + "--contestants lora,lora+random", 2, "lora+random reads no intuition");
   here.check_refusal("compare", good + "--contestants lora,mor1e+random+category", 2, "'category'");
+  here.check_refusal("compare", good + "--contestants lora,mor1e+experts=none", 2, "mor1e+experts=none");
+  here.check_refusal("compare", good + "--contestants lora,lora", 2, "lora stands there twice");
+  here.check_refusal("compare", good + "--contestants lora,mor1e+unseen=nothing", 2, "nothing");
   here.check_refusal("compare", good + "--contestants lora,mor1e+no-router+no-intuition", 2, "nothing weighs");
   here.check_refusal("compare", good + "--contestants lora,mor1e", 2, "22 clusters of 10 examples");
   here.check_refusal("compare", good + "--memory 1GB", 2, "--memory");
   here.check_refusal("compare", good + "--eval-limit 0", 2, "nothing to compare by");
+  here.check_refusal("compare", good + "--part 3/2", 2, "there is no part 3 of 2");
+  here.check_refusal("compare", good + "--score luck", 2, "--score luck is none of");
+  here.check_refusal("compare", "--model toy --quiet", 2, "--out is needed");
+  io::write_text(here / "plan.json", R"({"step": 3})");
+  here.check_refusal("compare", good + "--plan plan.json", 1, "'step' is no option");
 }

@@ -58,7 +58,7 @@ class shell {
     CAPTURE(got.err);
     CHECK(got.code == code);
     CHECK(got.out == "");
-    CHECK(got.err.starts_with(program + ": "));
+    CHECK(got.err.starts_with(std::filesystem::path(program).filename().string() + ": "));
     CHECK(got.err.find('\n') == got.err.size() - 1);
     CHECK(got.err.find(why) != std::string::npos);
     CHECK(files() == before);

@@ -45,8 +45,7 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
   return embeddings;
 }
 
-MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks,
-                                                    const std::string& grouped) {
+MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks, const std::string& grouped) {
   if (grouped.empty()) return tasks;
   std::vector<std::string> out;
   for (std::size_t at = 0; at < grouped.size();) {

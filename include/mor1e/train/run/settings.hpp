@@ -54,10 +54,10 @@ inline std::string default_embedder(const data_settings& data) {
 
 /// How a run goes about it.
 struct run_settings {
-  std::string intuition = {};  ///< who embeds; or random, category, none
-  std::string control = {};    ///< random or category: in place of the intuition
+  std::string intuition = {};   ///< who embeds; or random, category, none
+  std::string control = {};     ///< random or category: in place of the intuition
   std::string categories = {};  ///< "a,b;c": tasks that control category takes for one; each for itself unless given
-  std::string prefix = {};     ///< put before every text that is embedded
+  std::string prefix = {};      ///< put before every text that is embedded
   std::string similarity = "cosine";
   index_t cluster_sample = 0;  ///< prompts of each task that are clustered; 0: all
   std::string order = {};      ///< shuffled or round-robin over the tasks
