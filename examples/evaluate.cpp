@@ -62,12 +62,12 @@ void add_options(CLI::App& app, evaluate_options& o) {
 /// The evaluation items of all tasks, one after the other.
 std::vector<data::example> load_items(const evaluate_options& o) {
   std::vector<data::task_data> tasks;
-  if (o.data == "suite") {
+  if (data::is_suite(o.data)) {
     const auto tokenizer = models::open_tokenizer(o.model);
     std::vector<std::string> names;
-    for (const auto& family : data::suite_families()) names.emplace_back(family.name);
+    for (const auto& family : data::suite_families(o.data)) names.emplace_back(family.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))
-      for (const auto& family : data::suite_families())
+      for (const auto& family : data::suite_families(o.data))
         if (family.name == name)
           tasks.push_back({name,
                            {},

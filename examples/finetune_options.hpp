@@ -13,7 +13,7 @@ namespace mor1e::program {
 inline void add_data_options(CLI::App& app, train::data_settings& o) {
   const auto count = accept::count();
   app.add_option("--model", o.model, "folder, .gguf file, short name (smollm2) or toy")->capture_default_str();
-  app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or suite for the generated one")
+  app.add_option("--data", o.data, "data folder with <task>/train.jsonl, or a generated one: suite, suite-hard")
       ->capture_default_str();
   app.add_option("--tasks", o.tasks, "a,b: only these tasks");
   app.add_option("--unseen", o.unseen, "a,b: of these, tasks that are scored and not trained on");

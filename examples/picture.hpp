@@ -52,7 +52,7 @@ struct guide {
   double value = 0;
 };
 
-/// Points of one kind, each with a word beside it or none.
+/// Points of one kind, each with a word beside it, or the first of them, or none.
 struct point_cloud {
   std::string name;
   std::vector<double> x, y;
@@ -200,7 +200,7 @@ inline bool draw_points(const std::filesystem::path& file, const chart& c, std::
     for (const double y : cloud.y) low = std::min(low, y), high = std::max(high, y);
   const auto [from, to] = widened(low, high, c.least_range);
   if (!c.log_y) out += fmt::format("set yrange [{}:{}]\n", from, to);
-  std::string plots;
+  std::string plots, words;  // words behind all points, so that they lie over them
   for (std::size_t i = 0; i < clouds.size(); ++i) {
     const point_cloud& cloud = clouds[i];
     out += fmt::format("$cloud{} << END\n", i);
@@ -208,15 +208,15 @@ inline bool draw_points(const std::filesystem::path& file, const chart& c, std::
       out += fmt::format("{} {} \"{}\"\n", cloud.x[k], cloud.y[k], k < cloud.labels.size() ? cloud.labels[k] : "");
     out += "END\n";
     const char* colour = colours[i % std::size(colours)];
-    const int form[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
-    plots +=
-        fmt::format("{}$cloud{} using 1:2 with points pt {} ps {} lc rgb '{}' title {}", i ? ", \\\n  " : "plot ", i,
-                    form[i % std::size(form)], cloud.labels.empty() ? 0.7 : 1.2, colour, detail::quoted(cloud.name));
+    const int form[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12, 1, 2, 3};
+    plots += fmt::format("{}$cloud{} using 1:2 with points pt {} ps {} lc rgb '{}' title {}", i ? ", \\\n  " : "plot ",
+                         i, form[i % std::size(form)], cloud.labels.size() < cloud.x.size() ? 0.7 : 1.2, colour,
+                         detail::quoted(cloud.name));
     if (!cloud.labels.empty())
-      plots +=
+      words +=
           fmt::format(", \\\n  $cloud{} using 1:2:3 with labels offset 0,0.8 font ',9' tc rgb '{}' notitle", i, colour);
   }
-  return detail::draw(file, out + plots + "\n");
+  return detail::draw(file, out + plots + words + "\n");
 }
 
 }  // namespace mor1e::program

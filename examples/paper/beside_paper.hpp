@@ -16,8 +16,8 @@ namespace mor1e::program {
 /// The tasks that a matrix trains on or scores.
 inline std::vector<std::string> tasks_present(const matrix_options& o) {
   std::vector<std::string> present;
-  if (o.data.data == "suite")
-    for (const data::suite_family& family : data::suite_families()) present.emplace_back(family.name);
+  if (data::is_suite(o.data.data))
+    for (const data::suite_family& family : data::suite_families(o.data.data)) present.emplace_back(family.name);
   else
     present = data::tasks_in(o.data.data);
   return data::select_tasks(present, o.data.tasks);

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   table.options.contestants =
       "LoRA: lora,no reference: mor1e+no-intuition,task category: mor1e+category,intuition: mor1e,random: mor1e+random";
   table.prepare = [](program::matrix_options& o) {
-    if (o.run.categories.empty() && o.data.data != "suite")
+    if (o.run.categories.empty() && !data::is_suite(o.data.data))
       o.run.categories = program::paper_categories(program::tasks_present(o));
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,

@@ -33,8 +33,9 @@ std::set<std::string> words_of(const std::string& line) {
 }
 
 const suite_family& family_named(std::string_view name) {
-  for (const suite_family& family : suite_families())
-    if (family.name == name) return family;
+  for (const char* suite : {"suite", "suite-hard"})
+    for (const suite_family& family : suite_families(suite))
+      if (family.name == name) return family;
   throw value_error("no such family");
 }
 
@@ -74,12 +75,16 @@ TEST_CASE("no word of a pool is used in both splits") {
     const bool listed = contains(suite_words::women, word) || contains(suite_words::men, word) ||
                         contains(suite_words::positive, word) || contains(suite_words::negative, word) ||
                         std::any_of(std::begin(suite_words::domains), std::end(suite_words::domains),
-                                    [&](const auto& d) { return contains(d.nouns, word); });
+                                    [&](const auto& d) { return contains(d.nouns, word); }) ||
+                        std::any_of(std::begin(suite_words::kinds), std::end(suite_words::kinds),
+                                    [&](const auto& k) { return contains(k.words, word); });
     return listed ? (held_out(word) ? 1 : 0) : -1;
   };
   std::set<std::string> prompts;
   std::size_t items = 0;
-  for (const task_data& task : make_suite(every_word)) {
+  std::vector<task_data> all = make_suite(every_word);
+  for (task_data& task : make_suite(every_word, {}, suite_families("suite-hard"))) all.push_back(std::move(task));
+  for (const task_data& task : all) {
     CHECK(task.train.size() == 240);
     CHECK(task.eval.size() == 60);
     for (const auto& [rows, expected] : {std::pair(&task.train, 0), std::pair(&task.eval, 1)})
@@ -88,14 +93,14 @@ TEST_CASE("no word of a pool is used in both splits") {
         ++items;
         // The first line holds the pool words; a question may name "play" or "watch" in no other role.
         for (const std::string& word : words_of(row.question.substr(0, row.question.find('\n'))))
-          CHECK((held(word) == -1 || held(word) == expected));
+          CHECK_MESSAGE((held(word) == -1 || held(word) == expected), word);
       }
   }
   CHECK(prompts.size() == items);  // within a split and across
 }
 
 TEST_CASE("labels are balanced exactly, names stand first as often as second") {
-  for (const suite_family& family : suite_families())
+  for (const suite_family& family : suite_families("suite"))
     for (suite_split split : {suite_split::train, suite_split::eval}) {
       std::map<int, int> given;
       const auto rows = suite_examples(family, split, 240, 3, every_word);
@@ -145,6 +150,71 @@ TEST_CASE("compare answers with the first name unless the antonym is asked") {
     CHECK(row.answers[0] == (same ? 0 : 1));
     CHECK(row.choices[0] != row.choices[1]);
   }
+}
+
+TEST_CASE("the hard families answer by rules that their text does not state, or states last") {
+  const auto kind_of = [](const std::string& word) {
+    for (const auto& kind : suite_words::kinds)
+      if (contains(kind.words, word)) return std::string(kind.name);
+    return std::string();
+  };
+  const auto between = [](const std::string& all, const std::string& from, const std::string& to) {
+    const std::size_t at = all.find(from) + from.size();
+    return all.substr(at, all.find(to, at) - at);
+  };
+  const auto split_words = [](const std::string& line) {  // with repetitions
+    std::vector<std::string> out{""};
+    for (const char c : line)
+      if (c == ' ' || c == ',')
+        out.emplace_back();
+      else
+        out.back() += c;
+    return out;
+  };
+  const auto number_of = [](const auto& all, const std::string& one) {
+    return int(std::find(all.begin(), all.end(), one) - all.begin());
+  };
+  for (const suite_split split : {suite_split::train, suite_split::eval}) {
+    for (const example& row : suite_examples(family_named("twist"), split, 200, 1, every_word)) {
+      const auto words = words_of(row.question);
+      bool plain = false;
+      for (const int d : {0, 2})
+        plain |= std::any_of(words.begin(), words.end(),
+                             [&](const std::string& w) { return contains(suite_words::domains[d].nouns, w); });
+      CHECK(row.choices == std::vector<std::string>{"yes", "no"});
+      CHECK(row.accepts(praises(row.question) == plain ? 0 : 1));
+    }
+    for (const example& row : suite_examples(family_named("kind"), split, 400, 1, every_word)) {
+      int of_kind = 0;
+      for (const std::string& word : split_words(row.question.substr(0, row.question.find('.'))))
+        of_kind += kind_of(word) == row.choices[std::size_t(row.answers[0])];
+      CHECK(of_kind == 2);
+    }
+    for (const example& row : suite_examples(family_named("pick_kind"), split, 400, 1, every_word)) {
+      const std::string kind = kind_of(row.choices[std::size_t(row.answers[0])]);
+      int matching = 0;
+      for (const auto& each : suite_words::kinds)
+        if (row.question.ends_with(text(" ", each.asked, "?")) ||
+            row.question.ends_with(text(" ", each.meaning, "."))) {
+          ++matching;
+          CHECK(kind == each.name);
+        }
+      CHECK(matching == 1);
+    }
+    const std::vector<std::string> places{"first", "second", "third", "fourth", "fifth", "last"};
+    for (const example& row : suite_examples(family_named("pick_place"), split, 400, 1, every_word)) {
+      const std::string asked = row.question.substr(row.question.find('\n'));
+      for (int i = 0; i < 6; ++i)
+        if (asked.find(places[std::size_t(i)]) != std::string::npos) CHECK(row.accepts(i));
+    }
+    for (const example& row : suite_examples(family_named("pick_next"), split, 400, 1, every_word)) {
+      const bool after = row.question.find(" after ") != std::string::npos;
+      const int named = number_of(row.choices, between(row.question, after ? " after " : " before ", "."));
+      const int apart = row.question.find(" two places ") != std::string::npos ? 2 : 1;
+      CHECK(row.accepts(named + (after ? apart : -apart)));
+    }
+  }
+  CHECK_THROWS_AS(suite_families("suite-easy"), value_error);
 }
 
 TEST_CASE("the suite is a function of its seed, and a data folder keeps its wording") {

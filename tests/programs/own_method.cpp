@@ -60,8 +60,8 @@ TEST_CASE("a user's method: account and compare") {
   here.check_success("own_compare",
                      "--model toy --steps 2 --batch 4 --seeds 1 --eval-limit 2 --threads 1 --quiet --out compared "
                      "--contestants lora,half");
-  const nlohmann::json methods = io::read_json(here / "compared" / "comparison.json").at("methods");
-  CHECK(methods[1].at("method") == "half");
+  const nlohmann::json methods = io::read_json(here / "compared" / "compare.json").at("models").at(0).at("contestants");
+  CHECK(methods[1].at("label") == "half");
   CHECK(methods[1].at("parameters") == methods[0].at("parameters"));
   here.check_refusal("finetune", job + "--steps 2 --out no", 2, "method 'half' is not known");
 }

@@ -33,11 +33,16 @@ struct suite_pools {
   struct antonyms {
     std::string more, less;
   };
+  struct kind {
+    std::string name, asked, meaning;  // "animal", "an animal", "a living creature"
+    std::vector<std::string> words;
+  };
   std::vector<std::string> women, men;          // one-token names
   std::vector<std::string> positive, negative;  // adjectives
   std::vector<std::string> nouns;               // of all domains
   std::vector<domain> domains;
   std::vector<antonyms> comparatives;
+  std::vector<kind> kinds;
 };
 
 /// The pools of a split.
@@ -57,13 +62,26 @@ struct suite_family {
   suite_item (*draw)(rng& random, const suite_pools& pools);
 };
 
-/// All families:
+/// The names of the suites: "suite" and "suite-hard".
+MOR1E_INLINE bool is_suite(std::string_view name);
+
+/// The families of "suite":
 /// review:  the feeling of a one-line review, positive or negative; 3 of 10 reviews are negated ("not dull at all");
 /// flip:    the opposite label of such a review;
 /// house:   advice on it in words of a house style that is stated nowhere: watch/skip a film, eat/spit food ...;
 /// coref:   "Anna called Tom after he had supper. Who had supper?";
 /// compare: "Tom is older than Emma. Who is younger?".
-MOR1E_INLINE std::span<const suite_family> suite_families();
+///
+/// Those of "suite-hard", which a small model learns in part. The last three show the same lists of words, and only the
+/// question tells them apart:
+/// twist:      whether to recommend a thing by a one-line review: films and lodging that are praised, food and devices
+///             that are not, which is stated nowhere;
+/// kind:       "Words: cousin, rice, baker. Name the kind of most.", one of six;
+/// pick_kind:  "Words: elbow, otter, rice, harbor, baker, rope. Which one is an animal?";
+/// pick_place: the first, second, ... or last of such a list;
+/// pick_next:  the word one or two places before or after a named one.
+/// Throws `value_error` for another name.
+MOR1E_INLINE std::span<const suite_family> suite_families(std::string_view suite = "suite");
 
 /// `count` different items of a family as examples of template `bare` and style `text`, a function of all arguments.
 /// Throws `value_error` for a label that is not one token, a pool without words, or a family that cannot give so many.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "mor1e/core/crc32.hpp"
@@ -44,6 +46,9 @@ MOR1E_INLINE suite_pools pools_of(suite_split split, const one_token_predicate& 
     // A pair is held out as a whole. The spelling of its key is arbitrary, and fixed by the results measured with it.
     if (belongs(text("('", pair.more, "', '", pair.less, "')")))
       pools.comparatives.push_back({std::string(pair.more), std::string(pair.less)});
+  for (const auto& kind : suite_words::kinds)
+    pools.kinds.push_back(
+        {std::string(kind.name), std::string(kind.asked), std::string(kind.meaning), answers(kind.words)});
   return pools;
 }
 
@@ -127,15 +132,98 @@ inline suite_item compare(rng& random, const suite_pools& pools) {
           same ? 0 : 1};
 }
 
+inline suite_item twist(rng& random, const suite_pools& pools) {
+  const std::size_t domain = random.below(pools.domains.size());
+  const auto [line, praises] = draw_review(random, pools, pick(random, pools.domains[domain].nouns));
+  const bool plain = domain % 2 == 0;  // films and lodging
+  return {text("Review: ", line, coin(random) ? "\nShall we recommend it?" : "\nDo we recommend this?"),
+          {"yes", "no"},
+          praises == plain ? 0 : 1};
+}
+
+inline suite_item kind(rng& random, const suite_pools& pools) {
+  const std::size_t of = random.below(pools.kinds.size());
+  const std::size_t other = (of + 1 + random.below(pools.kinds.size() - 1)) % pools.kinds.size();
+  std::vector<std::string> words{pick(random, pools.kinds[of].words), pick(random, pools.kinds[of].words),
+                                 pick(random, pools.kinds[other].words)};
+  random.shuffle(words);
+  suite_item item{text("Words: ", words[0], ", ", words[1], ", ", words[2],
+                       coin(random) ? ".\nName the kind of most." : ".\nWhat are most of them?"),
+                  {},
+                  int(of)};
+  for (const auto& each : pools.kinds) item.choices.push_back(each.name);
+  return item;
+}
+
+/// A word of each kind.
+struct word_list {
+  std::vector<std::string> words;
+  std::vector<std::size_t> kinds;
+  std::string line() const {
+    std::string out = "Words: ";
+    for (const std::string& word : words) out += word + (&word == &words.back() ? ".\n" : ", ");
+    return out;
+  }
+};
+inline word_list draw_list(rng& random, const suite_pools& pools) {
+  word_list out;
+  out.kinds.resize(pools.kinds.size());
+  std::iota(out.kinds.begin(), out.kinds.end(), std::size_t(0));
+  random.shuffle(out.kinds);
+  for (const std::size_t k : out.kinds) out.words.push_back(pick(random, pools.kinds[k].words));
+  return out;
+}
+
+inline suite_item pick_kind(rng& random, const suite_pools& pools) {
+  const word_list list = draw_list(random, pools);
+  const auto answer = int(random.below(list.words.size()));
+  const auto& kind = pools.kinds[list.kinds[std::size_t(answer)]];
+  return {list.line() + (coin(random) ? text("Which one is ", kind.asked, "?")
+                                      : text("Pick the word that means ", kind.meaning, ".")),
+          list.words, answer};
+}
+
+inline suite_item pick_place(rng& random, const suite_pools& pools) {
+  const word_list list = draw_list(random, pools);
+  const auto answer = int(random.below(list.words.size()));
+  const char* place = std::array{"first", "second", "third", "fourth", "fifth", "last"}[std::size_t(answer)];
+  return {list.line() +
+              (coin(random) ? text("Pick the ", place, " word.") : text("Which one stands ", place, " in the list?")),
+          list.words, answer};
+}
+
+inline suite_item pick_next(rng& random, const suite_pools& pools) {
+  const word_list list = draw_list(random, pools);
+  const bool after = coin(random);
+  const int apart = 1 + int(random.below(2)), last = int(list.words.size()) - 1;
+  const int first = int(random.below(std::uint64_t(last + 1 - apart)));  // the earlier of the two
+  const int named = after ? first : first + apart, answer = after ? first + apart : first;
+  const char* how = apart == 1 ? "just " : "two places ";
+  return {list.line() + text(coin(random) ? "Pick the word " : "Which one stands ", how, after ? "after " : "before ",
+                             list.words[std::size_t(named)], "."),
+          list.words, answer};
+}
+
 inline constexpr suite_family families[] = {{"review", true, review},
                                             {"flip", true, flip},
                                             {"house", true, house},
                                             {"coref", false, coref},
                                             {"compare", false, compare}};
+inline constexpr suite_family hard_families[] = {{"twist", true, twist},
+                                                 {"kind", true, kind},
+                                                 {"pick_kind", false, pick_kind},
+                                                 {"pick_place", false, pick_place},
+                                                 {"pick_next", false, pick_next}};
 
 }  // namespace detail
 
-MOR1E_INLINE std::span<const suite_family> suite_families() { return detail::families; }
+MOR1E_INLINE bool is_suite(std::string_view name) { return name == "suite" || name == "suite-hard"; }
+
+MOR1E_INLINE std::span<const suite_family> suite_families(std::string_view suite) {
+  require<value_error>(is_suite(suite), "there is no suite '", suite, "'");
+  if (suite == "suite-hard") return detail::hard_families;
+  return detail::families;
+}
 
 MOR1E_INLINE std::vector<example> suite_examples(const suite_family& family, suite_split split, index_t count,
                                                  std::uint64_t seed, const one_token_predicate& one_token) {

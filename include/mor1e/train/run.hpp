@@ -273,7 +273,7 @@ class run {
                             {"micro_batch", packing_.tokens},
                             {"recompute", options_.program.recompute},
                             {"gemm", arithmetic.products}}}};
-    if (e_.settings.data == "suite") out["suite_examples"] = e_.made_for;
+    if (data::is_suite(e_.settings.data)) out["suite_examples"] = e_.made_for;
     if (r_.match_scale) out["match_scale"] = *r_.match_scale;
     if (needs_.types) out["task_types"] = e_.set.type_1;
     return out;

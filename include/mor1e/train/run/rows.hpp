@@ -47,10 +47,10 @@ inline std::vector<data::task_data> take_dev_rows(const data_settings& o, const 
   std::vector<data::task_data> out;
   if (o.dev_limit == 0) return out;
   const auto count = std::size_t(o.dev_limit);
-  if (o.data == "suite") {
+  if (data::is_suite(o.data)) {
     const data::suite_options suite{
         .train_items = 1, .eval_items = 2 * o.dev_limit, .eval_seed = detail::suite_dev_seed};
-    std::vector<data::task_data> made = data::make_suite(one_token(tokenizer), suite);
+    std::vector<data::task_data> made = data::make_suite(one_token(tokenizer), suite, data::suite_families(o.data));
     for (const data::task_data& task : tasks) {
       std::set<std::string> taken;
       for (const data::example& row : task.eval) taken.insert(row.question);
@@ -81,12 +81,13 @@ inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokeni
                           std::uint64_t seed) {
   namespace fs = std::filesystem;
   run_rows out;
-  if (o.data == "suite") {
+  if (data::is_suite(o.data)) {
     data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = detail::suite_eval_seed};
-    const index_t families = index_t(data::suite_families().size());
+    const auto suite_families = data::suite_families(o.data);
+    const index_t families = index_t(suite_families.size());
     // New items for every step; a long run meets them again, as no family gives more than a few thousand.
     if (examples > 0) suite.train_items = std::min<index_t>(2000, (examples + families - 1) / families);
-    out.made = data::make_suite(one_token(tokenizer), suite);
+    out.made = data::make_suite(one_token(tokenizer), suite, suite_families);
     std::vector<std::string> names;
     for (const auto& task : out.made) names.push_back(task.name);
     for (const std::string& name : data::select_tasks(names, o.tasks))

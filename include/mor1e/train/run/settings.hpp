@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/data/example.hpp"
+#include "mor1e/data/suite.hpp"
 #include "mor1e/models/toy.hpp"
 #include "mor1e/peft/registration.hpp"
 #include "mor1e/text/prompt.hpp"
@@ -20,7 +21,7 @@ namespace mor1e::train {
 /// What is trained on and scored.
 struct data_settings {
   std::string model = {};       ///< folder, .gguf file, short name or "toy"
-  std::string data = {};        ///< folder with <task>/train.jsonl, or "suite" for the generated one
+  std::string data = {};        ///< folder with <task>/train.jsonl, or "suite" or "suite-hard", generated
   std::string tasks = {};       ///< "a,b": only these
   std::string unseen = {};      ///< "a,b": of these, the tasks that are scored and not trained on
   std::string eval_data = {};   ///< folder whose tasks are scored in place of those of `data`
@@ -70,7 +71,7 @@ struct run_settings {
 
   /// Fills in what follows from the data.
   void settle(const data_settings& data) {
-    if (order.empty()) order = data.data == "suite" ? "round-robin" : "shuffled";
+    if (order.empty()) order = data::is_suite(data.data) ? "round-robin" : "shuffled";
     if (intuition.empty()) intuition = default_embedder(data);
   }
 };
