@@ -1,4 +1,5 @@
 // compare: the same runs as finetune's, held against each other; stopped and gone on with.
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -6,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/io/atomic_file.hpp"
+#include "programs/process.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
@@ -86,6 +88,34 @@ TEST_CASE("contestants on equal terms, and gone on with after a stop") {
   CHECK(refused.err.find("data") != std::string::npos);
   io::write_text(record, "{}");
   CHECK(here.run("compare", "--plan whole/compare.plan.json --quiet --threads 1 --out again").code == 1);
+}
+
+TEST_CASE("a matrix that is killed again and again comes to the same") {
+  const testing::shell here;
+  const std::string all =
+      "--model toy --steps 12 --batch 10 --lr 1e-3 --threads 1 --quiet --eval-limit 2 --seeds 2 --checkpoint-every 1 "
+      "--contestants lora,mor1e+experts=5 ";
+  here.check_success("compare", all + "--out whole");
+  int kills = 0;
+  for (std::uintmax_t seen = 0; kills < 12; ++kills) {
+    testing::process going(here, "compare", all + "--out killed");
+    const bool further = going.wait_for([&] {
+      std::uintmax_t bytes = 0;  // of all logs: some steps more than when the last was killed
+      std::error_code gone;
+      if (fs::exists(here / "killed/runs", gone))
+        for (const auto& kind : fs::directory_iterator(here / "killed/runs", gone))
+          for (const auto& seed : fs::directory_iterator(kind.path(), gone))
+            if (const auto size = fs::file_size(seed.path() / "log.jsonl", gone); !gone) bytes += size;
+      const bool grown = bytes > seen + 3000;
+      if (grown) seen = bytes;
+      return grown;
+    });
+    if (!further) break;
+    going.kill();
+  }
+  CHECK(kills > 2);
+  here.check_success("compare", all + "--out killed");
+  CHECK(timeless(here / "killed/compare.json") == timeless(here / "whole/compare.json"));
 }
 
 TEST_CASE("two shares of a matrix join to the whole") {
