@@ -79,7 +79,7 @@ class matrix_runner {
       for (std::uint64_t seed = 0; seed < std::uint64_t(o_.seeds); ++seed)
         for (contestant_results& c : of.contestants) {
           std::optional<run_record> done;
-          if (c.learning_rate) done = settle({&c.of, model, o_.common.seed + seed, *c.learning_rate});
+          if (c.learning_rate) done = result_of({&c.of, model, o_.common.seed + seed, *c.learning_rate});
           if (done)
             c.runs.push_back(std::move(*done));
           else
@@ -98,12 +98,12 @@ class matrix_runner {
   train::experiment<B>& experiment_for(const std::string& model, const contestant& c) {
     const std::pair<std::string, std::string> key{model, c.unseen};
     if (loaded_ == key && experiment_) return *experiment_;
-    experiment_.reset();
+    if (loaded_.first != model) experiment_.reset();
     train::data_settings data = o_.data;
     data.model = model;
     if (!c.unseen.empty()) data.unseen += (data.unseen.empty() ? "" : ",") + c.unseen;
-    experiment_ =
-        std::make_unique<train::experiment<B>>(device_, data, o_.schedule.settings(), o_.common.seed, !o_.common.quiet);
+    experiment_ = std::make_unique<train::experiment<B>>(device_, data, o_.schedule.settings(), o_.common.seed,
+                                                         !o_.common.quiet, std::nullopt, experiment_.get());
     loaded_ = key;
     return *experiment_;
   }
@@ -148,14 +148,14 @@ class matrix_runner {
     if (c.of.learning_rate) return c.of.learning_rate;
     if (rates.empty()) return rate();
     for (const double r : rates)
-      if (const auto done = settle({&c.of, model, tuning_seed, r, true}))
+      if (const auto done = result_of({&c.of, model, tuning_seed, r, true}))
         c.tuned.push_back({r, percent_right(done->right, o_.score), done->answer_log_probability});
     if (c.tuned.size() < rates.size()) return {};
     return best_rate(c.tuned);
   }
 
   /// A run, or what is left of it from before; none if it is another part's and not done.
-  std::optional<run_record> settle(const planned_run& run) {
+  std::optional<run_record> result_of(const planned_run& run) {
     const index_t number = next_++;
     const std::filesystem::path folder = store_.folder_of(o_, run);
     std::optional<run_record> record;

@@ -16,6 +16,7 @@
 #include "mor1e/core/dtype.hpp"
 #include "mor1e/core/rng.hpp"
 #include "mor1e/testing/golden.hpp"
+#include "stored_rows.hpp"
 
 using namespace mor1e;
 using backend::operand_rounding;
@@ -80,21 +81,6 @@ tensor<float> composed(cpu_products how, transpose tw, const tensor<float>& x, c
   return out;
 }
 
-/// Rows that are decoded for each use.
-class stored_rows final : public row_source<float> {
- public:
-  explicit stored_rows(tensor<float> values) : values_(std::move(values)) {}
-  index_t rows() const override { return values_.extents().rows(); }
-  index_t cols() const override { return values_.extents().cols(); }
-  void read_rows(index_t first, view<float> to) const override {
-    for (index_t i = 0; i < to.rows; ++i)
-      std::copy_n(std::as_const(values_).matrix().row(first + i), to.cols, to.row(i));
-  }
-
- private:
-  tensor<float> values_;
-};
-
 bool available(cpu_products how) {
   const std::string problem = backend::products_problem(how);
   if (problem.empty()) return true;
@@ -120,7 +106,7 @@ TEST_CASE("products of rounded operands are what loops make of them") {
           const tensor<float> w = drawn(outputs, inputs, 1), x = drawn(tokens, inner, 2), y = drawn(tokens, cols, 3);
           const cpu::frozen<float> weight(device, w.clone());
           const cpu::frozen<float> stored(
-              device, std::shared_ptr<const row_source<float>>(std::make_shared<stored_rows>(w.clone())));
+              device, std::shared_ptr<const row_source<float>>(std::make_shared<testing::stored_rows>(w.clone())));
           for (const float beta : {0.f, 1.f, 0.5f}) {
             const tensor<float> expected = composed(how, tw, x, w, beta, y);
             for (const auto* from : {&weight, &stored}) {

@@ -9,34 +9,20 @@
 #include "mor1e/mor1e.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/temporary_folder.hpp"
+#include "stored_rows.hpp"
 
 using namespace mor1e;
 
 namespace {
 
-/// Rows that are computed when they are asked for.
-class made_rows final : public row_source<float> {
- public:
-  made_rows(index_t rows, index_t cols) : values_(shape{rows, cols}) {
-    rng draw(7);
-    for (float& v : values_) v = float(draw.normal());
-  }
-  index_t rows() const override { return values_.extents().rows(); }
-  index_t cols() const override { return values_.extents().cols(); }
-  void read_rows(index_t first, view<float> to) const override {
-    for (index_t i = 0; i < to.rows; ++i) std::copy_n(values_.matrix().row(first + i), cols(), to.row(i));
-  }
-  const tensor<float>& values() const { return values_; }
-
- private:
-  tensor<float> values_;
-};
-
 template <class B>
 void check_primitives(B& device) {
   using backend::transpose;
   constexpr index_t outputs = 1500, inputs = 900, tokens = 37;  // two pieces of a million
-  const auto rows = std::make_shared<made_rows>(outputs, inputs);
+  tensor<float> values(shape{outputs, inputs});
+  rng random(7);
+  for (float& v : values) v = float(random.normal());
+  const auto rows = std::make_shared<testing::stored_rows>(std::move(values));
   const typename B::template frozen<float> stored(device, std::shared_ptr<const row_source<float>>(rows));
   const typename B::template frozen<float> decoded(device, rows->values().clone());
   REQUIRE(stored.is_stored());

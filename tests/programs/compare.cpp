@@ -199,6 +199,15 @@ TEST_CASE("a dry run counts and runs nothing") {
   }
 }
 
+TEST_CASE("the plans that lie with the programs can be run") {
+  const testing::shell here;
+  for (const auto& plan : fs::directory_iterator(fs::path(MOR1E_SOURCE_DIR) / "examples/plans")) {
+    CAPTURE(plan.path().string());
+    const std::string said = here.check_success("compare", "--dry-run --model toy --plan " + plan.path().string());
+    CHECK(said.find("| router and intuition | ") != std::string::npos);
+  }
+}
+
 TEST_CASE("what cannot be compared is refused before anything is written") {
   const testing::shell here;
   const std::string good = "--model toy --steps 2 --batch 5 --quiet --out none ";

@@ -92,6 +92,7 @@ TEST_CASE("categories that are what the embedder sees, and others") {
   CHECK(seen["agreement"][0].at("sorted_by") == "categories");
   CHECK(seen["agreement"][0].at("adjusted_rand") == 1);
   CHECK(seen["agreement"][0].at("mutual_information").get<double>() == doctest::Approx(1));
+  CHECK(seen["agreement"][0].at("mutual_information_shuffled").get<double>() < 0.1);
   CHECK(seen.at("cosine_within").get<double>() > seen.at("cosine_between").get<double>() + 0.3);
   // Of the three ways to make two pairs of four tasks, one in three is as good.
   CHECK(seen["by_lot"].at("adjusted_rand_as_good").get<double>() == doctest::Approx(1 / 3.).epsilon(0.15));

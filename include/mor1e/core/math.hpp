@@ -133,7 +133,7 @@ MOR1E_HD inline float turned_sine(float x) {
   p = p * u + (odd ? 4.166666465e-2f : 8.332747104e-3f);
   p = p * u + (odd ? -0.5f : -1.666666466e-1f);
   const float y = (p * u + 1.0f) * (odd ? 1.0f : r);
-  return (quadrant < 0) | (quadrant == 2) ? -y : y;
+  return ((quadrant < 0) | (quadrant == 2)) ? -y : y;
 }
 
 MOR1E_HD inline float sin(float x) { return turned_sine<0>(x); }

@@ -81,6 +81,8 @@ class json_fields {
   [[noreturn]] void fail(const char* key, const std::string& why) const;
 
  private:
+  const nlohmann::json& required(const char* key);
+
   const nlohmann::json* object_;
   std::string where_;
   std::vector<std::string> known_;

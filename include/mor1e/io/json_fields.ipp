@@ -35,6 +35,11 @@ MOR1E_INLINE const nlohmann::json& json_fields::value(const char* key) {
   const auto found = object_->find(key);
   return found == object_->end() ? missing : *found;
 }
+MOR1E_INLINE const nlohmann::json& json_fields::required(const char* key) {
+  const nlohmann::json& found = value(key);
+  require<io_error>(!found.is_null(), where_, ": '", key, "' is missing");
+  return found;
+}
 MOR1E_INLINE bool json_fields::has(const char* key) { return !value(key).is_null(); }
 MOR1E_INLINE bool json_fields::contains(const char* key) {
   known_.push_back(key);
@@ -43,8 +48,7 @@ MOR1E_INLINE bool json_fields::contains(const char* key) {
 MOR1E_INLINE bool json_fields::is_on(const char* key) { return !detail::is_off(value(key)); }
 
 MOR1E_INLINE std::int64_t json_fields::integer(const char* key, std::int64_t least, std::int64_t most) {
-  const nlohmann::json& found = value(key);
-  require<io_error>(!found.is_null(), where_, ": '", key, "' is missing");
+  const nlohmann::json& found = required(key);
   const bool fits = found.is_number_unsigned()  ? found.get<std::uint64_t>() <= std::uint64_t(most)
                     : found.is_number_integer() ? found.get<std::int64_t>() <= most
                                                 : false;
@@ -57,8 +61,7 @@ MOR1E_INLINE std::int64_t json_fields::integer_or(const char* key, std::int64_t 
 }
 
 MOR1E_INLINE double json_fields::number(const char* key, double above, double most) {
-  const nlohmann::json& found = value(key);
-  require<io_error>(!found.is_null(), where_, ": '", key, "' is missing");
+  const nlohmann::json& found = required(key);
   const double number = found.is_number() ? found.get<double>() : std::nan("");
   if (!(number > above && number <= most))
     fail(key, text("not a finite number above ", above,
@@ -76,14 +79,14 @@ MOR1E_INLINE bool json_fields::flag_or(const char* key, bool otherwise) {
 }
 
 MOR1E_INLINE bool json_fields::flag(const char* key) {
-  require<io_error>(has(key), where_, ": '", key, "' is missing");
+  required(key);
   return flag_or(key, false);
 }
 
 MOR1E_INLINE std::string json_fields::string(const char* key) {
-  require<io_error>(has(key), where_, ": '", key, "' is missing");
-  if (!value(key).is_string()) fail(key, "not a string");
-  return value(key).get<std::string>();
+  const nlohmann::json& found = required(key);
+  if (!found.is_string()) fail(key, "not a string");
+  return found.get<std::string>();
 }
 MOR1E_INLINE std::string json_fields::string_or(const char* key, const std::string& otherwise) {
   return has(key) ? string(key) : otherwise;
@@ -95,9 +98,9 @@ MOR1E_INLINE int json_fields::place(const char* key, std::initializer_list<std::
   return int(at - names.begin());
 }
 MOR1E_INLINE const nlohmann::json& json_fields::list(const char* key) {
-  require<io_error>(has(key), where_, ": '", key, "' is missing");
-  if (!value(key).is_array() || value(key).empty()) fail(key, "not a list with something in it");
-  return value(key);
+  const nlohmann::json& found = required(key);
+  if (!found.is_array() || found.empty()) fail(key, "not a list with something in it");
+  return found;
 }
 
 MOR1E_INLINE json_fields json_fields::nested(const char* key) {

@@ -6,6 +6,7 @@
 
 #include "mor1e/backend/cluster.hpp"
 #include "mor1e/backend/cpu/gemm.hpp"
+#include "mor1e/backend/scratch.hpp"
 
 namespace mor1e::backend {
 
@@ -20,20 +21,18 @@ void each_scored_point(cpu& device, view<const T> x, view<const T> centroids, co
   const index_t k = centroids.rows, each = block_rows * k;
   std::vector<T> squares;
   for (index_t j = 0; j < k; ++j) squares.push_back(T(squared_length(centroids.row(j), centroids.cols)));
-  const std::size_t bytes = std::size_t(device.threads().size() * each) * sizeof(T);
-  T* const memory = static_cast<T*>(device.take(bytes));
+  const scratch<cpu, T> memory(device, device.threads().size(), each);
   parallel_tasks(device.threads(), pieces.count, [&](index_t piece, int thread) {
     const index_t begin = pieces.begin(piece), end = pieces.begin(piece + 1);
     const index_t blocks = (end - begin + block_rows - 1) / block_rows;
     for (index_t block = 0; block < blocks; ++block) {
       const index_t first = begin + (end - begin) * block / blocks, last = begin + (end - begin) * (block + 1) / blocks;
-      const view<T> scores(memory + thread * each, last - first, k);
+      const view<T> scores(memory.view().row(thread), last - first, k);
       for (index_t i = 0; i < scores.rows; ++i) std::copy(squares.begin(), squares.end(), scores.row(i));
       gemm_serial(transpose::no, transpose::yes, T(-2), x.row_range(first, last - first), centroids, T(1), scores);
       for (index_t i = 0; i < scores.rows; ++i) f(piece, first + i, static_cast<const T*>(scores.row(i)));
     }
   });
-  device.give_back(memory, bytes);
 }
 
 }  // namespace detail
@@ -63,8 +62,8 @@ void assign_to_centroids(cpu& device, view<const T> x, view<const double> square
   const bool sum = !sums.empty();
   std::vector<char> moved(pieces.count, 0);
   std::vector<std::int64_t> part_counts(sum ? pieces.count * k : 0, 0);
-  const std::size_t bytes = sum ? std::size_t(pieces.count * k * d) * sizeof(double) : 0;
-  double* const parts = sum ? static_cast<double*>(device.take(bytes)) : nullptr;
+  const scratch<cpu, double> memory(device, sum ? pieces.count * k : 0, d);
+  double* const parts = memory.view().data;
   if (sum)
     parallel_tasks(device.threads(), pieces.count,
                    [&](index_t piece, int) { std::fill_n(parts + piece * k * d, k * d, 0.0); });
@@ -92,7 +91,6 @@ void assign_to_centroids(cpu& device, view<const T> x, view<const double> square
       counts[j] += part_counts[piece * k + j];
     }
   });
-  device.give_back(parts, bytes);
 }
 
 }  // namespace mor1e::backend

@@ -28,9 +28,9 @@ class cpu_frozen : public host_frozen<T> {
   bool is_rounded() const { return packed_ != nullptr; }
   /// The form for one product, packed by the first who asks.
   const packed_weight& packed(cpu& device, transpose tw) const {
-    auto& [once, form] = (*packed_)[tw == transpose::yes];
-    std::call_once(once, [&] { form = pack_weight(device, tw, *this); });
-    return *form;
+    packing& kept = (*packed_)[tw == transpose::yes];
+    std::call_once(kept.once, [&] { kept.form = pack_weight(device, tw, *this); });
+    return *kept.form;
   }
 
  private:

@@ -21,14 +21,16 @@ namespace mor1e::train {
 template <class B>
 struct experiment {
   /// `suite_examples`: how many examples the generated suite is made for; those of the schedule unless given.
+  /// `same_model`: another of the same model, which is shared and not loaded again.
   experiment(B& device, const data_settings& o, const schedule_settings& schedule, std::uint64_t seed,
-             bool shows_progress, std::optional<index_t> suite_examples = {})
+             bool shows_progress, std::optional<index_t> suite_examples = {}, const experiment* same_model = nullptr)
       : settings(o),
         made_for(suite_examples.value_or(schedule.steps * schedule.batch)),
         device(device),
-        model(models::load<B, float>(device, std::make_shared<io::checkpoint>(models::open(o.model)))),
-        base_hash(models::weights_hash(o.model)),
-        tokenizer(models::open_tokenizer(o.model)),
+        model(same_model ? same_model->model
+                         : models::load<B, float>(device, std::make_shared<io::checkpoint>(models::open(o.model)))),
+        base_hash(same_model ? same_model->base_hash : models::weights_hash(o.model)),
+        tokenizer(same_model ? same_model->tokenizer : models::open_tokenizer(o.model)),
         rows(load_rows(o, tokenizer, made_for, seed)),
         set(encode(rows.tasks, {tokenizer, model->vocabulary()}, o.prompt(),
                    std::min<index_t>(o.max_length, model->context()), o.truncate, o.train_limit)),
@@ -47,7 +49,7 @@ struct experiment {
   data_settings settings;
   index_t made_for;
   B& device;
-  std::unique_ptr<models::language_model<B, float>> model;
+  std::shared_ptr<models::language_model<B, float>> model;
   std::string base_hash;
   texts::tokenizer tokenizer;
   run_rows rows;
