@@ -41,19 +41,22 @@ inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) 
   std::string recipe;
   for (const std::string& part : detail::split_at(c.recipe, '+'))
     if (!part.starts_with("lr=")) recipe += (recipe.empty() ? "" : "+") + part;
-  return {{"model", name_in(run.model)},
-          {"contestant", recipe},
-          {"data", {name_in(o.data.data), o.data.tasks, o.data.unseen, name_in(o.data.eval_data), o.data.task_types}},
-          {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
-          {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
-          {"intuition",
-           {name_in(how.intuition), c.control == "category" ? how.categories : "", how.prefix, how.similarity,
-            how.cluster_sample}},
-          {"order", how.order},
-          {"schedule", {s.batch, run.learning_rate, s.warmup, s.clip, s.weight_decay, s.epochs, s.steps}},
-          {"own", {o.own_scale, o.own_parameters}},
-          {"products", o.common.device.products},
-          {"dev", run.on_dev}};
+  nlohmann::json out = {
+      {"model", name_in(run.model)},
+      {"contestant", recipe},
+      {"data", {name_in(o.data.data), o.data.tasks, o.data.unseen, name_in(o.data.eval_data), o.data.task_types}},
+      {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
+      {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
+      {"intuition",
+       {name_in(how.intuition), c.control == "category" ? how.categories : "", how.prefix, how.similarity,
+        how.cluster_sample}},
+      {"order", how.order},
+      {"schedule", {s.batch, run.learning_rate, s.warmup, s.clip, s.weight_decay, s.epochs, s.steps}},
+      {"own", {o.own_scale, o.own_parameters}},
+      {"products", o.common.device.products},
+      {"dev", run.on_dev}};
+  if (data::is_suite(o.data.data)) out["rows_by"] = o.common.seed;  // the first: all runs of a matrix share their rows
+  return out;
 }
 
 /// OUT/runs/CONTESTANT-DIGEST/seedN holds a run, and run.json there what became of it. The folder is the ledger: what

@@ -257,11 +257,12 @@ void write(const figure_options& o, const program::prompt_set& set, const progra
   const auto axis = [&](int k) {
     return fmt::format("component {}: {:.1f} % of the variance", k + 1, 100 * f.pca.explained[k]);
   };
-  if (draw(out / "figure2.svg", {.title = "The tasks' prompts by t-SNE"}, set, f.tsne.points))
-    r.pictures.push_back("figure2.svg");
-  if (draw(out / "figure2-pca.svg",
-           {.title = "The tasks' prompts by principal components", .x_label = axis(0), .y_label = axis(1)}, set,
-           f.pca.points))
+  const auto title = [&](const char* by) {
+    return fmt::format("{} prompts of {} tasks by {}: {}", set.size(), set.tasks.size(), o.embedder, by);
+  };
+  if (draw(out / "figure2.svg", {.title = title("t-SNE")}, set, f.tsne.points)) r.pictures.push_back("figure2.svg");
+  if (draw(out / "figure2-pca.svg", {.title = title("principal components"), .x_label = axis(0), .y_label = axis(1)},
+           set, f.pca.points))
     r.pictures.push_back("figure2-pca.svg");
   io::write_text(out / "figure2.md", program::markdown(r));
   io::write_text(out / "figure2.tex", program::latex(r));
