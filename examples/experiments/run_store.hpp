@@ -33,17 +33,25 @@ inline std::string name_in(const std::string& path) {
   return std::filesystem::path(path + "/").parent_path().filename();
 }
 
+/// A contestant without its learning rate, which is the run's, and without the folder of its embedder.
+inline std::string recipe_of(const contestant& c) {
+  std::string out;
+  for (const std::string& part : detail::split_at(c.recipe, '+')) {
+    if (part.starts_with("lr=")) continue;
+    const std::size_t path = part.starts_with("intuition=") ? part.find('=') + 1 : part.size();
+    out += (out.empty() ? "" : "+") + part.substr(0, path) + (path < part.size() ? name_in(part.substr(path)) : "");
+  }
+  return out;
+}
+
 /// What a run was asked for, without its seed: two matrices that ask the same share it.
 inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) {
   const train::schedule_settings s = o.schedule.settings();
   const train::run_settings& how = o.run;
   const contestant& c = *run.of;
-  std::string recipe;
-  for (const std::string& part : detail::split_at(c.recipe, '+'))
-    if (!part.starts_with("lr=")) recipe += (recipe.empty() ? "" : "+") + part;
   nlohmann::json out = {
       {"model", name_in(run.model)},
-      {"contestant", recipe},
+      {"contestant", recipe_of(c)},
       {"data", {name_in(o.data.data), o.data.tasks, o.data.unseen, name_in(o.data.eval_data), o.data.task_types}},
       {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
       {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
@@ -66,7 +74,7 @@ class run_store {
   explicit run_store(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   std::filesystem::path folder_of(const matrix_options& o, const planned_run& run) const {
-    std::string name = run.of->recipe;
+    std::string name = recipe_of(*run.of);
     for (char& c : name)
       if (!std::isalnum(static_cast<unsigned char>(c)) && std::string("+-=._").find(c) == std::string::npos) c = '_';
     return folder_ / "runs" / (name + "-" + digest(asked_of(o, run))) / text("seed", run.seed);
