@@ -85,7 +85,7 @@ void write(const matrix_program& p, const report& r, const std::vector<model_sum
 std::string terms_of(const matrix_options& o) {
   const train::schedule_settings s = o.schedule.settings();
   std::string out =
-      fmt::format("{}, {} of {}, ", o.data.data,
+      fmt::format("{}, {} of {}, ", name_in(o.data.data),
                   s.steps ? fmt::format("{} steps", s.steps) : fmt::format("{:g} epochs in steps", s.epochs), s.batch);
   out += o.tune.empty() ? fmt::format("rate {:g}", s.learning_rate)
                         : fmt::format(

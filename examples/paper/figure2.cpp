@@ -141,12 +141,14 @@ program::result_table named_pairs(const program::prompt_set& set, const program:
 }
 
 program::report describe(const figure_options& o, const program::prompt_set& set, const program::findings& f) {
-  program::report r{.title = "Figure 2: the tasks as the embedder sees them",
-                    .terms = fmt::format("{} prompts of {} tasks of {} by {}, at most {} a task; seed {}.", set.size(),
-                                         set.tasks.size(), o.data.data, o.embedder, o.limit, o.common.seed),
-                    .tables = {},
-                    .notes = {},
-                    .pictures = {}};
+  program::report r{
+      .title = "Figure 2: the tasks as the embedder sees them",
+      .terms = fmt::format("{} prompts of {} tasks of {} by {}, at most {} a task; seed {}.", set.size(),
+                           set.tasks.size(), fs::path(o.data.data + "/").parent_path().filename().string(), o.embedder,
+                           o.limit, o.common.seed),
+      .tables = {},
+      .notes = {},
+      .pictures = {}};
   program::result_table table{
       .title = "K-means of the embeddings against how the prompts are sorted",
       .columns = {"clusters", "sorted by", "adjusted Rand", "mutual information", "of labels shuffled"},
