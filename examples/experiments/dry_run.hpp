@@ -41,8 +41,8 @@ inline row_counts count_rows(const matrix_options& o, const std::string& model, 
   try {
     tokenizer = models::open_tokenizer(model);
   } catch (const io_error&) {
-    require<value_error>(!data::is_suite(o.data.data), "--data ", o.data.data, ": its words are chosen by a tokenizer, and ", model,
-                         " has none");
+    require<value_error>(!data::is_suite(o.data.data), "--data ", o.data.data,
+                         ": its words are chosen by a tokenizer, and ", model, " has none");
   }
   train::data_settings data = o.data;
   data.model = model;

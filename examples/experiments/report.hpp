@@ -35,7 +35,7 @@ inline std::string markdown(const result_table& t) {
   return out + "\n";
 }
 inline std::string markdown(const report& r) {
-  std::string out = fmt::format("{}\n\n{}\n", r.title, r.terms);
+  std::string out = fmt::format("# {}\n\n{}\n", r.title, r.terms);
   for (const result_table& t : r.tables) out += "\n" + markdown(t);
   if (!r.notes.empty()) out += "\n";
   for (const std::string& note : r.notes) out += fmt::format("- {}\n", note);
@@ -163,7 +163,8 @@ inline std::string legend(double margin, int seeds) {
       "over "
       "items. The two p are of tests over the seeds: that there is no mean difference (t-test, adjusted for all "
       "methods by "
-      "Holm), and that it is {:g} points or more (two one-sided t-tests). Task by task: Wilson's 95 % interval by the "
+      "Holm), and that it is {:g} points or more (two one-sided t-tests, not adjusted). Task by task: Wilson's 95 % "
+      "interval by the "
       "number of items, * where a sign test over items tells the method from the first (p < 0.05, adjusted for the "
       "tasks "
       "by Holm).",
