@@ -78,8 +78,10 @@ class matrix_runner {
       for (contestant_results& c : of.contestants) c.learning_rate = tuned_rate(model, c, rates);
       for (std::uint64_t seed = 0; seed < std::uint64_t(o_.seeds); ++seed)
         for (contestant_results& c : of.contestants) {
+          // A run whose rate is not chosen yet has its number all the same: shares do not shift.
+          const index_t number = next_++;
           std::optional<run_record> done;
-          if (c.learning_rate) done = result_of({&c.of, model, o_.common.seed + seed, *c.learning_rate});
+          if (c.learning_rate) done = result_of(number, {&c.of, model, o_.common.seed + seed, *c.learning_rate});
           if (done)
             c.runs.push_back(std::move(*done));
           else
@@ -148,15 +150,14 @@ class matrix_runner {
     if (c.of.learning_rate) return c.of.learning_rate;
     if (rates.empty()) return rate();
     for (const double r : rates)
-      if (const auto done = result_of({&c.of, model, tuning_seed, r, true}))
+      if (const auto done = result_of(next_++, {&c.of, model, tuning_seed, r, true}))
         c.tuned.push_back({r, percent_right(done->right, o_.score), done->answer_log_probability});
     if (c.tuned.size() < rates.size()) return {};
     return best_rate(c.tuned);
   }
 
   /// A run, or what is left of it from before; none if it is another part's and not done.
-  std::optional<run_record> result_of(const planned_run& run) {
-    const index_t number = next_++;
+  std::optional<run_record> result_of(index_t number, const planned_run& run) {
     const std::filesystem::path folder = store_.folder_of(o_, run);
     std::optional<run_record> record;
     if (run_store::is_done(folder) || share_.holds(number)) record = run_once(run, folder);

@@ -95,6 +95,37 @@ TEST_CASE("the interval of a mean over seeds is Student's") {
   CHECK_THROWS_AS(mean_interval({}), value_error);
 }
 
+TEST_CASE("McNemar, Wilson and the paired bootstrap, as SciPy 1.17.1 has them") {
+  struct split {
+    index_t first, second;
+    double p;
+  };
+  for (const auto& [first, second, p] :  // stats.binomtest(first, first + second, 0.5).pvalue
+       {split{1, 0, 1}, split{3, 12, 0.03515625}, split{7, 9, 0.803619384765625}, split{40, 62, 0.037066767438560584},
+        split{150, 211, 0.0015534937395615548}})
+    CHECK(mcnemar_exact(first, second) == doctest::Approx(p).epsilon(1e-10));
+  struct share {
+    index_t hits, count;
+    double low, high;
+  };
+  for (const auto& [hits, count, low, high] :  // stats.binomtest(hits, count).proportion_ci(0.95, "wilson")
+       {share{0, 10, 0, 0.27753279986288926}, share{3, 10, 0.10779126740630102, 0.6032218525388546},
+        share{10, 10, 0.7224672001371109, 1}, share{1, 104, 0.0016993728496512532, 0.052467724707945806},
+        share{389, 400, 0.9514345181143852, 0.9845763637396046}}) {
+    CHECK(wilson(hits, count).low == doctest::Approx(low).epsilon(1e-10));
+    CHECK(wilson(hits, count).high == doctest::Approx(high).epsilon(1e-10));
+  }
+  // stats.bootstrap of the differences, method="percentile", 200,000 resamples; ours are 200,000 others.
+  std::vector<double> first, second;
+  for (int i = 0; i < 120; ++i) {
+    first.push_back((i * 7 % 10) / 10.);
+    second.push_back(first.back() + (i % 3 == 0 ? 0.5 : i % 5 == 0 ? -1.0 : 0.25));
+  }
+  const interval resampled = paired_bootstrap(first, second, 200000);
+  CHECK(std::abs(resampled.low - 0.07916666666666666) < 0.002);
+  CHECK(std::abs(resampled.high - 0.24791666666666667) < 0.002);
+}
+
 // Reference values are SciPy 1.17.1's: stats.t.cdf, stats.t.ppf, ttest_1samp with alternative= greater and less.
 TEST_CASE("Student's distribution and its quantiles") {
   const struct {

@@ -152,6 +152,16 @@ TEST_CASE("each method at the learning rate that is best for it, on rows that no
     };
     CHECK(line.at("lr") == (score(slow) < score(fast) ? 1e-2 : 1e-6));
   }
+  // In shares: the rates are chosen when both have run theirs, and then the runs at them.
+  const std::string all =
+      "--model toy --steps 6 --batch 10 --threads 1 --quiet --eval-limit 4 --seeds 1 --tune 1e-6,1e-2 --dev-limit 8 "
+      "--contestants lora,mor1e+experts=5 ";
+  here.check_success("compare", all + "--out whole");
+  for (const char* round : {"", "--from part1,part2 "})
+    for (const char* part : {"1", "2"})
+      here.check_success("compare", all + round + "--part " + part + "/2 --out part" + part);
+  here.check_success("compare", all + "--part 2/2 --from part1,part2 --out joined");
+  CHECK(timeless(here / "joined/compare.json") == timeless(here / "whole/compare.json"));
   here.check_refusal("compare", terms + "--tune 1e-3 --out none", 2, "--tune needs --dev-limit");
   here.check_refusal("compare", terms + "--dev-limit 4 --tune 1e-3,fast --out none", 2, "--tune: 'fast'");
 }
