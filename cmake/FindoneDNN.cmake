@@ -1,7 +1,7 @@
 # oneDNN::oneDNN, by its header and its library. oneDNN's own package file also wants OpenCL's headers wherever it was
 # built for GPUs, as Debian's is, and stops the configuration without them; its CPU interface needs none.
-find_path(oneDNN_INCLUDE_DIR dnnl.hpp)
-find_library(oneDNN_LIBRARY dnnl)
+find_path(oneDNN_INCLUDE_DIR dnnl.hpp HINTS ${dnnl_ROOT} ${dnnl_DIR}/../../.. PATH_SUFFIXES include)
+find_library(oneDNN_LIBRARY dnnl HINTS ${dnnl_ROOT} ${dnnl_DIR}/../../.. PATH_SUFFIXES lib)
 set(oneDNN_VERSION "")
 foreach(oneDNN_file IN ITEMS oneapi/dnnl/dnnl_version.h dnnl_version.h)
   if(oneDNN_INCLUDE_DIR AND NOT oneDNN_VERSION AND EXISTS ${oneDNN_INCLUDE_DIR}/${oneDNN_file})

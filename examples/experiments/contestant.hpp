@@ -41,9 +41,9 @@ inline std::vector<std::string> split_at(const std::string& words, char separato
 
 }  // namespace detail
 
-/// Reads "mor1e", "mor1e+experts=20+random", "MoR1E, N = 20: mor1e+experts=20": a method and options of `finetune`
-/// without their dashes, and `random` or `category` (in place of the intuition), `intuition=EMBEDDER`, `unseen=TASK`
-/// (once for each), `lr=RATE`. Throws `value_error` naming what is wrong.
+/// Reads "mor1e", "mor1e+experts=20+random", "N = 20: mor1e+experts=20", "lora+targets=q_proj;v_proj": a method and
+/// options of `finetune` without their dashes, lists by ; and `random` or `category` (in place of the intuition),
+/// `intuition=EMBEDDER`, `unseen=TASK` (once for each), `lr=RATE`. Throws `value_error` naming what is wrong.
 inline contestant contestant_of(const std::string& written) {
   const std::size_t colon = written.find(": ");
   contestant out{.label = written.substr(0, std::min(colon, written.size())),
@@ -70,6 +70,7 @@ inline contestant contestant_of(const std::string& written) {
       require<value_error>(app.get_option_no_throw("--" + name) && name != "help",
                            in(" is no option of a method, nor random, category, intuition=, unseen= or lr="));
       arguments.push_back("--" + part);
+      std::replace(arguments.back().begin(), arguments.back().end(), ';', ',');
     }
   }
   out.method.method = parts.front();

@@ -21,7 +21,10 @@ namespace {
 std::vector<std::string> further_arguments(const CLI::App& app, bool quick, const std::string& plan) {
   std::vector<std::string> out;
   const auto add = [&](const std::string& name, const std::string& value) {
-    if (app.count("--" + name) == 0) out.push_back("--" + name + "=" + value);
+    const std::string option = "--" + name + "=";
+    const bool added =
+        std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.starts_with(option); });
+    if (app.count("--" + name) == 0 && !added) out.push_back(option + value);
   };
   if (!plan.empty()) {
     const nlohmann::json options = io::read_json(plan);
@@ -36,10 +39,10 @@ std::vector<std::string> further_arguments(const CLI::App& app, bool quick, cons
                           io::brief(one));
         values.push_back(one.is_string() ? one.get<std::string>() : one.dump());
       }
-      if (option->get_items_expected_max() > 0)
+      if (option->get_items_expected_max() <= 1)
         add(name, fmt::format("{}", fmt::join(values, ",")));
-      else if (values.front() == "true" && app.count("--" + name) == 0)
-        out.push_back("--" + name);
+      else if (app.count("--" + name) == 0)
+        for (const std::string& one : values) out.push_back("--" + name + "=" + one);
     }
   }
   if (quick)
@@ -58,22 +61,26 @@ nlohmann::json plan_of(const CLI::App& app) {
     if (option->count() == 0 || name.empty() || detail::of_process(name) ||
         std::find(not_the_matrix.begin(), not_the_matrix.end(), name) != not_the_matrix.end())
       continue;
-    if (option->get_items_expected_max() > 0)
-      out[name] = option->results().back();
+    if (option->get_items_expected_max() == 0)
+      out[name] = option->results().back() != "false";
+    else if (option->get_items_expected_max() > 1)
+      out[name] = option->results();
     else
-      out[name] = true;
+      out[name] = option->results().back();
   }
   return out;
 }
 
-void write(const matrix_program& p, const report& r, const std::vector<model_summary>& models) {
+void write(const matrix_program& p, const report& r, const std::vector<model_summary>& models,
+           const nlohmann::json& plan) {
   const matrix_options& o = p.options;
   const fs::path base = fs::path(o.out) / p.name;
   say(o.common, "{}", markdown(r));
   io::write_text(base.string() + ".md", markdown(r));
   io::write_text(base.string() + ".tex", latex(r));
   io::write_text(base.string() + ".csv", csv(models, o.common.seed));
-  nlohmann::json json = {{"title", r.title}, {"seeds", o.seeds}, {"margin", o.margin}};
+  nlohmann::json json = {
+      {"title", r.title}, {"terms", r.terms}, {"plan", plan}, {"seeds", o.seeds}, {"margin", o.margin}};
   for (const model_summary& m : models) json["models"].push_back(to_json(m));
   for (const result_table& t : r.tables)
     json["tables"].push_back({{"title", t.title}, {"columns", t.columns}, {"rows", t.rows}});
@@ -82,7 +89,7 @@ void write(const matrix_program& p, const report& r, const std::vector<model_sum
 }
 
 /// On what terms it was run, in a line.
-std::string terms_of(const matrix_options& o) {
+std::string terms_of(const matrix_options& o, const std::string& metric) {
   const train::schedule_settings s = o.schedule.settings();
   std::string out =
       fmt::format("{}, {} of {}, ", name_in(o.data.data),
@@ -94,6 +101,8 @@ std::string terms_of(const matrix_options& o) {
                               o.tune, o.data.dev_limit);
   out += fmt::format(", {} seeds; {}, {}.", o.seeds, o.own_scale ? "each method's own scale" : "one scale per rank",
                      o.own_parameters ? "own size" : "one size");
+  out += fmt::format(" Right by {}; at most {} items of each task{}.", metric, o.data.eval_limit,
+                     o.data.train_limit ? fmt::format(", {} rows to train on", o.data.train_limit) : "");
   if (o.common.device.products != "fp32") out += fmt::format(" Products in {}.", o.common.device.products);
   return out;
 }
@@ -108,20 +117,30 @@ void run_program(B& device, matrix_program& p, const nlohmann::json& plan) {
   fs::create_directories(o.out);
   io::write_json(fs::path(o.out) / (std::string(p.name) + ".plan.json"), plan);
   const matrix_results results = runner.run_all();
-  if (results.missing > 0) {
-    say(o.common, "{} of its runs are missing: the other parts have them. --from FOLDER takes them over.\n",
-        results.missing);
-    return;
-  }
+  if (results.untuned > 0)
+    return say(
+        o.common,
+        "the learning rates of {} contestants wait for runs of the other parts: take these over with --from FOLDER, "
+        "then go on with this part\n",
+        results.untuned);
+  if (results.missing > 0)
+    return say(o.common, "{} runs are missing: the other parts have them; --from FOLDER takes them over\n",
+               results.missing);
   const summary_options how{.margin = o.margin, .metric = o.score, .only = {}};
   std::vector<model_summary> models;
   for (const model_results& m : results.models) models.push_back(summarise(m, how));
-  report r{.title = p.description, .terms = terms_of(o), .tables = {}, .notes = {}, .pictures = {}};
+  const std::string metric = metric_of(results.models.front().contestants.front().runs.front().right, o.score);
+  report r{.title = p.description, .terms = terms_of(o, metric), .tables = {}, .notes = {}, .pictures = {}};
   if (p.describe)
     p.describe(o, results, models, r);
   else
     describe_models(o, p.name, models, r);
-  write(p, r, models);
+  for (const model_results& m : results.models)
+    for (const contestant_results& c : m.contestants)
+      if (const std::string edge = edge_of(c.tuned, c.learning_rate.value_or(0)); !edge.empty())
+        r.notes.push_back(fmt::format("{}: {} was best at {:g}, the {} rate tried: a better one may lie beyond.",
+                                      m.model, c.of.label, *c.learning_rate, edge));
+  write(p, r, models, plan);
 }
 
 }  // namespace

@@ -21,9 +21,9 @@ struct matrix_program {
   std::function<void(matrix_options&)> prepare = {};  ///< what follows from these, before anything is run
   /// What it does in place of runs if its own options ask for that: whether they do.
   std::function<bool(const matrix_options&)> instead = {};
-  /// Adds its tables, notes and pictures (into OUT). Without it: an overview and a table by task of each model.
-  std::function<void(const matrix_options&, const matrix_results&, const std::vector<model_summary>&, report&)>
-      describe = {};
+  /// Adds its tables, notes and pictures (into OUT); may put other summaries in place of those given, which are of all
+  /// tasks and go into the .json and .csv. Without it: an overview and a table by task of each model.
+  std::function<void(const matrix_options&, const matrix_results&, std::vector<model_summary>&, report&)> describe = {};
 };
 
 /// Everything such a program does. OUT/NAME.md, .tex, .csv, .json and pictures are the report, OUT/runs the runs.

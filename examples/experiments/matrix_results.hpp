@@ -34,6 +34,14 @@ inline double best_rate(std::span<const tried_rate> tried) {
   return std::max_element(tried.begin(), tried.end(), better)->rate;
 }
 
+/// "smallest" or "largest" if the best of several rates is at the edge of those tried; else empty.
+inline std::string edge_of(std::span<const tried_rate> tried, double best) {
+  if (tried.size() < 2) return "";
+  const auto less = [](const tried_rate& a, const tried_rate& b) { return a.rate < b.rate; };
+  const auto [low, high] = std::minmax_element(tried.begin(), tried.end(), less);
+  return best == low->rate ? "smallest" : best == high->rate ? "largest" : "";
+}
+
 /// The runs of one contestant, one a seed.
 struct contestant_results {
   contestant of;
@@ -47,15 +55,20 @@ struct model_results {
 };
 struct matrix_results {
   std::vector<model_results> models;
-  index_t missing = 0;  ///< runs that are another part's
+  index_t missing = 0;  ///< runs that are another part's, or wait for a rate
+  index_t untuned = 0;  ///< contestants whose rate is not chosen: runs of another part are missing
 };
 
-/// The marks by the metric that is asked for: the letters where they were asked, else the sums of the answers' texts,
-/// unless it is named. Throws `value_error` if it was not asked of all items.
-inline const std::string& marks_by(const item_marks& all, const std::string& metric) {
-  const std::string name = !metric.empty() ? metric : all.count("letter") ? "letter" : "sum";
-  const auto found = all.find(name);
-  require<value_error>(found != all.end(), "--score ", name, ": not all items were asked by it");
+/// The metric of the tables: the one that is named, else the letters where they were asked, else the sums of the
+/// answers' texts.
+inline std::string metric_of(const item_marks& all, const std::string& named) {
+  return !named.empty() ? named : all.count("letter") ? "letter" : "sum";
+}
+/// The marks by it. Throws `value_error` if it was not asked of all items.
+inline const std::string& marks_by(const item_marks& all, const std::string& named) {
+  const std::string metric = metric_of(all, named);
+  const auto found = all.find(metric);
+  require<value_error>(found != all.end(), "--score ", metric, ": not all items were asked by it");
   return found->second;
 }
 /// The items of some tasks; of all for none.
@@ -137,7 +150,7 @@ struct contestant_summary {
   std::vector<task_summary> tasks;
   std::vector<paired_difference> against = {};   ///< the first contestant, seed by seed; none of the first itself
   std::vector<paired_difference> permuted = {};  ///< the intuition dealt to other items, against each item's own
-  eval::interval resampled = {};                 ///< paired bootstrap over items of the mean difference, in points
+  eval::interval resampled = {};                 ///< bootstrap of the mean difference, items drawn within their task
   double megabytes = 0;
   double told_apart = 1;  ///< p of no mean difference to the first over the seeds, adjusted for all contestants (Holm)
   double equivalent = 1;  ///< p of a mean difference of the margin or more
@@ -157,22 +170,19 @@ struct summary_options {
 
 namespace detail {
 
-/// One number an item: the share of the seeds that have it right. `weigh`: so that their mean is the mean over tasks.
-inline std::vector<double> shares(const contestant_results& c, const summary_options& o, bool weigh) {
-  const std::vector<scored_task>& tasks = c.runs.front().tasks;
-  index_t items = 0, chosen = 0;
-  for (const scored_task& task : tasks)
-    if (among(o.only, task.name)) items += task.items, ++chosen;
-  std::vector<double> out;
+/// By task one number an item: the share of the seeds that have it right.
+inline std::vector<std::vector<double>> shares(const contestant_results& c, const summary_options& o) {
+  std::vector<std::vector<double>> out;
   std::size_t at = 0;
-  for (const scored_task& task : tasks)
+  for (const scored_task& task : c.runs.front().tasks) {
+    std::vector<double> of;
     for (index_t k = 0; k < task.items; ++k, ++at) {
-      if (!among(o.only, task.name)) continue;
       double sum = 0;
       for (const run_record& run : c.runs) sum += marks_by(run.right, o.metric)[at] == '1';
-      const double weight = weigh ? double(items) / double(chosen * task.items) : 1;
-      out.push_back(weight * sum / double(c.runs.size()));
+      of.push_back(sum / double(c.runs.size()));
     }
+    if (among(o.only, task.name)) out.push_back(std::move(of));
+  }
   return out;
 }
 
@@ -185,15 +195,13 @@ inline std::vector<task_summary> summarise_tasks(const contestant_results& c, co
     const auto percents = percent_by_task(run.tasks, marks_by(run.right, o.metric), o.only);
     for (std::size_t t = 0; t < out.size(); ++t) out[t].accuracy.values.push_back(percents[t]);
   }
-  const std::vector<double> own = shares(c, o, false), others = shares(first, o, false);
+  const auto own = shares(c, o), others = shares(first, o);
   std::vector<double> p;
-  std::size_t at = 0;
-  for (task_summary& t : out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    task_summary& t = out[i];
     index_t won = 0, lost = 0;
-    double difference = 0;
-    for (index_t k = 0; k < t.task.items; ++k, ++at)
-      won += own[at] > others[at], lost += own[at] < others[at], difference += own[at] - others[at];
-    t.points = 100 * difference / double(t.task.items);
+    for (std::size_t k = 0; k < own[i].size(); ++k) won += own[i][k] > others[i][k], lost += own[i][k] < others[i][k];
+    t.points = 100 * (mean(own[i]) - mean(others[i]));
     const auto hits = index_t(std::llround(t.accuracy.mean() / 100 * double(t.task.items)));
     const eval::interval range = eval::wilson(hits, t.task.items);
     t.range = {100 * range.low, 100 * range.high};
@@ -247,8 +255,11 @@ inline model_summary summarise(const model_results& results, const summary_optio
       const over_seeds points = points_of(s.against);
       s.equivalent = eval::equivalence(points.values, o.margin);
       p.push_back(eval::mean_test(points.values));
-      const eval::interval range =
-          eval::paired_bootstrap(detail::shares(first, o, true), detail::shares(c, o, true), 2000);
+      auto differences = detail::shares(c, o);
+      const auto others = detail::shares(first, o);
+      for (std::size_t t = 0; t < differences.size(); ++t)
+        for (std::size_t i = 0; i < differences[t].size(); ++i) differences[t][i] -= others[t][i];
+      const eval::interval range = eval::grouped_bootstrap(differences, 2000);
       s.resampled = {100 * range.low, 100 * range.high};
     }
     out.contestants.push_back(std::move(s));

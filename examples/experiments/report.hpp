@@ -159,15 +159,14 @@ inline std::string legend(double margin, int seeds) {
       "Accuracies in per cent, means over {} seeds; an average counts every task alike. Differences are in points on "
       "the "
       "same items: mean over the seeds, its 95 % interval over them (Student), and each seed, * where an exact McNemar "
-      "test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a paired bootstrap "
-      "over "
-      "items. The two p are of tests over the seeds: that there is no mean difference (t-test, adjusted for all "
-      "methods by "
-      "Holm), and that it is {:g} points or more (two one-sided t-tests, not adjusted). Task by task: Wilson's 95 % "
-      "interval by the "
-      "number of items, * where a sign test over items tells the method from the first (p < 0.05, adjusted for the "
-      "tasks "
-      "by Holm).",
+      "test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a bootstrap of the "
+      "items "
+      "of each task. The two p are of tests over the seeds, on these items: that there is no mean difference (t-test, "
+      "adjusted for all methods by Holm), and that it is {:g} points or more (two one-sided t-tests, not adjusted). "
+      "Task "
+      "by task: Wilson's 95 % interval by the number of items, * where a sign test over items tells the method from "
+      "the "
+      "first (p < 0.05, adjusted by Holm for the tasks of its row).",
       seeds, margin);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -44,6 +45,11 @@ inline std::string recipe_of(const contestant& c) {
   return out;
 }
 
+/// What a contestant sees as its intuition: a control, or an embedder.
+inline const std::string& intuition_of(const matrix_options& o, const contestant& c) {
+  return !c.control.empty() ? c.control : !c.intuition.empty() ? c.intuition : o.run.intuition;
+}
+
 /// What a run was asked for, without its seed: two matrices that ask the same share it.
 inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) {
   const train::schedule_settings s = o.schedule.settings();
@@ -56,7 +62,7 @@ inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) 
       {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
       {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
       {"intuition",
-       {name_in(how.intuition), c.control == "category" ? how.categories : "", how.prefix, how.similarity,
+       {name_in(how.intuition), intuition_of(o, c) == "category" ? how.categories : "", how.prefix, how.similarity,
         how.cluster_sample}},
       {"order", how.order},
       {"schedule", {s.batch, run.learning_rate, s.warmup, s.clip, s.weight_decay, s.epochs, s.steps}},
@@ -129,13 +135,13 @@ class run_store {
     index_t taken = 0;
     for (const std::string& from : split(folders)) {
       for (const auto& kind : fs::directory_iterator(fs::path(from) / "runs"))
-        for (const auto& seed : fs::directory_iterator(kind.path())) {
-          const fs::path here = folder_ / "runs" / kind.path().filename() / seed.path().filename();
-          if (!is_done(seed.path()) || is_done(here)) continue;
-          read(seed.path());
+        for (const fs::path& seed : seeds_in(kind.path())) {
+          const fs::path here = folder_ / "runs" / kind.path().filename() / seed.filename();
+          if (!is_done(seed) || is_done(here)) continue;
+          read(seed);
           const fs::path arriving = here.string() + ".arriving";
           fs::remove_all(arriving), fs::create_directories(arriving.parent_path());
-          fs::copy(seed.path(), arriving, fs::copy_options::recursive);
+          fs::copy(seed, arriving, fs::copy_options::recursive);
           fs::remove_all(here), fs::rename(arriving, here);
           ++taken;
         }
@@ -144,6 +150,16 @@ class run_store {
   }
 
  private:
+  /// Whatever else lies there is none of ours.
+  static std::vector<std::filesystem::path> seeds_in(const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> out;
+    if (!std::filesystem::is_directory(folder)) return out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with("seed") && name.find_first_not_of("0123456789", 4) == name.npos) out.push_back(entry.path());
+    }
+    return out;
+  }
   static std::string digest(const nlohmann::json& of) {
     const std::string all = of.dump();
     return io::sha256_of(std::as_bytes(std::span(all.data(), all.size()))).substr(0, 8);

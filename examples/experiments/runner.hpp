@@ -53,6 +53,11 @@ class matrix_runner {
       for (const contestant& c : contestants_) {
         train::experiment<B>& e = experiment_for(model, c);
         require<value_error>(!e.scored.empty(), "--data ", o_.data.data, ": no task has an eval.jsonl to compare by");
+        check_items(e.scored.items(), "--data");
+        if (!o_.tune.empty()) check_items(e.dev.items(), "--dev-limit");
+        for (const std::string& task : split(e.settings.unseen))
+          require<value_error>(has_choices(e.scored.items(), task), "--unseen ", task,
+                               ": none of its rows has choices to be right about");
         const planned_run run{&c, model, o_.common.seed, c.learning_rate.value_or(rate())};
         train::run<B>(e, request_of(e, run));
       }
@@ -70,12 +75,14 @@ class matrix_runner {
     progress_.emplace("runs", total_, o_.common.quiet);
     matrix_results out;
     for (const std::string& model : models()) {
-      train::keep_rows(experiment_for(model, contestants_.front()).rows.made, std::filesystem::path(o_.out) / "data");
       model_results& of = out.models.emplace_back();
       of.model = model;
       for (const contestant& c : contestants_)
         of.contestants.push_back({.of = c, .learning_rate = {}, .tuned = {}, .runs = {}});
-      for (contestant_results& c : of.contestants) c.learning_rate = tuned_rate(model, c, rates);
+      for (contestant_results& c : of.contestants) {
+        c.learning_rate = tuned_rate(model, c, rates);
+        out.untuned += !c.learning_rate;
+      }
       for (std::uint64_t seed = 0; seed < std::uint64_t(o_.seeds); ++seed)
         for (contestant_results& c : of.contestants) {
           // A run whose rate is not chosen yet has its number all the same: shares do not shift.
@@ -95,6 +102,26 @@ class matrix_runner {
  private:
   std::vector<std::string> models() const { return split(o_.data.model); }
   double rate() const { return o_.schedule.settings().learning_rate; }
+
+  static bool has_choices(const std::vector<data::example>& rows, const std::string& task) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const data::example& row) { return row.task == task && !row.choices.empty(); });
+  }
+  /// Throws unless the rows can be marked by the metric of the tables.
+  void check_items(const std::vector<data::example>& rows, const char* of) const {
+    index_t items = 0, letters = 0;
+    for (const data::example& row : rows) {
+      if (row.choices.empty()) continue;
+      ++items, letters += row.style.value_or(data::answer_style::letter) == data::answer_style::letter;
+    }
+    require<value_error>(items > 0, of, ": none of ", rows.size(), " rows has choices to be right about");
+    const bool by_letter = o_.score == "letter" || o_.score == "greedy";
+    require<value_error>(!by_letter || letters == items, "--score ", o_.score, ": ", items - letters, " of ", items,
+                         " items are answered with a text");
+    require<value_error>(
+        !o_.score.empty() || letters == 0 || letters == items, letters, " of ", items,
+        " items are answered with a letter, the others with a text; --score or --answer says what counts");
+  }
 
   /// Model and rows, kept until others are needed.
   train::experiment<B>& experiment_for(const std::string& model, const contestant& c) {

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   figure.options.contestants =
       "LoRA: lora,MoLoRA: molora,MoR1E N=8: mor1e+experts=8,MoR1E N=20: mor1e+experts=20,MoR1E N=32: mor1e";
   figure.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                        const std::vector<program::model_summary>& models, program::report& r) {
+                        std::vector<program::model_summary>& models, program::report& r) {
     for (const program::model_summary& m : models) {
       r.tables.push_back(program::overview(m, o.margin));
       r.tables.push_back(program::by_task(m));

@@ -17,9 +17,15 @@ int main(int argc, char** argv) {
     require<value_error>(!o.data.eval_data.empty() || !o.data.unseen.empty(),
                          "--eval-data (BIG-Bench Hard as `import` writes it) or --unseen is needed: tasks that are not "
                          "trained on");
+    if (o.data.eval_data.empty()) return;
+    const std::vector<std::string> trained = program::tasks_present(o), unseen = program::split(o.data.unseen);
+    for (const std::string& task : data::tasks_in(o.data.eval_data))
+      require<value_error>(std::find(trained.begin(), trained.end(), task) == trained.end() ||
+                               std::find(unseen.begin(), unseen.end(), task) != unseen.end(),
+                           "--eval-data ", o.data.eval_data, ": ", task, " is trained on");
   };
   figure.describe = [&](const program::matrix_options& o, const program::matrix_results& results,
-                        const std::vector<program::model_summary>& models, program::report& r) {
+                        std::vector<program::model_summary>& models, program::report& r) {
     std::vector<program::model_summary> unseen = models;
     if (o.data.eval_data.empty()) {
       unseen.clear();

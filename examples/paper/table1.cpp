@@ -15,13 +15,15 @@ int main(int argc, char** argv) {
   table.options.contestants =
       "LoRA: lora,no reference: mor1e+no-intuition,task category: mor1e+category,intuition: mor1e,random: mor1e+random";
   table.prepare = [](program::matrix_options& o) {
-    if (o.run.categories.empty() && !data::is_suite(o.data.data))
-      o.run.categories = program::paper_categories(program::tasks_present(o));
+    if (!o.run.categories.empty()) return;
+    const std::vector<std::string> tasks = program::tasks_present(o);
+    o.run.categories =
+        data::is_suite(o.data.data) ? fmt::format("{}", fmt::join(tasks, ";")) : program::paper_categories(tasks);
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     program::describe_models(o, table.name, models, r);
-    r.notes.push_back("Categories of this run: " + (o.run.categories.empty() ? "each task" : o.run.categories) + ".");
+    r.notes.push_back("Categories of this run: " + o.run.categories + ".");
     program::put_beside(
         r,
         {.title = "Table 1",

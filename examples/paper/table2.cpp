@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   program::matrix_program table{.name = "table2", .description = "Table 2: methods on all tasks", .options = {}};
   table.options.contestants = "LoRA: lora,MoLoRA: molora,SiRA: sira,Intuition-MoR1E: mor1e";
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     program::describe_models(o, table.name, models, r);
     program::put_beside(
         r, printed(),

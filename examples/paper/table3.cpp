@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
     app.add_option("--embedder", embedders, "NAME=EMBEDDER: one more, as for --intuition; may be given several times");
   };
   table.prepare = [&](program::matrix_options& o) {
+    require<value_error>(o.contestants.empty() || embedders.empty(), "--embedder and --contestants exclude each other");
     if (!o.contestants.empty()) return;
     o.run.settle(o.data);
     o.contestants = "none: mor1e+no-intuition," + o.run.intuition + ": mor1e";
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
     }
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     program::describe_models(o, table.name, models, r);
     program::put_beside(
         r,

@@ -32,12 +32,6 @@ std::vector<drop> drawn(const std::vector<std::string>& tasks, int count, int si
   return out;
 }
 
-/// "+1.3 [-0.4, +3.0]": the mean over tasks against LoRA and its interval over the seeds.
-std::string against(const program::contestant_summary& s) {
-  const program::over_seeds points = program::points_of(s.against);
-  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", points.mean(), points.range().low, points.range().high);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -55,7 +49,9 @@ int main(int argc, char** argv) {
     const std::vector<std::string> tasks = program::tasks_present(o);
     require<value_error>(tasks.size() > 1, "one task: there is none to leave out");
     drops = drawn(tasks, count, std::min(size, int(tasks.size() / 2)));
-    o.contestants.clear();
+    require<value_error>(o.contestants.empty(), "--contestants: table4 has its own, of --drops");
+    require<value_error>(o.data.eval_data.empty() && o.data.unseen.empty(),
+                         "--eval-data, --unseen: table4 scores what it drops");
     for (const drop& d : drops)
       for (const auto& [label, recipe] : {std::pair("LoRA", "lora"), std::pair("Intuition-MoR1E", "mor1e")}) {
         o.contestants += fmt::format("{}{} (drop {}): {}", o.contestants.empty() ? "" : ",", label, d.name, recipe);
@@ -63,33 +59,41 @@ int main(int argc, char** argv) {
       }
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results& results,
-                       const std::vector<program::model_summary>&, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     const std::vector<std::string> tasks = program::tasks_present(o);
+    std::vector<program::model_summary> pairs;  // each method against the other of its drop
     for (const program::model_results& m : results.models) {
       program::result_table out{.title = m.model, .columns = {"distribution", "method"}, .rows = {}};
       for (const drop& d : drops) out.columns.push_back("drop " + d.name);
       for (const bool seen : {true, false}) {
         std::vector<std::string> base{seen ? "ID" : "OOD", "without training"}, lora{"", "LoRA"},
-            mor1e{"", "Intuition-MoR1E"}, difference{"", "difference [95 % over seeds]"};
+            mor1e{"", "Intuition-MoR1E"}, difference{"", "difference"};
         for (std::size_t d = 0; d < drops.size(); ++d) {
           program::task_names only;
           for (const std::string& task : tasks)
             if ((std::find(drops[d].tasks.begin(), drops[d].tasks.end(), task) == drops[d].tasks.end()) == seen)
               only.push_back(task);
           const program::model_results pair{m.model, {m.contestants[2 * d], m.contestants[2 * d + 1]}};
-          const program::model_summary s =
-              program::summarise(pair, {.margin = o.margin, .metric = o.score, .only = only});
+          program::model_summary s = program::summarise(pair, {.margin = o.margin, .metric = o.score, .only = only});
           base.push_back(fmt::format("{:.1f}", s.base));
           lora.push_back(fmt::format("{:.1f}", s.contestants[0].accuracy.mean()));
           mor1e.push_back(fmt::format("{:.1f}", s.contestants[1].accuracy.mean()));
-          difference.push_back(against(s.contestants[1]));
+          difference.push_back(program::detail::cell(s.contestants[1].against));
+          s.model = fmt::format("{}, drop {}, {}", m.model, drops[d].name, seen ? "ID" : "OOD");
+          pairs.push_back(std::move(s));
         }
         for (auto& row : {base, lora, mor1e, difference}) out.rows.push_back(row);
       }
       r.tables.push_back(std::move(out));
     }
     for (const drop& d : drops) r.notes.push_back(fmt::format("Drop {}: {}.", d.name, fmt::join(d.tasks, ", ")));
-    r.notes.push_back(program::legend(o.margin, o.seeds));
+    models = std::move(pairs);
+    r.notes.push_back(fmt::format(
+        "Accuracies in per cent, means over {} seeds and over tasks. Differences are in points on the same items: mean "
+        "over "
+        "the seeds, its 95 % interval over them (Student), and each seed, * where an exact McNemar test tells its two "
+        "models apart (p < 0.05).",
+        o.seeds));
     program::put_beside(r,
                         {.title = "Table 4 (Gemma 2B)",
                          .columns = {"distribution", "method", "Drop-A", "Drop-B", "Drop-C", "Drop-D"},

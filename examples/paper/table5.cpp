@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   table.options.contestants =
       "neither (LoRA): lora,intuition alone: mor1e+no-router,rank-1 alone: mor1e+no-intuition,both: mor1e";
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     program::describe_models(o, table.name, models, r);
     program::put_beside(r, {.title = "Table 5",
                             .columns = {"intuition", "rank-1", "Llama 2 7B", "Phi-2", "TinyLlama"},

@@ -19,12 +19,13 @@ int main(int argc, char** argv) {
     app.add_option("--experts", experts, "numbers of experts, as many clusters each")->capture_default_str();
   };
   table.prepare = [&](program::matrix_options& o) {
+    require<value_error>(o.contestants.empty(), "--contestants: table6 has its own, of --experts");
     o.contestants = "LoRA: lora";
     for (const std::string& n : program::split(experts))
       o.contestants += fmt::format(",N = {}: mor1e+experts={}", n, n);
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     program::describe_models(o, table.name, models, r);
     program::result_table shares{
         .title = "Accuracy and learnable parameters, in per cent of the base", .columns = {"model"}, .rows = {}};

@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
     return true;
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
-                       const std::vector<program::model_summary>& models, program::report& r) {
+                       std::vector<program::model_summary>& models, program::report& r) {
     for (const program::model_summary& m : models) {
       const models::backbone base = models::backbone_of(program::config_of(m.model), m.model);
       program::result_table costs{.title = m.model,

@@ -76,6 +76,19 @@ TEST_CASE("the paired bootstrap agrees with the normal interval of a mean, and u
   CHECK(paired_bootstrap(first, second, 10000, 0.5).low > found.low);
 }
 
+TEST_CASE("the bootstrap of groups counts each alike and draws within it") {
+  // One large group that does not vary, and a small one that does: its variance over 4, whatever the sizes.
+  std::vector<std::vector<double>> groups{std::vector<double>(900, 1.0), {}};
+  for (int i = 0; i < 100; ++i) groups[1].push_back(i % 2 ? 2.0 : 0.0);
+  const interval found = grouped_bootstrap(groups);
+  const double half = normal_95 * std::sqrt(1.0 / 100) / 2;
+  CHECK(found.low == doctest::Approx(1 - half).epsilon(0.02));
+  CHECK(found.high == doctest::Approx(1 + half).epsilon(0.02));
+  groups.emplace_back();
+  CHECK_THROWS_AS(grouped_bootstrap(groups), value_error);
+  CHECK_THROWS_AS(grouped_bootstrap({}), value_error);
+}
+
 TEST_CASE("the paired bootstrap refuses what it cannot resample") {
   const std::vector<double> two{1, 2}, three{1, 2, 3}, none;
   CHECK_THROWS_AS(paired_bootstrap(two, three), value_error);

@@ -182,9 +182,9 @@ TEST_CASE("a dry run counts and runs nothing") {
                  R"({"model_type": "llama", "hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
                      "num_attention_heads": 40, "num_key_value_heads": 40, "vocab_size": 32000,
                      "max_position_embeddings": 4096, "rms_norm_eps": 1e-5})");
-  here.check_success("compare",
-                     "--model toy --steps 2 --batch 5 --eval-limit 1 --seeds 1 --contestants lora "
-                     "--quiet --threads 1 --out toy");
+  here.check_success("finetune",
+                     "--model toy --data suite --steps 2 --batch 5 --eval-limit 0 --method lora --quiet "
+                     "--threads 1 --out toy");
   const std::string said = here.check_success(
       "compare", "--dry-run --model 13b.json --data toy/data --preset paper --contestants lora,mor1e --flops 1e14");
   CHECK(said.find("llama of 13015864320 parameters") != std::string::npos);
@@ -207,6 +207,46 @@ TEST_CASE("a dry run counts and runs nothing") {
     CHECK(ratio > 0.9);
     CHECK(ratio < 1.2);
   }
+}
+
+TEST_CASE("what is asked for otherwise is another run") {
+  const testing::shell here;
+  const std::string all = "--model toy --steps 3 --batch 10 --threads 1 --quiet --eval-limit 2 --seeds 1 ";
+  for (const char* categories : {"review,flip;house,coref,compare", "review;flip,house,coref,compare"})
+    for (const char* how :
+         {"--contestants mor1e+experts=4 --intuition category ", "--contestants mor1e+experts=4+category "})
+      here.check_success("compare", all + how + "--categories '" + categories + "' --out out");
+  here.check_success("compare", all + "--contestants mor1e+experts=4 --out out");
+  here.check_success("compare", all + "--contestants mor1e+experts=4 --seed 1 --out out");  // other rows, too
+  here.check_success("compare", all + "--contestants 'lora+targets=q_proj;v_proj' --data suite-hard --out out");
+  std::size_t runs = 0;
+  for (const auto& kind : fs::directory_iterator(here / "out/runs"))
+    runs += std::size_t(std::distance(fs::directory_iterator(kind.path()), fs::directory_iterator()));
+  CHECK(runs == 7);
+  io::write_text(here / "out/runs/notes.txt", "not a run");  // is not taken over
+  here.check_success("compare", all + "--contestants mor1e+experts=4 --from out --out taken");
+  CHECK(!fs::exists(here / "taken/runs/notes.txt"));
+}
+
+TEST_CASE("items that the tables cannot be about are refused before a step is trained") {
+  const testing::shell here;
+  const auto task = [&](const char* name, const char* row) {
+    fs::create_directories(here / "data" / name);
+    std::string rows;
+    for (int i = 0; i < 6; ++i) rows += "{\"id\": " + std::to_string(i) + ", \"task\": \"t\", " + row + "}\n";
+    for (const char* file : {"train.jsonl", "eval.jsonl"}) io::write_text(here / "data" / name / file, rows);
+  };
+  const char* choices = R"("question": "Which?", "choices": ["a", "b"], "answer": 1)";
+  task("letters", choices);
+  task("texts", R"("question": "Which?", "choices": ["a", "b"], "answer": 1, "meta": {"answer": "text"})");
+  task("words", R"("instruction": "Say it.", "output": "It.")");
+  const std::string all = "--model toy --data data --steps 2 --batch 3 --quiet --out none --contestants lora";
+  here.check_refusal("compare", all + " --tasks words", 2, "none of 6 rows has choices");
+  here.check_refusal("compare", all + " --unseen words", 2, "--score or --answer says what counts");
+  here.check_refusal("compare", all + " --unseen words --answer text", 2, "--unseen words: none of its rows");
+  here.check_refusal("compare", all + " --tasks texts --score letter", 2, "6 of 6 items are answered with a text");
+  here.check_refusal("compare", all + ",mor1e+experts=2+category+unseen=texts --answer text", 2,
+                     "is of task 'texts', which is in none of the 2 categories");
 }
 
 TEST_CASE("the plans that lie with the programs can be run") {

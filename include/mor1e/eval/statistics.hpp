@@ -32,6 +32,12 @@ MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second);
 MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second,
                                        index_t resamples = 10000, double confidence = 0.95, std::uint64_t seed = 0);
 
+/// Percentile bootstrap interval of the mean over groups of each group's mean difference, items resampled within their
+/// group: the groups, such as tasks, are the ones there are. Throws `value_error` for no group or an empty one, no
+/// resamples or a confidence outside (0, 1).
+MOR1E_INLINE interval grouped_bootstrap(std::span<const std::vector<double>> differences, index_t resamples = 10000,
+                                        double confidence = 0.95, std::uint64_t seed = 0);
+
 /// P(T <= t) of Student's distribution with this many degrees of freedom, at least 1. Exact: a finite sum (Abramowitz
 /// and Stegun, 26.7.3 and 26.7.4).
 MOR1E_INLINE double student_cdf(double t, index_t degrees);

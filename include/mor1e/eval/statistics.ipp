@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "mor1e/core/rng.hpp"
@@ -34,27 +35,33 @@ MOR1E_INLINE double mcnemar_exact(index_t only_first, index_t only_second) {
   return std::min(1., 2 * tail);
 }
 
+MOR1E_INLINE interval grouped_bootstrap(std::span<const std::vector<double>> differences, index_t resamples,
+                                        double confidence, std::uint64_t seed) {
+  require<value_error>(!differences.empty() && resamples > 0, "bootstrap: ", differences.size(), " groups, ", resamples,
+                       " resamples");
+  for (const std::vector<double>& group : differences)
+    require<value_error>(!group.empty(), "bootstrap: a group without items");
+  require<value_error>(confidence > 0 && confidence < 1, "bootstrap: confidence ", confidence, " is outside (0, 1)");
+  rng random(seed);
+  std::vector<double> means(static_cast<std::size_t>(resamples), 0.);
+  for (double& mean : means)
+    for (const std::vector<double>& group : differences) {
+      double sum = 0;
+      for (std::size_t i = 0; i < group.size(); ++i) sum += group[random.below(group.size())];
+      mean += sum / double(group.size()) / double(differences.size());
+    }
+  std::sort(means.begin(), means.end());
+  const auto quantile = [&](double q) { return means[std::size_t(std::lround(q * double(resamples - 1)))]; };
+  return {quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)};
+}
+
 MOR1E_INLINE interval paired_bootstrap(std::span<const double> first, std::span<const double> second, index_t resamples,
                                        double confidence, std::uint64_t seed) {
   require<value_error>(first.size() == second.size(), "paired_bootstrap: ", first.size(), " items against ",
                        second.size());
-  require<value_error>(!first.empty() && resamples > 0, "paired_bootstrap: ", first.size(), " items, ", resamples,
-                       " resamples");
-  require<value_error>(confidence > 0 && confidence < 1, "paired_bootstrap: confidence ", confidence,
-                       " is outside (0, 1)");
-  rng random(seed);
-  std::vector<double> means(static_cast<std::size_t>(resamples));
-  for (double& mean : means) {
-    double sum = 0;
-    for (std::size_t i = 0; i < first.size(); ++i) {
-      const std::size_t item = random.below(first.size());
-      sum += second[item] - first[item];
-    }
-    mean = sum / double(first.size());
-  }
-  std::sort(means.begin(), means.end());
-  const auto quantile = [&](double q) { return means[std::size_t(std::lround(q * double(resamples - 1)))]; };
-  return {quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)};
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < first.size(); ++i) differences.push_back(second[i] - first[i]);
+  return grouped_bootstrap(std::span(&std::as_const(differences), 1), resamples, confidence, seed);
 }
 
 MOR1E_INLINE double student_cdf(double t, index_t degrees) {

@@ -17,9 +17,11 @@ namespace mor1e::train {
 
 MOR1E_INLINE nlohmann::json training_intuition::settings() const {
   const cluster::embedding_origin& origin = recipe.source.origin;
-  return {{"kind", name_of(recipe.kind)},  {"embedder", origin.embedder_hash},
-          {"prefix", origin.prefix},       {"similarity", cluster::name_of(recipe.source.kind)},
-          {"clustered", clustered.size()}, {"clusters", recipe.width}};
+  nlohmann::json out = {{"kind", name_of(recipe.kind)},  {"embedder", origin.embedder_hash},
+                        {"prefix", origin.prefix},       {"similarity", cluster::name_of(recipe.source.kind)},
+                        {"clustered", clustered.size()}, {"clusters", recipe.width}};
+  if (!recipe.embeds()) out["categories"] = recipe.categories;
+  return out;
 }
 
 MOR1E_INLINE tensor<float> training_intuition::gathered(const tensor<float>& embeddings) const {

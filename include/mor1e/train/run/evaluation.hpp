@@ -49,9 +49,13 @@ class evaluation {
     for (const data::example& row : items_) all += data::to_line(row) + '\n';
     return io::sha256_of(std::as_bytes(std::span(all.data(), all.size())));
   }
-  /// Throws `value_error` for rows that the embedder has no vectors of.
-  void check(const intuition_recipe& recipe, models::sentence_embedder& embedder) const {
-    check_prompts(recipe, embedder, items_);
+  const std::vector<data::example>& items() const { return items_; }
+  /// Throws `value_error` for rows of no category, or those that the embedder has no vectors of.
+  void check(const intuition_recipe& recipe, models::sentence_embedder* embedder) const {
+    if (embedder)
+      check_prompts(recipe, *embedder, items_);
+    else
+      category_rows(recipe, items_);
   }
   void set_intuition(B& device, const intuition_recipe& recipe, models::sentence_embedder* embedder) {
     if (!empty()) intuition_ = intuition_rows(device, recipe, embedder, items_);

@@ -16,7 +16,11 @@ training_intuition describe_intuition(experiment<B>& e, const evaluation<B>& ite
   if (clusters == 0) return {};
   const std::string& kind = how.control.empty() ? how.intuition : how.control;
   const texts::prompt_options wording = e.settings.prompt();
-  if (kind == "category") return category_intuition(categories_of(e.set.task_names, how.categories), clusters, wording);
+  if (kind == "category") {
+    training_intuition out = category_intuition(categories_of(e.set.task_names, how.categories), clusters, wording);
+    items.check(out.recipe, nullptr);
+    return out;
+  }
   const std::string embedder = how.intuition != "random" ? how.intuition : default_embedder(e.settings);
   training_intuition out =
       embedded_intuition(models::load_sentence_embedder(e.device, embedder), e.set.rows,
@@ -27,7 +31,7 @@ training_intuition describe_intuition(experiment<B>& e, const evaluation<B>& ite
                           .wording = wording,
                           .prefix = how.prefix,
                           .seed = seed});
-  items.check(out.recipe, *out.embedder);
+  items.check(out.recipe, out.embedder.get());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,27 +41,32 @@ namespace detail {
 /// Seeds of the suite's items: of all runs the same, so that they can be compared.
 inline constexpr std::uint64_t suite_eval_seed = 2026, suite_dev_seed = 2027;
 
-/// Rows kept out of the training: the last of each task; of the suite other items than the evaluation's, of the words
-/// that no training has either.
+/// Rows kept out of the training: the last of each task; of a suite other items than the evaluation's, of the same
+/// words, which no training has.
 inline std::vector<data::task_data> take_dev_rows(const data_settings& o, const texts::tokenizer& tokenizer,
                                                   std::vector<data::task_data>& tasks) {
   std::vector<data::task_data> out;
   if (o.dev_limit == 0) return out;
   const auto count = std::size_t(o.dev_limit);
   if (data::is_suite(o.data)) {
-    const data::suite_options suite{
-        .train_items = 1, .eval_items = 2 * o.dev_limit, .eval_seed = detail::suite_dev_seed};
-    std::vector<data::task_data> made = data::make_suite(one_token(tokenizer), suite, data::suite_families(o.data));
+    const std::span<const data::suite_family> families = data::suite_families(o.data);
     for (const data::task_data& task : tasks) {
       std::set<std::string> taken;
       for (const data::example& row : task.eval) taken.insert(row.question);
-      data::task_data& drawn =
-          *std::find_if(made.begin(), made.end(), [&](const auto& other) { return other.name == task.name; });
-      std::erase_if(drawn.eval, [&](const data::example& row) { return taken.count(row.question) > 0; });
-      require<value_error>(drawn.eval.size() >= count, "--dev-limit ", count, ": ", task.name, " has only ",
-                           drawn.eval.size(), " items beside those of the evaluation");
-      drawn.eval.resize(count);
-      out.push_back({.name = task.name, .train = {}, .eval = std::move(drawn.eval)});
+      const auto family =
+          std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.name == task.name; });
+      std::vector<data::example> drawn;
+      try {  // twice as many, as some are taken
+        drawn = data::suite_examples(*family, data::suite_split::eval, 2 * o.dev_limit, detail::suite_dev_seed,
+                                     one_token(tokenizer));
+      } catch (const value_error& e) {
+        throw value_error(text("--dev-limit ", count, ": ", e.what()));
+      }
+      std::erase_if(drawn, [&](const data::example& row) { return taken.count(row.question) > 0; });
+      require<value_error>(drawn.size() >= count, "--dev-limit ", count, ": ", task.name, " has only ", drawn.size(),
+                           " items beside those of the evaluation");
+      drawn.resize(count);
+      out.push_back({.name = task.name, .train = {}, .eval = std::move(drawn)});
     }
     return out;
   }
@@ -85,7 +91,8 @@ inline run_rows load_rows(const data_settings& o, const texts::tokenizer& tokeni
     data::suite_options suite{.eval_items = 60, .train_seed = seed, .eval_seed = detail::suite_eval_seed};
     const auto suite_families = data::suite_families(o.data);
     const index_t families = index_t(suite_families.size());
-    // New items for every step; a long run meets them again, as no family gives more than a few thousand.
+    // New items for every step where all families are trained on; a long run meets them again, as no family gives more
+    // than a few thousand.
     if (examples > 0) suite.train_items = std::min<index_t>(2000, (examples + families - 1) / families);
     out.made = data::make_suite(one_token(tokenizer), suite, suite_families);
     std::vector<std::string> names;
