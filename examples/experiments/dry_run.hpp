@@ -157,7 +157,9 @@ inline matrix_cost cost_of(const matrix_options& o, const std::vector<contestant
     result_table table{
         .title = fmt::format("{}: {} of {} parameters; {} examples of {:.0f} tokens{}, {} items scored, {} steps of {}",
                              model, base.model_type, base.parameters, rows.examples, rows.tokens,
-                             o.example_tokens ? " (as given)" : rows.is_counted ? "" : " (a token for four bytes)",
+                             o.example_tokens  ? " (as given)"
+                             : rows.is_counted ? ""
+                                               : " (a token for four bytes)",
                              rows.items, steps, schedule.batch),
         .columns = {"method", "size", "parameters", "runs", "adapter FLOPs a token", "FLOPs a run", "memory of a step",
                     "hours"},
