@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -22,7 +21,7 @@ struct contestant {
   std::string recipe;  ///< as it was written, without the label
   method_options method = {};
   std::string control = {};                  ///< random or category, in place of the intuition
-  std::string intuition = {};                ///< the embedder, if not that of the whole matrix
+  std::string intuition = {};                ///< the embedder; that of the matrix unless given
   std::string unseen = {};                   ///< "a,b": tasks that are scored and not trained on
   std::optional<double> learning_rate = {};  ///< if not that of the matrix, or the one tuned
 };

@@ -23,6 +23,7 @@
 #include "mor1e/peft/accounting.hpp"
 #include "mor1e/peft/attach.hpp"
 #include "mor1e/peft/matching.hpp"
+#include "mor1e/train/memory_limit.hpp"
 #include "mor1e/train/run/rows.hpp"
 #include "mor1e/train/settings.hpp"
 #include "mor1e/train/step_program.hpp"
@@ -148,12 +149,12 @@ inline matrix_cost cost_of(const matrix_options& o, const std::vector<contestant
           for (index_t i = 0; i < base.layers; ++i) of.push_back({l.inputs, l.outputs});
       return of;
     };
-    const auto pieces = index_t(std::ceil(double(schedule.batch) * rows.tokens / 2048));
-    const auto tokens = index_t(double(schedule.batch) * rows.tokens / double(std::max<index_t>(1, pieces)));
-    const auto rounded = [](index_t count, index_t bucket) { return (count + bucket - 1) / bucket * bucket; };
-    const train::batch_size size{.rows = rounded(std::max<index_t>(32, tokens), 32),
-                                 .sequences = rounded(std::max<index_t>(1, schedule.batch / pieces), 8) + 1,
-                                 .answers = rounded(std::max<index_t>(1, schedule.batch / pieces), 8)};
+    // Every example as long as the mean, and its answer one token.
+    const index_t length = std::max<index_t>(2, index_t(std::ceil(rows.tokens)));
+    data::encoded_example alike{.id = "", .ids = {}, .first_target = length - 1};
+    alike.ids.resize(std::size_t(length));
+    const index_t budget = o.run.micro_batch ? o.run.micro_batch : 2048;
+    const train::batch_size size = train::largest_batch({&alike, 1}, schedule.batch, budget);
     result_table table{
         .title = fmt::format("{}: {} of {} parameters; {} examples of {:.0f} tokens{}, {} items scored, {} steps of {}",
                              model, base.model_type, base.parameters, rows.examples, rows.tokens,
@@ -171,7 +172,7 @@ inline matrix_cost cost_of(const matrix_options& o, const std::vector<contestant
       const peft::adapter_spec reference = reference_of(c.method);
       if (!o.own_parameters)
         spec.method = peft::match_parameters(spec.method, linears_of(spec),
-                                             peft::cost_on(reference.method, linears_of(reference)).parameters);
+                                             peft::cost_on(reference, base.linears, base.layers).parameters);
       const peft::method_cost cost = peft::cost_on(spec, base.linears, base.layers);
       // Forward and the gradient of the input through frozen weights, 2 operations a parameter each; the adapter's own
       // three products; recomputation is one more forward.

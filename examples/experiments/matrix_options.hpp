@@ -107,7 +107,8 @@ inline std::vector<contestant> contestants_of(const matrix_options& o) {
     contestant next = contestant_of(written);
     for (const contestant& before : out)
       require<value_error>(before.label != next.label, "--contestants: ", next.label, " stands there twice");
-    settle_intuition(next.method, next.intuition.empty() ? o.run.intuition : next.intuition);
+    if (next.intuition.empty()) next.intuition = o.run.intuition;
+    settle_intuition(next.method, next.intuition);
     out.push_back(std::move(next));
   }
   require<value_error>(!out.empty(), "--contestants: nobody");

@@ -150,14 +150,11 @@ void describe_models(const matrix_options& o, const char* name, const std::vecto
     to.tables.push_back(overview(m, o.margin));
     if (m.contestants.front().tasks.size() > 1) to.tables.push_back(by_task(m));
     std::vector<estimate> accuracies;
-    double chance = 0;
     for (const contestant_summary& s : m.contestants)
       accuracies.push_back({s.label, s.accuracy.mean(), s.accuracy.low(), s.accuracy.high()});
-    for (const task_summary& t : m.contestants.front().tasks)
-      chance += 100 * t.task.chance / double(m.contestants.front().tasks.size());
     const std::string picture =
         models.size() > 1 ? fmt::format("{}-{}.svg", name, &m - models.data() + 1) : fmt::format("{}.svg", name);
-    const std::vector<guide> guides{{"chance", chance}, {"without training", m.base}};
+    const std::vector<guide> guides{{"chance", m.chance}, {"without training", m.base}};
     const chart c{.title = fmt::format("{}, {} items, {} seeds: mean, least and largest", m.model, m.items, o.seeds),
                   .x_label = "accuracy, per cent",
                   .least_range = 20};

@@ -157,7 +157,8 @@ struct contestant_summary {
 };
 struct model_summary {
   std::string model;
-  double base = 0;  ///< accuracy without adapters, in per cent
+  double base = 0;    ///< accuracy without adapters, in per cent
+  double chance = 0;  ///< the same of guesses
   index_t items = 0;
   std::vector<contestant_summary> contestants;
 };
@@ -171,8 +172,9 @@ struct summary_options {
 namespace detail {
 
 /// By task one number an item: the share of the seeds that have it right.
-inline std::vector<std::vector<double>> shares(const contestant_results& c, const summary_options& o) {
-  std::vector<std::vector<double>> out;
+using item_shares = std::vector<std::vector<double>>;
+inline item_shares shares(const contestant_results& c, const summary_options& o) {
+  item_shares out;
   std::size_t at = 0;
   for (const scored_task& task : c.runs.front().tasks) {
     std::vector<double> of;
@@ -186,8 +188,8 @@ inline std::vector<std::vector<double>> shares(const contestant_results& c, cons
   return out;
 }
 
-inline std::vector<task_summary> summarise_tasks(const contestant_results& c, const contestant_results& first,
-                                                 const summary_options& o) {
+inline std::vector<task_summary> summarise_tasks(const contestant_results& c, const item_shares& own,
+                                                 const item_shares& others, const summary_options& o) {
   std::vector<task_summary> out;
   for (const scored_task& task : c.runs.front().tasks)
     if (among(o.only, task.name)) out.push_back({task, {}, {}, 0, 1});
@@ -195,7 +197,6 @@ inline std::vector<task_summary> summarise_tasks(const contestant_results& c, co
     const auto percents = percent_by_task(run.tasks, marks_by(run.right, o.metric), o.only);
     for (std::size_t t = 0; t < out.size(); ++t) out[t].accuracy.values.push_back(percents[t]);
   }
-  const auto own = shares(c, o), others = shares(first, o);
   std::vector<double> p;
   for (std::size_t i = 0; i < out.size(); ++i) {
     task_summary& t = out[i];
@@ -217,8 +218,9 @@ inline std::vector<task_summary> summarise_tasks(const contestant_results& c, co
 /// Every contestant against the first. Throws `value_error` for a contestant without a run or with other items.
 inline model_summary summarise(const model_results& results, const summary_options& o) {
   const contestant_results& first = results.contestants.front();
-  model_summary out{.model = results.model, .base = 0, .items = 0, .contestants = {}};
+  model_summary out{.model = results.model, .contestants = {}};
   std::vector<double> p;
+  detail::item_shares of_first;
   for (const contestant_results& c : results.contestants) {
     require<value_error>(!c.runs.empty() && c.runs.size() == first.runs.size(), c.of.label, " has ", c.runs.size(),
                          " runs, ", first.of.label, " ", first.runs.size());
@@ -250,16 +252,16 @@ inline model_summary summarise(const model_results& results, const summary_optio
       if (!run.permuted.empty())
         s.permuted.push_back(difference(run.tasks, right, marks_by(run.permuted, o.metric), o.only));
     }
-    s.tasks = detail::summarise_tasks(c, first, o);
+    detail::item_shares own = detail::shares(c, o);
+    if (&c == &first) of_first = own;
+    s.tasks = detail::summarise_tasks(c, own, of_first, o);
     if (&c != &first) {
       const over_seeds points = points_of(s.against);
       s.equivalent = eval::equivalence(points.values, o.margin);
       p.push_back(eval::mean_test(points.values));
-      auto differences = detail::shares(c, o);
-      const auto others = detail::shares(first, o);
-      for (std::size_t t = 0; t < differences.size(); ++t)
-        for (std::size_t i = 0; i < differences[t].size(); ++i) differences[t][i] -= others[t][i];
-      const eval::interval range = eval::grouped_bootstrap(differences, 2000);
+      for (std::size_t t = 0; t < own.size(); ++t)
+        for (std::size_t i = 0; i < own[t].size(); ++i) own[t][i] -= of_first[t][i];
+      const eval::interval range = eval::grouped_bootstrap(own, 2000);
       s.resampled = {100 * range.low, 100 * range.high};
     }
     out.contestants.push_back(std::move(s));
@@ -270,6 +272,8 @@ inline model_summary summarise(const model_results& results, const summary_optio
   out.base = mean(percent_by_task(run.tasks, marks_by(run.base, o.metric), o.only));
   for (const scored_task& task : run.tasks)
     if (among(o.only, task.name)) out.items += task.items;
+  for (const task_summary& t : out.contestants.front().tasks)
+    out.chance += 100 * t.task.chance / double(out.contestants.front().tasks.size());
   return out;
 }
 

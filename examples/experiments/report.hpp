@@ -145,10 +145,9 @@ inline result_table by_task(const model_summary& m) {
     out.rows.push_back(std::move(row));
   }
   std::vector<std::string> chance{"chance"};
-  double sum = 0;
   for (const task_summary& t : m.contestants.front().tasks)
-    chance.push_back(fmt::format("{:.1f}", 100 * t.task.chance)), sum += 100 * t.task.chance;
-  chance.push_back(fmt::format("{:.1f}", sum / double(m.contestants.front().tasks.size())));
+    chance.push_back(fmt::format("{:.1f}", 100 * t.task.chance));
+  chance.push_back(fmt::format("{:.1f}", m.chance));
   out.rows.push_back(std::move(chance));
   return out;
 }
@@ -156,17 +155,13 @@ inline result_table by_task(const model_summary& m) {
 /// What the columns of `overview` and `by_task` mean.
 inline std::string legend(double margin, int seeds) {
   return fmt::format(
-      "Accuracies in per cent, means over {} seeds; an average counts every task alike. Differences are in points on "
-      "the "
-      "same items: mean over the seeds, its 95 % interval over them (Student), and each seed, * where an exact McNemar "
-      "test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a bootstrap of the "
-      "items "
-      "of each task. The two p are of tests over the seeds, on these items: that there is no mean difference (t-test, "
-      "adjusted for all methods by Holm), and that it is {:g} points or more (two one-sided t-tests, not adjusted). "
-      "Task "
-      "by task: Wilson's 95 % interval by the number of items, * where a sign test over items tells the method from "
-      "the "
-      "first (p < 0.05, adjusted by Holm for the tasks of its row).",
+      "Accuracies in per cent, means over {} seeds; an average counts every task alike. Differences are in points "
+      "on the same items: mean over the seeds, its 95 % interval over them (Student), and each seed, * where an "
+      "exact McNemar test tells its two models apart (p < 0.05); \"items drawn again\" is the 95 % interval of a "
+      "bootstrap of the items of each task. The two p are of tests over the seeds, on these items: that there is no"
+      " mean difference (t-test, adjusted for all methods by Holm), and that it is {:g} points or more (two "
+      "one-sided t-tests, not adjusted). Task by task: Wilson's 95 % interval by the number of items, * where a "
+      "sign test over items tells the method from the first (p < 0.05, adjusted by Holm for the tasks of its row).",
       seeds, margin);
 }
 

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -45,16 +45,12 @@ inline std::string recipe_of(const contestant& c) {
   return out;
 }
 
-/// What a contestant sees as its intuition: a control, or an embedder.
-inline const std::string& intuition_of(const matrix_options& o, const contestant& c) {
-  return !c.control.empty() ? c.control : !c.intuition.empty() ? c.intuition : o.run.intuition;
-}
-
 /// What a run was asked for, without its seed: two matrices that ask the same share it.
 inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) {
   const train::schedule_settings s = o.schedule.settings();
   const train::run_settings& how = o.run;
   const contestant& c = *run.of;
+  const std::string& kind = c.control.empty() ? c.intuition : c.control;
   nlohmann::json out = {
       {"model", name_in(run.model)},
       {"contestant", recipe_of(c)},
@@ -62,7 +58,7 @@ inline nlohmann::json asked_of(const matrix_options& o, const planned_run& run) 
       {"wording", {o.data.wording, o.data.answer, o.data.max_length, o.data.truncate}},
       {"limits", {o.data.train_limit, o.data.dev_limit, o.data.eval_limit}},
       {"intuition",
-       {name_in(how.intuition), intuition_of(o, c) == "category" ? how.categories : "", how.prefix, how.similarity,
+       {name_in(how.intuition), kind == "category" ? how.categories : "", how.prefix, how.similarity,
         how.cluster_sample}},
       {"order", how.order},
       {"schedule", {s.batch, run.learning_rate, s.warmup, s.clip, s.weight_decay, s.epochs, s.steps}},
@@ -87,10 +83,9 @@ class run_store {
   }
   /// Embeddings of the training's prompts: runs on the same rows share them.
   std::filesystem::path embeddings_of(const matrix_options& o, const contestant& c) const {
-    const std::string& embedder = c.intuition.empty() ? o.run.intuition : c.intuition;
     return folder_ / "embeddings" /
            (digest({name_in(o.data.data), o.data.tasks, o.data.unseen, c.unseen, o.data.train_limit, o.data.dev_limit,
-                    name_in(embedder), o.run.prefix, o.data.wording, o.data.answer}) +
+                    name_in(c.intuition), o.run.prefix, o.data.wording, o.data.answer}) +
             ".safetensors");
   }
 
@@ -101,20 +96,9 @@ class run_store {
   /// Throws `io_error` for what is no run, `value_error` for one with other settings; where only what does not change
   /// a result much differs (threads, library), that is `advice`.
   static run_record read(const std::filesystem::path& folder, const nlohmann::json& settings, std::string& advice) {
-    const run_record out = read(folder);
-    advice = train::check_settings(io::read_json(folder / "run.json")["settings"], settings, folder.string());
-    return out;
-  }
-  static run_record read(const std::filesystem::path& folder) {
-    const std::filesystem::path file = folder / "run.json";
-    const nlohmann::json kept = io::read_json(file);
-    require<io_error>(kept.is_object() && kept.contains("settings") && kept.contains("record"), file.string(),
-                      ": is no run's");
-    try {
-      return kept["record"].get<run_record>();
-    } catch (const nlohmann::json::exception& e) {
-      throw io_error(text(file.string(), ": ", e.what()));
-    }
+    const auto [record, own_settings] = read(folder);
+    advice = train::check_settings(own_settings, settings, folder.string());
+    return record;
   }
   /// The last thing a run writes.
   static void write(const std::filesystem::path& folder, const nlohmann::json& settings, const run_record& record) {
@@ -150,6 +134,18 @@ class run_store {
   }
 
  private:
+  /// A run's record and its settings.
+  static std::pair<run_record, nlohmann::json> read(const std::filesystem::path& folder) {
+    const std::filesystem::path file = folder / "run.json";
+    const nlohmann::json kept = io::read_json(file);
+    require<io_error>(kept.is_object() && kept.contains("settings") && kept.contains("record"), file.string(),
+                      ": is no run's");
+    try {
+      return {kept["record"].get<run_record>(), kept["settings"]};
+    } catch (const nlohmann::json::exception& e) {
+      throw io_error(text(file.string(), ": ", e.what()));
+    }
+  }
   /// Whatever else lies there is none of ours.
   static std::vector<std::filesystem::path> seeds_in(const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> out;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,9 +69,9 @@ class matrix_runner {
     const std::vector<double> rates = rates_of(o_);
     index_t free = 0;
     for (const contestant& c : contestants_) free += !c.learning_rate;
-    total_ = index_t(models().size()) *
-             (index_t(contestants_.size()) * o_.seeds + (rates.empty() ? 0 : free * index_t(rates.size())));
-    progress_.emplace("runs", total_, o_.common.quiet);
+    const index_t total =
+        index_t(models().size()) * (index_t(contestants_.size()) * o_.seeds + free * index_t(rates.size()));
+    progress_.emplace("runs", total, o_.common.quiet);
     matrix_results out;
     for (const std::string& model : models()) {
       model_results& of = out.models.emplace_back();
@@ -167,7 +166,7 @@ class matrix_runner {
                                .keep_data = false,
                                .saved = train::saved_state(out)};
     request.how.control = c.control;
-    if (!c.intuition.empty()) request.how.intuition = c.intuition;
+    request.how.intuition = c.intuition;
     if (!o_.own_scale) request.match_scale = reference.method.scale();
     return request;
   }
@@ -236,7 +235,7 @@ class matrix_runner {
   std::pair<std::string, std::string> loaded_;
   std::unique_ptr<train::experiment<B>> experiment_;
   std::optional<train::progress> progress_;
-  index_t next_ = 0, total_ = 0;
+  index_t next_ = 0;  ///< number of the run to come, of all parts
 };
 
 }  // namespace mor1e::program
