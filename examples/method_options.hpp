@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "mor1e/core/split.hpp"
 #include "mor1e/peft/adapter_spec.hpp"
 
 namespace mor1e::program {
@@ -44,17 +45,6 @@ inline auto rate() {
 inline CLI::Range count() { return CLI::Range(1, 1 << 30); }
 
 }  // namespace accept
-
-/// The names in "a,b"; empty ones too, which no linear has.
-inline std::vector<std::string> split(const std::string& names) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < names.size();) {
-    const std::size_t comma = std::min(names.find(',', at), names.size());
-    out.push_back(names.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return out;
-}
 
 /// What was given for a method; the values of its fields by the names of their options.
 struct method_options {

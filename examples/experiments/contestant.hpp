@@ -12,6 +12,7 @@
 
 #include "method_options.hpp"
 #include "mor1e/core/error.hpp"
+#include "mor1e/core/split.hpp"
 
 namespace mor1e::program {
 
@@ -26,20 +27,6 @@ struct contestant {
   std::optional<double> learning_rate = {};  ///< if not that of the matrix, or the one tuned
 };
 
-namespace detail {
-
-inline std::vector<std::string> split_at(const std::string& words, char separator) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at <= words.size();) {
-    const std::size_t end = std::min(words.find(separator, at), words.size());
-    out.push_back(words.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
-}  // namespace detail
-
 /// Reads "mor1e", "mor1e+experts=20+random", "N = 20: mor1e+experts=20", "lora+targets=q_proj;v_proj": a method and
 /// options of `finetune` without their dashes, lists by ; and `random` or `category` (in place of the intuition),
 /// `intuition=EMBEDDER`, `unseen=TASK` (once for each), `lr=RATE`. Throws `value_error` naming what is wrong.
@@ -47,7 +34,7 @@ inline contestant contestant_of(const std::string& written) {
   const std::size_t colon = written.find(": ");
   contestant out{.label = written.substr(0, std::min(colon, written.size())),
                  .recipe = colon == written.npos ? written : written.substr(colon + 2)};
-  const std::vector<std::string> parts = detail::split_at(out.recipe, '+');
+  const std::vector<std::string> parts = split(out.recipe, '+');
   CLI::App app;
   add_method_options(app, out.method, true);
   app.remove_option(app.get_option("--method"));

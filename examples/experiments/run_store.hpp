@@ -12,6 +12,7 @@
 
 #include "experiments/matrix_options.hpp"
 #include "experiments/run_record.hpp"
+#include "mor1e/core/split.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/io/sha256.hpp"
@@ -37,7 +38,7 @@ inline std::string name_in(const std::string& path) {
 /// A contestant without its learning rate, which is the run's, and without the folder of its embedder.
 inline std::string recipe_of(const contestant& c) {
   std::string out;
-  for (const std::string& part : detail::split_at(c.recipe, '+')) {
+  for (const std::string& part : split(c.recipe, '+')) {
     if (part.starts_with("lr=")) continue;
     const std::size_t path = part.starts_with("intuition=") ? part.find('=') + 1 : part.size();
     out += (out.empty() ? "" : "+") + part.substr(0, path) + (path < part.size() ? name_in(part.substr(path)) : "");

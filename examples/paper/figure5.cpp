@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
                          "--eval-data (BIG-Bench Hard as `import` writes it) or --unseen is needed: tasks that are not "
                          "trained on");
     if (o.data.eval_data.empty()) return;
-    const std::vector<std::string> trained = program::tasks_present(o), unseen = program::split(o.data.unseen);
+    const std::vector<std::string> trained = program::tasks_present(o), unseen = split(o.data.unseen);
     for (const std::string& task : data::tasks_in(o.data.eval_data))
       require<value_error>(std::find(trained.begin(), trained.end(), task) == trained.end() ||
                                std::find(unseen.begin(), unseen.end(), task) != unseen.end(),
@@ -30,8 +30,7 @@ int main(int argc, char** argv) {
     if (o.data.eval_data.empty()) {
       unseen.clear();
       for (const program::model_results& m : results.models)
-        unseen.push_back(
-            program::summarise(m, {.margin = o.margin, .metric = o.score, .only = program::split(o.data.unseen)}));
+        unseen.push_back(program::summarise(m, {.margin = o.margin, .metric = o.score, .only = split(o.data.unseen)}));
     }
     program::describe_models(o, figure.name, unseen, r);
     program::put_beside(r, {.title = "Figure 5",

@@ -21,8 +21,7 @@ int main(int argc, char** argv) {
   table.prepare = [&](program::matrix_options& o) {
     require<value_error>(o.contestants.empty(), "--contestants: table6 has its own, of --experts");
     o.contestants = "LoRA: lora";
-    for (const std::string& n : program::split(experts))
-      o.contestants += fmt::format(",N = {}: mor1e+experts={}", n, n);
+    for (const std::string& n : split(experts)) o.contestants += fmt::format(",N = {}: mor1e+experts={}", n, n);
   };
   table.describe = [&](const program::matrix_options& o, const program::matrix_results&,
                        std::vector<program::model_summary>& models, program::report& r) {

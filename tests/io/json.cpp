@@ -45,12 +45,19 @@ TEST_CASE("what most parsers let pass is refused with its place") {
 }
 
 TEST_CASE("members in the order of the text, for JSON in which it means something") {
-  const testing::temporary_folder folder;
-  io::write_text(folder / "o.json", R"({"z": 1, "a": 2, "m": 3})");
-  std::string order;
-  const auto read = read_ordered_json(folder / "o.json");
-  for (const auto& [key, value] : read.items()) order += key;
-  CHECK(order == "zam");
+  const std::string text = R"({"z": {"b": {"q": 1}, "a": [{"r": 1}]}, "a": {"c": 2}, "m": [{"z": 3}], "n": 1})";
+  const auto in_order = [&](const char* name) { return io::keys_as_written(text, name); };
+  CHECK(in_order("z") == std::vector<std::string>{"b", "a"});
+  CHECK(in_order("a") == std::vector<std::string>{"c"});
+  for (const char* name : {"m", "n", "q", "absent"}) CHECK(in_order(name).empty());
+
+  io::ordered_members inner, outer;
+  inner.add("y", {1, 2});
+  inner.add("x", nullptr);
+  outer.add("b\"", "\n");
+  outer.add("a", inner);
+  CHECK(io::ordered_members().text() == "{}");
+  CHECK(outer.text() == R"({"b\"":"\n","a":{"y":[1,2],"x":null}})");
 }
 
 TEST_CASE("a value in a message is short and printable") {

@@ -1,6 +1,7 @@
 // Errors of the framework: one hierarchy, one line of text each.
 #pragma once
 
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -33,12 +34,38 @@ struct cuda_error : error {
   using error::error;
 };
 
+namespace detail {
+
+// A part of a message behind its `operator<<`: messages are many and rare, so they are joined in one place, not once
+// for each combination of types.
+struct message_part {
+  template <class T>
+  message_part(const T& part)
+      : part(&part), write([](std::ostream& out, const void* p) { out << *static_cast<const T*>(p); }) {}
+  message_part(const char* part)
+      : part(part), write([](std::ostream& out, const void* p) { out << static_cast<const char*>(p); }) {}
+
+  const void* part;
+  void (*write)(std::ostream&, const void*);
+};
+
+[[gnu::noinline, gnu::cold]] inline std::string joined(std::initializer_list<message_part> parts) {
+  std::ostringstream out;
+  for (const auto& [part, write] : parts) write(out, part);
+  return out.str();
+}
+
+template <class Error>
+[[noreturn, gnu::noinline, gnu::cold]] void fail(std::initializer_list<message_part> parts) {
+  throw Error(joined(parts));
+}
+
+}  // namespace detail
+
 /// Joins its arguments as text, the way every message is built: `text("layer ", 3, ": ", why)`.
 template <class... Parts>
 std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return detail::joined({detail::message_part(parts)...});
 }
 
 /// One line of printable text of at most `most` bytes: control characters as \xNN, a long one cut at a character of
@@ -67,7 +94,8 @@ inline std::string in_quotes(std::string_view written, std::size_t most = 80) {
 /// Throws `Error` with the joined parts unless `holds`.
 template <class Error, class... Parts>
 void require(bool holds, const Parts&... parts) {
-  if (!holds) throw Error(text(parts...));
+  if (!holds) [[unlikely]]
+    detail::fail<Error>({detail::message_part(parts)...});
 }
 
 }  // namespace mor1e

@@ -8,15 +8,18 @@
 #include <thread>
 #include <vector>
 
+#include "mor1e/core/processors.hpp"
 #include "mor1e/core/shape.hpp"
 
 namespace mor1e {
 
-/// Runs the same function on `size()` threads, the caller being one of them. One region at a time; not reentrant.
+/// Runs the same function once for each of `size()` indices, the caller being one thread of them. One region at a time;
+/// not reentrant.
 class thread_pool {
  public:
   /// `threads` 0: one for each processor this process may use.
-  explicit thread_pool(int threads = 0) : size_(threads > 0 ? threads : available()) {
+  explicit thread_pool(int threads = 0)
+      : size_(threads > 0 ? threads : available_processors()), claimed_(std::size_t(size_)) {
     for (int i = 1; i < size_; ++i) workers_.emplace_back([this, i] { work(i); });
   }
   thread_pool(const thread_pool&) = delete;
@@ -29,7 +32,8 @@ class thread_pool {
 
   int size() const { return size_; }
 
-  /// Calls f(thread index) on every thread and returns when all are done. `f` must not throw.
+  /// Calls f(index) for every index below `size()`, each on one thread, and returns when all are done. `f` must not
+  /// throw, nor wait for another index: those of threads that the system has not woken are called here.
   template <class F>
   void run(const F& f) {
     if (size_ == 1) {
@@ -39,29 +43,41 @@ class thread_pool {
     argument_ = &f;
     call_ = [](const void* argument, int index) { (*static_cast<const F*>(argument))(index); };
     pending_.store(size_ - 1, std::memory_order_relaxed);
-    announce();
+    const std::uint32_t region = announce();
     f(0);
+    for (int i = 1; i < size_ && pending_.load(std::memory_order_acquire) != 0; ++i)
+      if (claim(i, region)) finish(i);
     for (int spin = 0; pending_.load(std::memory_order_acquire) != 0; ++spin)
       if (spin > 2000) std::this_thread::yield();
   }
 
-  static int available() { return std::max(1, int(std::thread::hardware_concurrency())); }
-
  private:
-  void announce() {
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+  std::uint32_t announce() {
+    const std::uint32_t region = region_.fetch_add(1, std::memory_order_release) + 1;
+    region_.notify_all();
+    return region;
+  }
+  /// Whether the caller is the one to do that index: every index is claimed once a region, so that one whose last claim
+  /// is not of the region before was taken by another, or belongs to a region that is over.
+  bool claim(int index, std::uint32_t region) {
+    std::uint32_t before = region - 1;
+    return claimed_[std::size_t(index)].of.compare_exchange_strong(before, region, std::memory_order_acq_rel,
+                                                                   std::memory_order_relaxed);
+  }
+  void finish(int index) {
+    call_(argument_, index);
+    pending_.fetch_sub(1, std::memory_order_release);
   }
   void work(int index) {
     std::uint32_t seen = 0;
     for (;;) {
       // A step is a train of short regions: spin a little before sleeping.
-      for (int spin = 0; generation_.load(std::memory_order_acquire) == seen && spin < 4000; ++spin) pause();
-      generation_.wait(seen, std::memory_order_acquire);
-      seen = generation_.load(std::memory_order_acquire);
+      for (int spin = 0; region_.load(std::memory_order_acquire) == seen && spin < 4000; ++spin) pause();
+      region_.wait(seen, std::memory_order_acquire);
+      seen = region_.load(std::memory_order_acquire);
+      if (!claim(index, seen)) continue;
       if (!call_) return;
-      call_(argument_, index);
-      pending_.fetch_sub(1, std::memory_order_release);
+      finish(index);
     }
   }
   static void pause() {
@@ -70,12 +86,18 @@ class thread_pool {
 #endif
   }
 
+  // What different threads write stands on lines of its own.
+  struct alignas(64) claimed_index {
+    std::atomic<std::uint32_t> of{0};  // the region of its last claim
+  };
+
   int size_;
   std::vector<std::thread> workers_;
-  std::atomic<std::uint32_t> generation_{0};
-  std::atomic<int> pending_{0};
+  std::vector<claimed_index> claimed_;
   void (*call_)(const void*, int) = nullptr;
   const void* argument_ = nullptr;
+  alignas(64) std::atomic<std::uint32_t> region_{0};
+  alignas(64) std::atomic<int> pending_{0};
 };
 
 /// f(begin, end) over [0, count) in at most `pool.size()` pieces of at least `grain`, the same pieces for the same

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mor1e/core/error.hpp"
+#include "mor1e/core/split.hpp"
 #include "mor1e/data/data_folder.hpp"
 #include "mor1e/data/task_file.hpp"
 #include "mor1e/io/atomic_file.hpp"
@@ -45,10 +46,7 @@ MOR1E_INLINE std::vector<std::string> select_tasks(const std::vector<std::string
                                                    std::string_view what) {
   if (selection.empty()) return present;
   std::vector<std::string> chosen;
-  for (std::size_t begin = 0; begin <= selection.size();) {
-    const std::size_t end = std::min(selection.find(',', begin), selection.size());
-    const std::string name(selection.substr(begin, end - begin));
-    begin = end + 1;
+  for (const std::string& name : split(selection)) {
     require<value_error>(std::find(present.begin(), present.end(), name) != present.end(), what, ": '", name,
                          "' is not among those present: ", detail::joined(present));
     require<value_error>(std::find(chosen.begin(), chosen.end(), name) == chosen.end(), what, ": '", name,

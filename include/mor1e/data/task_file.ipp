@@ -129,24 +129,28 @@ MOR1E_INLINE example parse_example(std::string_view line, std::string_view where
 }
 
 MOR1E_INLINE std::string to_line(const example& row) {
-  nlohmann::ordered_json out{{"id", row.id}, {"task", row.task}};
-  if (row.is_instruction()) {
-    out["instruction"] = row.question;
-    out["input"] = row.context;
-    out["output"] = row.output;
-  } else {
-    out["context"] = row.context;
-    out["question"] = row.question;
-    out["choices"] = row.choices;
-    if (row.answers.size() == 1)
-      out["answer"] = row.answers[0];
-    else
-      out["answer"] = row.answers;
-  }
-  if (!row.template_name.empty()) out["meta"]["template"] = row.template_name;
-  if (row.style) out["meta"]["answer"] = *row.style == answer_style::letter ? "letter" : "text";
   try {
-    return out.dump();
+    io::ordered_members out;
+    out.add("id", row.id);
+    out.add("task", row.task);
+    if (row.is_instruction()) {
+      out.add("instruction", row.question);
+      out.add("input", row.context);
+      out.add("output", row.output);
+    } else {
+      out.add("context", row.context);
+      out.add("question", row.question);
+      out.add("choices", row.choices);
+      if (row.answers.size() == 1)
+        out.add("answer", row.answers[0]);
+      else
+        out.add("answer", row.answers);
+    }
+    io::ordered_members meta;
+    if (!row.template_name.empty()) meta.add("template", row.template_name);
+    if (row.style) meta.add("answer", *row.style == answer_style::letter ? "letter" : "text");
+    if (!row.template_name.empty() || row.style) out.add("meta", meta);
+    return out.text();
   } catch (const nlohmann::json::type_error&) {
     throw io_error(text("example ", row.id, ": its text is not UTF-8"));
   }

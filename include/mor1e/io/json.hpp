@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -18,8 +19,23 @@ inline constexpr int deepest_json = 512;
 /// twice in an object, a zero byte (which would hide what follows), a number beyond the range of double, and nesting
 /// deeper than `deepest_json`. Bytes in messages are counted from 1 at the beginning of the text.
 nlohmann::json parse_json(std::string_view content, const std::string& where);
-/// The same with the members of objects in the order of the text.
-nlohmann::ordered_json parse_ordered_json(std::string_view content, const std::string& where);
+/// The keys of the object that is the member `name` of a valid text's object, in the order of the text, which
+/// `nlohmann::json` does not keep. Empty where there is no such object.
+std::vector<std::string> keys_as_written(std::string_view content, std::string_view name);
+
+/// Writes an object whose members stand in the order in which they are added, each key once.
+class ordered_members {
+ public:
+  /// Throws `nlohmann::json::type_error` for text that is not UTF-8.
+  void add(std::string_view key, const nlohmann::json& value);
+  void add(std::string_view key, const ordered_members& value) { add_text(key, value.text()); }
+  std::string text() const { return '{' + members_ + '}'; }
+
+ private:
+  void add_text(std::string_view key, const std::string& value);
+
+  std::string members_;
+};
 
 /// A value for a message: its text, cut to about 60 characters.
 std::string brief(const nlohmann::json& value);

@@ -141,23 +141,25 @@ MOR1E_INLINE void write_safetensors(const std::filesystem::path& path, std::span
     return size_a != size_b ? size_a > size_b : a->name < b->name;
   });
 
-  // Keeps the order of insertion, so that the header lists the tensors as they stand in the file.
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::set<std::string_view> names{"__metadata__"};
-  std::size_t offset = 0;
-  for (const auto* tensor : order) {
-    require<io_error>(names.insert(tensor->name).second, path.string(), ": tensor '", tensor->name,
-                      "' is given twice, or its name is reserved");
-    const std::size_t end = offset + static_cast<std::size_t>(tensor->extents.size()) * size_of(tensor->type);
-    header[tensor->name] = {{"dtype", name_of(tensor->type)},
-                            {"shape", std::vector<index_t>(tensor->extents.begin(), tensor->extents.end())},
-                            {"data_offsets", {offset, end}}};
-    offset = end;
-  }
   std::string content;
   try {
-    content = header.dump();
+    // In this order, so that the header lists the tensors as they stand in the file.
+    ordered_members header;
+    if (!metadata.empty()) header.add("__metadata__", metadata);
+    std::set<std::string_view> names{"__metadata__"};
+    std::size_t offset = 0;
+    for (const auto* tensor : order) {
+      require<io_error>(names.insert(tensor->name).second, path.string(), ": tensor '", tensor->name,
+                        "' is given twice, or its name is reserved");
+      const std::size_t end = offset + static_cast<std::size_t>(tensor->extents.size()) * size_of(tensor->type);
+      ordered_members entry;
+      entry.add("dtype", name_of(tensor->type));
+      entry.add("shape", std::vector<index_t>(tensor->extents.begin(), tensor->extents.end()));
+      entry.add("data_offsets", {offset, end});
+      header.add(tensor->name, entry);
+      offset = end;
+    }
+    content = header.text();
   } catch (const nlohmann::json::exception&) {
     throw io_error(text(path.string(), ": cannot write: a name or metadata text is not UTF-8"));
   }

@@ -18,8 +18,6 @@ std::string read_text(const std::filesystem::path& path);
 
 /// The file parsed as JSON, see `parse_json`. Throws `io_error` naming the file.
 nlohmann::json read_json(const std::filesystem::path& path);
-/// The same with the members of objects in the order of the file, for JSON in which it means something.
-nlohmann::ordered_json read_ordered_json(const std::filesystem::path& path);
 
 /// A JSON list of strings. Throws `io_error` naming the file, and the element that is no string.
 std::vector<std::string> read_strings(const std::filesystem::path& path);

@@ -43,9 +43,6 @@ MOR1E_INLINE std::string read_text(const std::filesystem::path& path) {
 MOR1E_INLINE nlohmann::json read_json(const std::filesystem::path& path) {
   return parse_json(read_text(path), path.string());
 }
-MOR1E_INLINE nlohmann::ordered_json read_ordered_json(const std::filesystem::path& path) {
-  return parse_ordered_json(read_text(path), path.string());
-}
 
 MOR1E_INLINE std::vector<std::string> read_strings(const std::filesystem::path& path) {
   const nlohmann::json list = read_json(path);

@@ -159,9 +159,8 @@ template <class B, class T>
 loaded_adapter<B, T> load_adapter(const std::vector<nn::projection_group<B, T>*>& groups,
                                   const std::filesystem::path& folder) {
   const std::filesystem::path config_path = folder / detail::config_file;
-  const nlohmann::ordered_json written = io::read_ordered_json(config_path);
-  nlohmann::json config = written;
-  // The first pattern that fits counts, in the order of the file.
+  const std::string written = io::read_text(config_path);
+  nlohmann::json config = io::parse_json(written, config_path.string());
   const lora_patterns patterns = take_patterns(config, written, config_path.string());
   const io::safetensors_file file(folder / detail::tensor_file);
   const std::string where = file.path().string();

@@ -26,12 +26,12 @@ Value value_for(const std::vector<std::pair<std::string, Value>>& pattern, std::
 }
 
 template <class Value, class Fits>
-std::vector<std::pair<std::string, Value>> take_pattern(nlohmann::json& config,
-                                                        const nlohmann::ordered_json& as_written, const char* name,
-                                                        const std::string& where, Fits fits) {
+std::vector<std::pair<std::string, Value>> take_pattern(nlohmann::json& config, std::string_view as_written,
+                                                        const char* name, const std::string& where, Fits fits) {
   std::vector<std::pair<std::string, Value>> out;
   if (!config.contains(name) || !config.at(name).is_object()) return out;
-  for (const auto& [key, value] : as_written.at(name).items()) {
+  for (const std::string& key : io::keys_as_written(as_written, name)) {
+    const nlohmann::json& value = config.at(name).at(key);
     require<io_error>(is_plain_name(std::string_view(key).substr(key.starts_with('^'))), where, ": '", name,
                       "' has the regular expression ", io::brief(key), "; only names are supported");
     require<io_error>(fits(value), where, ": '", name, "' of ", key, " is ", io::brief(value));
@@ -49,7 +49,7 @@ MOR1E_INLINE lora lora_patterns::of(std::string_view linear, lora common) const 
   return common;
 }
 
-MOR1E_INLINE lora_patterns take_patterns(nlohmann::json& config, const nlohmann::ordered_json& as_written,
+MOR1E_INLINE lora_patterns take_patterns(nlohmann::json& config, std::string_view as_written,
                                          const std::string& where) {
   if (!config.is_object() || config.value("peft_type", nlohmann::json()) != "LORA") return {};
   return {detail::take_pattern<int>(

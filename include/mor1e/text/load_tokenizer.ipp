@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mor1e/core/split.hpp"
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/text/json_node.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
@@ -60,15 +61,10 @@ inline void read_ends(tokenizer_parts& parts, const fs::path& folder) {
 
 /// BERT's own files: vocab.txt with one token a line, options in tokenizer_config.json.
 inline tokenizer_parts parts_from_vocabulary_lines(const fs::path& path) {
-  std::vector<std::string> lines;
-  const std::string content = io::read_text(path);
-  for (std::size_t at = 0; at < content.size();) {
-    const std::size_t end = std::min(content.find('\n', at), content.size());
-    std::string line = content.substr(at, end - at);
+  std::vector<std::string> lines = split(io::read_text(path), '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();  // after the last line's end
+  for (std::string& line : lines)
     if (line.ends_with('\r')) line.pop_back();
-    lines.push_back(std::move(line));
-    at = end + 1;
-  }
   bool lower_case = true, strip_accents = true, separate_ideographs = true;
   if (const auto config_path = path.parent_path() / "tokenizer_config.json"; fs::exists(config_path)) {
     const nlohmann::json config = io::read_json(config_path);

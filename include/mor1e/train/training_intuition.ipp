@@ -9,6 +9,7 @@
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/core/rng.hpp"
+#include "mor1e/core/split.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/train/telemetry.hpp"
 #include "mor1e/train/training_intuition.hpp"
@@ -49,12 +50,7 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
 
 MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks, const std::string& grouped) {
   if (grouped.empty()) return tasks;
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < grouped.size();) {
-    const std::size_t end = std::min(grouped.find(';', at), grouped.size());
-    out.push_back(grouped.substr(at, end - at));
-    at = end + 1;
-  }
+  const std::vector<std::string> out = split(grouped, ';');
   for (const std::string& task : tasks)
     require<value_error>(category_of(out, task) < out.size(), "--categories: ", task, " is in none of ", grouped);
   return out;

@@ -70,6 +70,10 @@ class evaluation {
     }
     return base_;
   }
+  /// Takes over what the same model scored on the same items.
+  void take_base(const evaluation& other) {
+    if (!other.base_.empty() && hash() == other.hash()) base_ = other.base_;
+  }
   /// With the rows of intuition dealt to other items: what falls is what the model drew from an item's own.
   std::vector<eval::item_score> score_permuted(std::uint64_t seed) {
     return score("scoring, permuted", permuted_rows(intuition_.matrix(), seed));

@@ -21,7 +21,7 @@ namespace mor1e::train {
 template <class B>
 struct experiment {
   /// `suite_examples`: how many examples the generated suite is made for; those of the schedule unless given.
-  /// `same_model`: another of the same model, which is shared and not loaded again.
+  /// `same_model`: another of the same model, which is shared and not loaded again, nor scored again on the same items.
   experiment(B& device, const data_settings& o, const schedule_settings& schedule, std::uint64_t seed,
              bool shows_progress, std::optional<index_t> suite_examples = {}, const experiment* same_model = nullptr)
       : settings(o),
@@ -37,6 +37,7 @@ struct experiment {
         scored(device, *model, tokenizer, rows.scored, o.prompt(), o.truncate, o.eval_limit, shows_progress),
         dev(device, *model, tokenizer, rows.dev, o.prompt(), o.truncate, o.dev_limit, shows_progress) {
     set_types(set, o.task_types);
+    if (same_model) scored.take_base(same_model->scored);
   }
   experiment(const experiment&) = delete;
   experiment& operator=(const experiment&) = delete;
