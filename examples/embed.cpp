@@ -37,7 +37,7 @@ void add_options(CLI::App& app, embed_options& options) {
                  "instead: the prompts of a data folder's rows (<task>/train.jsonl, <task>/eval.jsonl), each once, as "
                  "finetune and evaluate embed them");
   app.add_option("--tasks", options.tasks, "a,b: only these tasks");
-  app.add_option("--template", options.wording, "plain, release or bare; the rows' own unless given");
+  app.add_option("--template", options.wording, texts::template_names() + "; the rows' own unless given");
   app.add_option("--answer", options.answer, "letter or text; the rows' own unless given");
   app.add_option("--texts-out", options.texts_out, "JSON file to write: the prompts");
   app.add_option("--out", options.out,

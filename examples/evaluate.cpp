@@ -44,7 +44,7 @@ void add_options(CLI::App& app, evaluate_options& o) {
   app.add_option("--tasks", o.tasks, "some of the tasks: a,b");
   app.add_option("--scoring", o.scoring, "letter, loglik, both; rows: both, but loglik alone where answers are texts")
       ->capture_default_str();
-  app.add_option("--template", o.wording, "plain, release or bare; what the rows or the adapter say unless given");
+  app.add_option("--template", o.wording, texts::template_names() + "; what the rows or the adapter say unless given");
   app.add_flag("--truncate", o.truncate, "cut prompts beyond the context at their left instead of refusing");
   app.add_option("--limit", o.limit, "the first N items of each task")->check(CLI::Range(index_t(1), index_t(1) << 40));
   app.add_option("--intuition", o.intuition,

@@ -25,7 +25,7 @@ inline void add_data_options(CLI::App& app, train::data_settings& o) {
   app.add_option("--train-limit", o.train_limit, "rows of each task")->check(count);
   app.add_option("--dev-limit", o.dev_limit, "rows of each task kept out of the training, to choose hyperparameters by")
       ->check(count);
-  app.add_option("--template", o.wording, "plain, release or bare; the rows' own unless given");
+  app.add_option("--template", o.wording, texts::template_names() + "; the rows' own unless given");
   app.add_option("--answer", o.answer, "letter or text; the rows' own unless given");
   app.add_option("--eval-limit", o.eval_limit, "rows of each task's eval.jsonl scored before and after; 0: none")
       ->check(CLI::NonNegativeNumber)

@@ -40,7 +40,7 @@ void add_options(CLI::App& app, figure_options& o) {
   app.add_option("--data", o.data.data, "data folder with <task>/train.jsonl, or a generated one: suite, suite-hard");
   app.add_option("--tasks", o.data.tasks, "a,b: only these tasks");
   app.add_option("--limit", o.limit, "prompts of each task, drawn by the seed")->check(count)->capture_default_str();
-  app.add_option("--template", o.data.wording, "plain, release or bare; the rows' own unless given");
+  app.add_option("--template", o.data.wording, texts::template_names() + "; the rows' own unless given");
   app.add_option("--answer", o.data.answer, "letter or text; the rows' own unless given");
   app.add_option("--embedder", o.embedder, "minilm, a BERT folder, E.safetensors with the texts in E.json, or toy")
       ->capture_default_str();
@@ -106,7 +106,7 @@ program::prompt_set read_prompts(const figure_options& o) {
       drawn.emplace_back(uniform<double>(stream_key(o.common.seed, t), i), i);
     std::sort(drawn.begin(), drawn.end());
     for (std::size_t i = 0; i < drawn.size() && index_t(i) < o.limit; ++i) {
-      out.prompts.push_back(texts::render_prompt(rows[drawn[i].second], o.data.prompt()));
+      out.prompts.push_back(texts::render_instance(rows[drawn[i].second], o.data.prompt()));
       out.task.push_back(index_t(t));
     }
   }

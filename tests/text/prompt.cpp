@@ -69,6 +69,31 @@ TEST_CASE("instructions: the input has a line if there is one, and the answer en
   CHECK(found.ends);
 }
 
+TEST_CASE("a chat puts what is asked into the user's turn, and an embedder sees that alone") {
+  const auto chat = [](const char* name) { return prompt_options{.template_name = name, .style = {}}; };
+  const std::string asked = "Some text.\nIs it?\nA. no\nB. yes it is\nAnswer:";
+  const auto check = [&](const char* name, const std::string& prompt, const char* target) {
+    CAPTURE(name);
+    const rendered_prompt found = render(question("Some text."), chat(name));
+    CHECK(found.prompt == prompt);
+    CHECK(found.target == target);
+    CHECK(render_instance(question("Some text."), chat(name)) == asked);
+  };
+  check("inst", "[INST] " + asked + " [/INST]", " B");
+  check("chatml", "<|im_start|>user\n" + asked + "<|im_end|>\n<|im_start|>assistant\n", "B");
+  check("zephyr", "<|user|>\n" + asked + "</s>\n<|assistant|>\n", "B");
+  check("phi", "Instruct: " + asked + "\nOutput:", " B");
+
+  data::example row;
+  row.question = std::string("Add the numbers.");
+  row.context = std::string("1 and 2");
+  row.output = std::string("3");
+  CHECK(render(row, chat("phi")).prompt == "Instruct: Add the numbers.\n1 and 2\nOutput:");
+  CHECK(render(row, chat("phi")).target == "3");
+  CHECK(render_prompt(row, chat("bare")) == render_instance(row, chat("bare")));
+  CHECK(template_names() == "plain, release, bare, inst, chatml, zephyr, phi");
+}
+
 TEST_CASE("letters end at Z") {
   data::example row = question("");
   row.choices.assign(30, "c");
@@ -82,7 +107,8 @@ TEST_CASE("letters end at Z") {
 }
 
 TEST_CASE("what does not exist is refused") {
-  CHECK_THROWS_WITH_AS(find_template("fancy"), "prompt template 'fancy' is unknown; there are: plain, release, bare",
+  CHECK_THROWS_WITH_AS(find_template("fancy"),
+                       "prompt template 'fancy' is unknown; there are: plain, release, bare, inst, chatml, zephyr, phi",
                        value_error);
   CHECK_THROWS_AS(render_choice(question(""), 2), value_error);
   CHECK_THROWS_AS(render_choice(question(""), -1), value_error);

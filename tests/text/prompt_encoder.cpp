@@ -13,8 +13,10 @@
 #include "mor1e/io/text_file.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/text/load_tokenizer.hpp"
+#include "mor1e/text/prompt.hpp"
 #include "mor1e/text/tokenizer_json.hpp"
 #include "mor1e/text/utf8.hpp"
+#include "mor1e/train/examples.hpp"
 #include "text/parts.hpp"
 #include "text/sentencepiece.hpp"
 
@@ -200,4 +202,29 @@ TEST_CASE("a token that the model lacks is refused with its owner, its text and 
   CHECK_THROWS_WITH_AS(encoder.encode("a", "b", "r7", true),
                        "r7: token 300 '<end>' of m/tokenizer.json is beyond the model's vocabulary of 262",
                        value_error);
+}
+
+TEST_CASE("a chat of another model is refused: its markers would be read as letters") {
+  data::example row;
+  row.id = std::string("q1");
+  const auto check = [&](const char* name, const texts::tokenizer& t) {
+    texts::check_markers(row, {.template_name = name, .style = {}}, t);
+  };
+  texts::tokenizer_parts parts = merging_parts();
+  parts.added = texts::added_tokens({{.content = "<|im_start|>", .id = 300, .special = true}}, nullptr);
+  parts.origin = "t.json";
+  const texts::tokenizer half(std::move(parts));
+  CHECK_THROWS_WITH_AS(check("chatml", half),
+                       "q1: prompt template 'chatml' has '<|im_end|>', which is no token of t.json", value_error);
+  parts = merging_parts();
+  parts.added = texts::added_tokens(
+      {{.content = "<|im_start|>", .id = 300, .special = true}, {.content = "<|im_end|>", .id = 301, .special = true}},
+      nullptr);
+  const texts::tokenizer whole(std::move(parts));
+  for (const char* name : {"chatml", "inst", "phi", "bare"}) CHECK_NOTHROW(check(name, whole));
+  row.template_name = std::string("zephyr");
+  CHECK_THROWS_AS(check("", whole), value_error);
+  data::task_data task{"t", {row}, {}};
+  task.train[0].question = std::string("q"), task.train[0].choices = {"x"}, task.train[0].answers = {0};
+  CHECK_THROWS_AS(train::encode({task}, {whole}, {}, 64, false), value_error);
 }

@@ -4,6 +4,7 @@
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/text/prompt.hpp"
+#include "mor1e/text/tokenizer.hpp"
 
 namespace mor1e::texts {
 
@@ -26,17 +27,19 @@ inline wording wording_of(const data::example& row, const prompt_options& option
 
 }  // namespace detail
 
-MOR1E_INLINE const prompt_template& find_template(std::string_view name) {
+MOR1E_INLINE std::string template_names() {
   std::string names;
-  for (const prompt_template& candidate : prompt_templates) {
-    if (candidate.name == name) return candidate;
-    if (!names.empty()) names += ", ";
-    names += candidate.name;
-  }
-  throw value_error(text("prompt template '", name, "' is unknown; there are: ", names));
+  for (const prompt_template& each : prompt_templates) names += (names.empty() ? "" : ", ") + std::string(each.name);
+  return names;
 }
 
-MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_options& options) {
+MOR1E_INLINE const prompt_template& find_template(std::string_view name) {
+  for (const prompt_template& candidate : prompt_templates)
+    if (candidate.name == name) return candidate;
+  throw value_error(text("prompt template '", name, "' is unknown; there are: ", template_names()));
+}
+
+MOR1E_INLINE std::string render_instance(const data::example& row, const prompt_options& options) {
   const auto [format, style] = detail::wording_of(row, options);
   if (row.is_instruction()) return row.question + '\n' + (row.context.empty() ? "" : row.context + '\n');
   std::string out;
@@ -48,6 +51,14 @@ MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_op
       out += char('A' + i) + (". " + row.choices[i]) + '\n';
   out += format.answer_line;
   return out;
+}
+
+MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_options& options) {
+  const prompt_template& format = detail::wording_of(row, options).format;
+  std::string out = render_instance(row, options);
+  if (!format.is_chat()) return out;
+  if (out.ends_with('\n')) out.pop_back();
+  return std::string(format.turn) + out + std::string(format.answer_turn);
 }
 
 MOR1E_INLINE std::string render_choice(const data::example& row, int choice, const prompt_options& options) {
@@ -66,6 +77,13 @@ MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_optio
   if (row.is_instruction()) return {std::move(prompt), row.output, true};
   require<value_error>(!row.answers.empty(), "example ", row.id, ": no answer is marked as right");
   return {std::move(prompt), render_choice(row, row.answers[0], options), false};
+}
+
+MOR1E_INLINE void check_markers(const data::example& row, const prompt_options& options, const tokenizer& tokenizer) {
+  const prompt_template& format = detail::wording_of(row, options).format;
+  for (const std::string_view marker : format.markers)
+    require<value_error>(marker.empty() || tokenizer.encode(marker, false).size() == 1, row.id, ": prompt template '",
+                         format.name, "' has ", in_quotes(marker), ", which is no token of ", tokenizer.origin());
 }
 
 }  // namespace mor1e::texts

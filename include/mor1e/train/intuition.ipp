@@ -87,7 +87,7 @@ MOR1E_INLINE std::vector<std::string> prompts_of(std::span<const data::example> 
                                                  const texts::prompt_options& wording) {
   std::vector<std::string> out;
   out.reserve(examples.size());
-  for (const data::example& row : examples) out.push_back(texts::render_prompt(row, wording));
+  for (const data::example& row : examples) out.push_back(texts::render_instance(row, wording));
   return out;
 }
 
