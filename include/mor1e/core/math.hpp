@@ -12,12 +12,42 @@
 
 namespace mor1e::math {
 
-/// e^x for float, within 2 units in the last place; 0 below -87.3, infinity above 88.7. NaN stays NaN.
+// Choices between floats are made on their bits. As `c ? a : b` a compiler may put a's computation behind c, and cannot
+// take it back for fear of exceptions; a loop with such a branch is vectorised with AVX-512's masks alone.
+namespace detail {
+
+inline constexpr std::int32_t magnitude_bits = 0x7fffffff, infinity_bits = 0x7f800000;
+
+MOR1E_HD inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
+MOR1E_HD inline float of_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
+
+/// x with a magnitude of at most `most`; NaN counts as infinity.
+MOR1E_HD inline float bounded(float x, float most) {
+  const std::int32_t magnitude = bits_of(x) & magnitude_bits, bound = bits_of(most);
+  return of_bits((magnitude < bound ? magnitude : bound) | (bits_of(x) & ~magnitude_bits));
+}
+
+/// All bits where a < b, else none; of two that are not negative.
+MOR1E_HD inline std::int32_t is_less(float a, float b) { return (bits_of(a) - bits_of(b)) >> 31; }
+
+/// a where the mask has all bits, b where it has none.
+MOR1E_HD inline float choose(std::int32_t mask, float a, float b) {
+  return of_bits((bits_of(a) & mask) | (bits_of(b) & ~mask));
+}
+
+/// y, or NaN where the magnitude of x is beyond that of the bits `most`.
+MOR1E_HD inline float nan_beyond(std::int32_t most, float x, float y) {
+  return of_bits(bits_of(y) | ((most - (bits_of(x) & magnitude_bits)) >> 31 & 0x7fc00000));
+}
+
+}  // namespace detail
+
+/// e^x for float, within 2 units in the last place; 0 below -87.68, infinity above 88.72. NaN stays NaN.
 MOR1E_HD inline float exp(float x) {
 #ifdef __CUDA_ARCH__
   return ::expf(x);
 #else
-  const float clamped = x < -87.33654f ? -87.33654f : (x > 88.72283f ? 88.72283f : x);
+  const float clamped = detail::bounded(x, 89.0f);
   // x = k ln 2 + r, |r| <= ln 2 / 2; ln 2 in two parts so that k ln 2 is exact enough.
   const float k = __builtin_rintf(clamped * 1.44269504f);
   const float r = (clamped - k * 0.693359375f) + k * 2.12194440e-4f;
@@ -29,12 +59,11 @@ MOR1E_HD inline float exp(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  // Two factors, as 2^k alone overflows for k = 128.
-  const auto half = std::int32_t(k) >> 1;
-  const float a = __builtin_bit_cast(float, (half + 127) << 23);
-  const float b = __builtin_bit_cast(float, (std::int32_t(k) - half + 127) << 23);
-  const float y = p * a * b;
-  return x != x ? x : (x < -87.33654f ? 0.0f : (x > 88.72283f ? __builtin_inff() : y));
+  // Two factors, as 2^k alone overflows for k = 128; one is 0 for k < -126, below the normal numbers.
+  const auto whole = std::int32_t(k), half = whole >> 1;
+  const float a = detail::of_bits((half + 127) << 23);
+  const float b = detail::of_bits(((whole - half + 127) << 23) & ~((whole + 126) >> 31));
+  return detail::nan_beyond(detail::infinity_bits, x, p * a * b);
 #endif
 }
 
@@ -82,7 +111,7 @@ MOR1E_HD inline float tanh(float x) {
   p = p * u - 3.33333289e-1f;
   const float small = a + a * u * p;
   const float large = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
-  return __builtin_copysignf(a < 0.625f ? small : large, x);
+  return __builtin_copysignf(detail::choose(detail::is_less(a, 0.625f), small, large), x);
 #endif
 }
 
@@ -102,7 +131,7 @@ MOR1E_HD inline float erf(float x) {
   p = p * u - 3.76123438e-1f;
   p = p * u + 1.12837913f;
   // Above: 1 - e^Q(a), where Q fits the logarithm of 1 - erf on [1, 4]; beyond 4 that is 1 to the last bit.
-  const float b = a > 4.0f ? 4.0f : a;
+  const float b = detail::bounded(a, 4.0f);
   float q = -1.32723618e-5f;
   q = q * b + 3.16937022e-4f;
   q = q * b - 3.43235138e-3f;
@@ -111,7 +140,8 @@ MOR1E_HD inline float erf(float x) {
   q = q * b - 6.39141258e-1f;
   q = q * b - 1.12589365f;
   q = q * b - 7.65897780e-4f;
-  return __builtin_copysignf(a < 1.0f ? a * p : 1.0f - exp(q), x);
+  const float y = detail::choose(detail::is_less(a, 1.0f), a * p, 1.0f - exp(q));
+  return detail::nan_beyond(detail::infinity_bits, x, __builtin_copysignf(y, x));
 #endif
 }
 
@@ -121,19 +151,22 @@ MOR1E_HD inline double erf(double x) { return __builtin_erf(x); }
 template <int Quarters>
 MOR1E_HD inline float turned_sine(float x) {
   // x = k pi / 2 + r, |r| <= pi / 4, in double: the first part of pi / 2 has 33 bits, so that k times it is exact.
-  const double k = __builtin_rint(double(x) * 0.63661977236758134), turn = k + Quarters;
-  float r = float((double(x) - k * 1.57079632673412561417) - k * 6.07710050650619224932e-11);
-  r = r > 0.79f ? 0.79f : (r < -0.79f ? -0.79f : r);                     // an x so large that the difference is noise
-  const float quadrant = float(turn - 4 * __builtin_rint(turn * 0.25));  // -2 to 2; rint vectorises, floor does not
-  const bool odd = (quadrant == 1) | (quadrant == -1);
-  // sin r = r (1 + u P(u)), cos r = 1 + u Q(u): the coefficients are chosen, as a choice of results would be a branch.
+  const double wide = detail::bounded(x, 3.4028235e38f);
+  const double k = __builtin_rint(wide * 0.63661977236758134), turn = k + Quarters;
+  float r = float((wide - k * 1.57079632673412561417) - k * 6.07710050650619224932e-11);
+  r = detail::bounded(r, 0.79f);  // an x so large that the difference is noise
+  const auto quadrant =
+      std::int32_t(turn - 4 * __builtin_rint(turn * 0.25));  // -2 to 2; rint vectorises, floor does not
+  const std::int32_t odd = -(quadrant & 1);
+  // sin r = r (1 + u P(u)), cos r = 1 + u Q(u): the coefficients are chosen.
   const float u = r * r;
-  float p = odd ? 2.454768971e-5f : 0.0f;
-  p = p * u + (odd ? -1.388830187e-3f : -1.958763904e-4f);
-  p = p * u + (odd ? 4.166666465e-2f : 8.332747104e-3f);
-  p = p * u + (odd ? -0.5f : -1.666666466e-1f);
-  const float y = (p * u + 1.0f) * (odd ? 1.0f : r);
-  return ((quadrant < 0) | (quadrant == 2)) ? -y : y;
+  float p = detail::choose(odd, 2.454768971e-5f, 0.0f);
+  p = p * u + detail::choose(odd, -1.388830187e-3f, -1.958763904e-4f);
+  p = p * u + detail::choose(odd, 4.166666465e-2f, 8.332747104e-3f);
+  p = p * u + detail::choose(odd, -0.5f, -1.666666466e-1f);
+  const float y = (p * u + 1.0f) * detail::choose(odd, 1.0f, r);
+  const std::int32_t sign = (quadrant & 2) << 30;
+  return detail::nan_beyond(detail::infinity_bits - 1, x, detail::of_bits(detail::bits_of(y) ^ sign));
 }
 
 MOR1E_HD inline float sin(float x) { return turned_sine<0>(x); }
