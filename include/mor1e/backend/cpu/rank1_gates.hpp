@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/backend/cpu/row_loops.hpp"
 #include "mor1e/backend/rank1_gates.hpp"
 #include "mor1e/core/math.hpp"
 
@@ -143,22 +143,26 @@ void rank1_gates_backward(cpu& device, const rank1_gates_shape& s, view<const T>
           const T mean = dot * inverse;
           for (index_t from = 0; from < n; from += width) {
             const index_t count = std::min(width, n - from);
-            T p[width];
-#pragma omp simd
-            for (index_t j = 0; j < count; ++j)
-              p[j] = s.router ? math::exp(logits[from + j] - largest) * inverse : T(0);
+            const T *d_here = d + from, *products_here = products + from;
+            T p[width] = {};
             if (s.router) {
-#pragma omp simd
-              for (index_t j = 0; j < count; ++j) {
-                const T grad = p[j] * c.output * c.token * (d[from + j] * products[from + j] - mean);
-                dlogits[from + j] = grad + (beta == T(0) ? T(0) : beta * dlogits[from + j]);
-              }
+              write_row(p, count, T(0),
+                        [=, l = logits + from](index_t j) { return math::exp(l[j] - largest) * inverse; });
+              write_row(dlogits + from, count, beta, [=, p = &p[0], scale = c.output * c.token](index_t j) {
+                return p[j] * scale * (d_here[j] * products_here[j] - mean);
+              });
             }
-#pragma omp simd
-            for (index_t j = 0; j < count; ++j) {
-              const T w = c.token * p[j] + (intuition_row ? c.intuition * intuition_row[from + j] : T(0));
-              dproducts[from + j] = d[from + j] * c.output * w + (beta == T(0) ? T(0) : beta * dproducts[from + j]);
-            }
+            const auto write_products = [&](const auto& weight) {
+              write_row(dproducts + from, count, beta,
+                        [=, output = c.output](index_t j) { return d_here[j] * output * weight(j); });
+            };
+            const auto routed = [p = &p[0], token = c.token](index_t j) { return token * p[j]; };
+            if (intuition_row)
+              write_products([=, row = intuition_row + from, scale = c.intuition](index_t j) {
+                return routed(j) + scale * row[j];
+              });
+            else
+              write_products(routed);
           }
         }
       }

@@ -25,17 +25,16 @@ void router_statistics(cpu&, view<const T> w, view<const std::int32_t> instances
     T sum = 0, weighted = 0;
 #pragma omp simd reduction(+ : sum, weighted)
     for (index_t j = 0; j < w.cols; ++j) {
-      const T size = row[j] < 0 ? -row[j] : row[j];
+      const T size = std::abs(row[j]);
       sum += size;
-      const T log = math::log(size > T(1e-30) ? size : T(1e-30));  // 0 log 0 = 0
-      weighted += size * log;
+      weighted += size * math::log(size + T(1e-30));  // 0 log 0 = 0
     }
     if (!(sum > 0)) continue;
     ++rows;
     const T inverse = 1 / sum;
     entropy += std::max(0.0, std::log(double(sum)) - double(weighted * inverse));  // of one expert, rounding
 #pragma omp simd
-    for (index_t j = 0; j < w.cols; ++j) shares[j] += (row[j] < 0 ? -row[j] : row[j]) * inverse;
+    for (index_t j = 0; j < w.cols; ++j) shares[j] += std::abs(row[j]) * inverse;
   }
   const T mean = rows ? T(1) / T(rows) : T(0);
   out[0] = T(entropy) * mean;
