@@ -18,6 +18,7 @@
 
 #include "device.hpp"
 #include "experts/sweep.hpp"
+#include "mor1e/core/split.hpp"
 
 using namespace mor1e;
 using namespace mor1e::bench;
@@ -45,11 +46,7 @@ settings read_settings(int argc, char** argv) {
       s.until = {int(whole(*runs)), 0};
     } else if (const auto out = value_of("--out=")) {
       s.on.out.clear();
-      for (std::size_t at = 0; at <= out->size();) {
-        const std::size_t comma = std::min(out->find(',', at), out->size());
-        s.on.out.push_back(whole(out->substr(at, comma - at)));
-        at = comma + 1;
-      }
+      for (const std::string& width : split(*out)) s.on.out.push_back(whole(width));
       require<value_error>(s.on.out.size() <= std::size_t(ops::frozen_linear_op::max_parts), "--out: ", s.on.out.size(),
                            " linears, at most ", ops::frozen_linear_op::max_parts);
     } else {

@@ -8,6 +8,7 @@
 
 #include "adapted_model.hpp"
 #include "mor1e/models/generation_config.hpp"
+#include "mor1e/text/prompt.hpp"
 #include "mor1e/text/prompt_encoder.hpp"
 #include "mor1e/text/stream_decoder.hpp"
 #include "program.hpp"
@@ -43,9 +44,9 @@ void add_options(CLI::App& app, generate_options& options) {
 
 /// One turn of a conversation, up to where the model answers.
 std::string chat_prompt(const texts::tokenizer& tokenizer, const std::string& message) {
-  require<value_error>(tokenizer.id_of("<|im_start|>") && tokenizer.id_of("<|im_end|>"),
-                       "--chat: the model has no ChatML tokens <|im_start|>, <|im_end|>");
-  return "<|im_start|>user\n" + message + "<|im_end|>\n<|im_start|>assistant\n";
+  const texts::prompt_template& chat = texts::find_template("chatml");
+  texts::check_markers(chat, tokenizer, "--chat");
+  return std::string(chat.turn) + message + std::string(chat.answer_turn);
 }
 
 template <class B>

@@ -40,7 +40,7 @@ struct common_options {
 
 inline void add_common_options(CLI::App& app, common_options& options) {
   app.add_option("--backend", options.device.backend, "cpu or cuda")->check(check_backend)->capture_default_str();
-  app.add_option("--threads", options.device.threads, "0: one for each processor")
+  app.add_option("--threads", options.device.threads, "0: one for each processor that this process may use")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--products", options.device.products,

@@ -11,7 +11,8 @@ add_test(NAME script.compile_fail COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/compile_fa
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
   add_test(NAME script.vectorised COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_vectorised.py
     ${CMAKE_CXX_COMPILER} ${PROJECT_BINARY_DIR}/headers.flags
-    ${PROJECT_SOURCE_DIR}/src/backend_cpu.cpp ${PROJECT_SOURCE_DIR}/src/op_instances.cpp)
+    ${PROJECT_SOURCE_DIR}/src/backend_cpu.cpp ${PROJECT_SOURCE_DIR}/src/op_instances.cpp
+    ${PROJECT_SOURCE_DIR}/src/cluster.cpp ${PROJECT_SOURCE_DIR}/src/eval_instances.cpp)
 endif()
 add_test(NAME script.package COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh
   ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/package ${CMAKE_CXX_COMPILER})

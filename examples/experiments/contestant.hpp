@@ -34,6 +34,7 @@ inline contestant contestant_of(const std::string& written) {
   const std::size_t colon = written.find(": ");
   contestant out{.label = written.substr(0, std::min(colon, written.size())),
                  .recipe = colon == written.npos ? written : written.substr(colon + 2)};
+  require<value_error>(!out.recipe.empty(), "--contestants: '", written, "' names no method");
   const std::vector<std::string> parts = split(out.recipe, '+');
   CLI::App app;
   add_method_options(app, out.method, true);

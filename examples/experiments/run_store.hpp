@@ -111,8 +111,8 @@ class run_store {
   /// Throws `io_error` for a folder of "a,b" without runs.
   static void check_from(const std::string& folders) {
     for (const std::string& from : split(folders))
-      require<io_error>(std::filesystem::is_directory(std::filesystem::path(from) / "runs"), "--from: ", from,
-                        " holds no runs");
+      require<io_error>(!from.empty() && std::filesystem::is_directory(std::filesystem::path(from) / "runs"),
+                        "--from: ", in_quotes(from), " holds no runs");
   }
   /// Takes over finished runs of other folders, as "a,b", that are not here yet; how many.
   index_t take_from(const std::string& folders) const {

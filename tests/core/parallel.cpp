@@ -1,5 +1,11 @@
 #include "mor1e/core/parallel.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 using namespace mor1e;
@@ -55,6 +61,16 @@ TEST_CASE("also where others hold the processors, and after a pause in which the
     CHECK(wrong_regions(pool, 500) == 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+}
+
+TEST_CASE("what a thread that is not awake would do, the caller does") {
+  const busy_machine others(2 * available_processors());
+  thread_pool pool(4);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> taken{0};
+  for (int region = 0; region < 5000; ++region)
+    pool.run([&](int index) { taken += index > 0 && std::this_thread::get_id() == caller; });
+  CHECK(taken > 0);
 }
 
 TEST_CASE("pools come and go, used or not") {

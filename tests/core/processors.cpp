@@ -37,7 +37,17 @@ TEST_CASE("the smallest quota of the groups around a process") {
   CHECK(quota("4:cpu,cpuacct:/docker/1\n") == 3);
 }
 
-TEST_CASE("this process has a processor") {
+#ifdef __linux__
+TEST_CASE("no more than the affinity allows") {
+  cpu_set_t before, one;
+  REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
   CHECK(available_processors() >= 1);
-  CHECK(available_processors() <= int(std::thread::hardware_concurrency()));
+  CHECK(available_processors() <= CPU_COUNT(&before));
+  CPU_ZERO(&one);
+  for (int i = 0; CPU_COUNT(&one) == 0; ++i)
+    if (CPU_ISSET(i, &before)) CPU_SET(i, &one);
+  REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+  CHECK(available_processors() == 1);
+  ::sched_setaffinity(0, sizeof before, &before);
 }
+#endif

@@ -267,6 +267,8 @@ TEST_CASE("what cannot be compared is refused before anything is written") {
   here.check_refusal("compare", good + "--contestants lora,lora+random", 2, "lora+random reads no intuition");
   here.check_refusal("compare", good + "--contestants lora,mor1e+random+category", 2, "'category'");
   here.check_refusal("compare", good + "--contestants lora,mor1e+experts=none", 2, "mor1e+experts=none");
+  here.check_refusal("compare", good + "--contestants lora,", 2, "names no method");
+  here.check_refusal("compare", good + "--contestants 'N = 20: '", 2, "names no method");
   here.check_refusal("compare", good + "--contestants lora,lora", 2, "lora stands there twice");
   here.check_refusal("compare", good + "--contestants lora,mor1e+unseen=nothing", 2, "nothing");
   here.check_refusal("compare", good + "--contestants lora,mor1e+no-router+no-intuition", 2, "nothing weighs");

@@ -252,7 +252,7 @@ TEST_CASE("what is wrong with the command") {
   here.check_refusal("generate", "--model toy --prompt a --top-p 1.5", 2, "--top-p");
   here.check_refusal("generate", "--model toy --prompt a --backend cuda", 2, "CUDA");
   here.check_refusal("generate", "--model toy --prompt ''", 2, "--prompt: is empty");
-  here.check_refusal("generate", "--model toy --chat --prompt a", 2, "ChatML");
+  here.check_refusal("generate", "--model toy --chat --prompt a", 2, "which is no token of");
   here.check_refusal("generate", "--model toy --prompt " + std::string(2048, 'a'), 2,
                      "2048 tokens leave no room in a context of 2048");
   here.check_refusal("logits", "--model toy --input x.safetensors --out no/folder/y.safetensors", 1,

@@ -89,7 +89,9 @@ TEST_CASE("a chat puts what is asked into the user's turn, and an embedder sees 
   row.context = std::string("1 and 2");
   row.output = std::string("3");
   CHECK(render(row, chat("phi")).prompt == "Instruct: Add the numbers.\n1 and 2\nOutput:");
-  CHECK(render(row, chat("phi")).target == "3");
+  CHECK(render(row, chat("phi")).target == " 3");
+  CHECK(render(row, chat("chatml")).target == "3");
+  CHECK(render(row, chat("plain")).target == "3");
   CHECK(render_prompt(row, chat("bare")) == render_instance(row, chat("bare")));
   CHECK(template_names() == "plain, release, bare, inst, chatml, zephyr, phi");
 }

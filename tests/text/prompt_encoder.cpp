@@ -208,7 +208,7 @@ TEST_CASE("a chat of another model is refused: its markers would be read as lett
   data::example row;
   row.id = std::string("q1");
   const auto check = [&](const char* name, const texts::tokenizer& t) {
-    texts::check_markers(row, {.template_name = name, .style = {}}, t);
+    texts::check_markers(texts::template_of(row, {.template_name = name, .style = {}}), t, row.id);
   };
   texts::tokenizer_parts parts = merging_parts();
   parts.added = texts::added_tokens({{.content = "<|im_start|>", .id = 300, .special = true}}, nullptr);

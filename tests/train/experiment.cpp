@@ -49,6 +49,9 @@ TEST_CASE("experiments of one model score its base once for the same items") {
   const auto same_items = make(device, drops, first.get());
   CHECK(same_items->set.task_names.size() + 1 == first->set.task_names.size());
   CHECK(answers(same_items->scored.score_base(none)) == base);
+  data_settings other_wording = all;
+  other_wording.wording = "plain";
+  CHECK(answers(make(device, other_wording, first.get())->scored.score_base(none)) != base);
   const auto other_items = make(device, fewer, first.get());
   const std::vector<double> again = answers(other_items->scored.score_base(none));
   CHECK(again.size() < base.size());

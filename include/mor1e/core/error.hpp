@@ -49,7 +49,7 @@ struct message_part {
   void (*write)(std::ostream&, const void*);
 };
 
-[[gnu::noinline, gnu::cold]] inline std::string joined(std::initializer_list<message_part> parts) {
+[[gnu::noinline]] inline std::string joined(std::initializer_list<message_part> parts) {
   std::ostringstream out;
   for (const auto& [part, write] : parts) write(out, part);
   return out.str();

@@ -35,9 +35,14 @@ MOR1E_HD inline float choose(std::int32_t mask, float a, float b) {
   return of_bits((bits_of(a) & mask) | (bits_of(b) & ~mask));
 }
 
-/// The nearest whole number of an |x| < 2^22, even of two: what is added leaves no bits for a fraction. `rint` is a
-/// call on processors before SSE 4.1.
-MOR1E_HD inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
+/// The nearest whole number of an |x| < 2^22.
+MOR1E_HD inline std::int32_t nearest(float x) {
+#if defined(__SSE2__) && !defined(__SSE4_1__)  // rint would be a call
+  return std::int32_t(x + of_bits(bits_of(0.5f) | (bits_of(x) & ~magnitude_bits)));
+#else
+  return std::int32_t(__builtin_rintf(x));
+#endif
+}
 
 /// y, or NaN where the magnitude of x is beyond that of the bits `most`.
 MOR1E_HD inline float nan_beyond(std::int32_t most, float x, float y) {
@@ -53,7 +58,8 @@ MOR1E_HD inline float exp(float x) {
 #else
   const float clamped = detail::bounded(x, 89.0f);
   // x = k ln 2 + r, |r| <= ln 2 / 2; ln 2 in two parts so that k ln 2 is exact enough.
-  const float k = detail::nearest(clamped * 1.44269504f);
+  const std::int32_t whole = detail::nearest(clamped * 1.44269504f), half = whole >> 1;
+  const float k = float(whole);
   const float r = (clamped - k * 0.693359375f) + k * 2.12194440e-4f;
   // e^r by its minimax polynomial of degree 6.
   float p = 1.9875691500e-4f;
@@ -64,7 +70,6 @@ MOR1E_HD inline float exp(float x) {
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
   // Two factors, as 2^k alone overflows for k = 128; one is 0 for k < -126, below the normal numbers.
-  const auto whole = std::int32_t(k), half = whole >> 1;
   const float a = detail::of_bits((half + 127) << 23);
   const float b = detail::of_bits(((whole - half + 127) << 23) & ~((whole + 126) >> 31));
   return detail::nan_beyond(detail::infinity_bits, x, p * a * b);

@@ -4,10 +4,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <thread>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #include "mor1e/core/split.hpp"
 
@@ -19,8 +24,9 @@ namespace detail {
 /// says "max" or nothing that we can read.
 inline double processors_of_quota(std::string_view cpu_max) {
   const auto number = [](std::string_view text) {
-    double value = 0;
-    return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc() ? value : 0;
+    std::int64_t value = 0;  // what is no number, as "max", stays 0
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return double(value);
   };
   const std::size_t space = cpu_max.find(' ');
   const double quota = number(cpu_max.substr(0, space));
@@ -53,12 +59,15 @@ inline double smallest_quota(std::string_view own_groups, const std::string& gro
 
 }  // namespace detail
 
-/// Those that its affinity allows, and no more than the quota of its container pays for: threads beyond that would be
-/// stopped together, in the middle of what others wait for.
+/// Those that its affinity allows, and no more than the quota of its container pays for, rounded up: further threads
+/// would be stopped in the middle of what others wait for.
 inline int available_processors() {
+  int allowed = int(std::thread::hardware_concurrency());  // of the machine
+#ifdef __linux__
+  if (cpu_set_t own; ::sched_getaffinity(0, sizeof own, &own) == 0) allowed = CPU_COUNT(&own);
+#endif
   const double quota = detail::smallest_quota(detail::kernel_text("/proc/self/cgroup"), "/sys/fs/cgroup");
-  const int allowed = std::max(1, int(std::thread::hardware_concurrency()));
-  return int(std::min(double(allowed), std::max(1.0, std::ceil(quota))));
+  return int(std::clamp(std::ceil(quota), 1.0, std::max(1.0, double(allowed))));
 }
 
 }  // namespace mor1e

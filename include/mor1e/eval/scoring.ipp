@@ -96,7 +96,7 @@ MOR1E_INLINE item_encoder::asked item_encoder::asked_of(const data::example& row
 MOR1E_INLINE std::vector<branching> item_encoder::encode(const data::example& row, index_t instance) const {
   require<value_error>(row.is_instruction() || !row.answers.empty(), "scoring: ", row.id,
                        ": no answer is marked as right");
-  texts::check_markers(row, {options_.template_name, {}}, encoder_.tokenizer());
+  texts::check_markers(texts::template_of(row, {options_.template_name, {}}), encoder_.tokenizer(), row.id);
   std::vector<branching> out;
   const auto branch = [&](const std::string& prompt, const std::vector<std::string>& answers, bool ends) {
     branching& of = out.emplace_back(branching{row.id, encoder_.encode(prompt, row.id), {}, instance});

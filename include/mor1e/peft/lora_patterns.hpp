@@ -24,10 +24,9 @@ struct lora_patterns {
   MOR1E_INLINE lora of(std::string_view linear, lora common) const;
 };
 
-/// Moves the patterns out of the configuration of a LoRA; `as_written` is its text, since the first
-/// pattern that fits counts. Throws
-/// `io_error` beginning with `where` and naming the key for a value that is no rank or no number, and for a regular
-/// expression beyond "^" and ".", with which PEFT matches.
+/// Moves the patterns out of the configuration of a LoRA; `as_written` is its text, which has the order in which they
+/// count. Throws `io_error` beginning with `where` and naming the key for a value that is no rank or no number, and for
+/// a regular expression beyond "^" and ".", with which PEFT matches.
 MOR1E_INLINE lora_patterns take_patterns(nlohmann::json& config, std::string_view as_written, const std::string& where);
 
 }  // namespace mor1e::peft

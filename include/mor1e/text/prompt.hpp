@@ -17,8 +17,9 @@ class tokenizer;
 /// The wording around a question. With a context C, a question Q and, in letter style, choices X, Y, the prompt is
 ///     C \n <before_question> Q \n A. X \n B. Y \n <answer_line>
 /// and the target <before_answer> and then the letter or the text of the choice. An empty context has no line.
-/// An instruction is worded the same in every template: instruction \n input \n, then the output. A chat template puts
-/// all of this into the user's turn: between `turn` and `answer_turn`, without a \n before the latter.
+/// An instruction is worded the same in every template: instruction \n input \n, then the output. A chat puts the
+/// prompt into the user's turn, between `turn` and `answer_turn` and without a \n before the latter, and
+/// <before_answer> before an output, too.
 struct prompt_template {
   std::string_view name;
   std::string_view before_question;
@@ -75,6 +76,9 @@ struct rendered_prompt {
   bool ends = false;
 };
 
+/// The template that words a row. Throws `value_error` for an unknown one.
+MOR1E_INLINE const prompt_template& template_of(const data::example& row, const prompt_options& options = {});
+
 /// What is asked, without the turns of a chat: the text that is embedded. Throws `value_error` for an unknown template.
 MOR1E_INLINE std::string render_instance(const data::example& row, const prompt_options& options = {});
 
@@ -88,9 +92,9 @@ MOR1E_INLINE std::string render_choice(const data::example& row, int choice, con
 /// The prompt, and as target the first allowed choice or the output of an instruction. Throws as the two above.
 MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_options& options = {});
 
-/// Throws `value_error` naming row, template and tokenizer if a marker of the row's template is not one token: the
+/// Throws `value_error` naming `whose` it is, template and tokenizer if a marker of the template is not one token: the
 /// template is another model's.
-MOR1E_INLINE void check_markers(const data::example& row, const prompt_options& options, const tokenizer& tokenizer);
+MOR1E_INLINE void check_markers(const prompt_template& format, const tokenizer& tokenizer, std::string_view whose);
 
 }  // namespace mor1e::texts
 

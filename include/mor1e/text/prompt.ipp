@@ -39,6 +39,10 @@ MOR1E_INLINE const prompt_template& find_template(std::string_view name) {
   throw value_error(text("prompt template '", name, "' is unknown; there are: ", template_names()));
 }
 
+MOR1E_INLINE const prompt_template& template_of(const data::example& row, const prompt_options& options) {
+  return detail::wording_of(row, options).format;
+}
+
 MOR1E_INLINE std::string render_instance(const data::example& row, const prompt_options& options) {
   const auto [format, style] = detail::wording_of(row, options);
   if (row.is_instruction()) return row.question + '\n' + (row.context.empty() ? "" : row.context + '\n');
@@ -54,7 +58,7 @@ MOR1E_INLINE std::string render_instance(const data::example& row, const prompt_
 }
 
 MOR1E_INLINE std::string render_prompt(const data::example& row, const prompt_options& options) {
-  const prompt_template& format = detail::wording_of(row, options).format;
+  const prompt_template& format = template_of(row, options);
   std::string out = render_instance(row, options);
   if (!format.is_chat()) return out;
   if (out.ends_with('\n')) out.pop_back();
@@ -74,16 +78,23 @@ MOR1E_INLINE std::string render_choice(const data::example& row, int choice, con
 
 MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_options& options) {
   std::string prompt = render_prompt(row, options);
-  if (row.is_instruction()) return {std::move(prompt), row.output, true};
+  if (row.is_instruction()) {
+    const prompt_template& format = template_of(row, options);
+    return {std::move(prompt), std::string(format.is_chat() ? format.before_answer : "") + row.output, true};
+  }
   require<value_error>(!row.answers.empty(), "example ", row.id, ": no answer is marked as right");
   return {std::move(prompt), render_choice(row, row.answers[0], options), false};
 }
 
-MOR1E_INLINE void check_markers(const data::example& row, const prompt_options& options, const tokenizer& tokenizer) {
-  const prompt_template& format = detail::wording_of(row, options).format;
+MOR1E_INLINE void check_markers(const prompt_template& format, const tokenizer& tokenizer, std::string_view whose) {
+  const auto is_token =
+      [&](std::string_view marker) {  // inside a text: some stand for themselves at its beginning alone
+        const std::vector<token_id> ids = tokenizer.encode(":" + std::string(marker), false);
+        return !ids.empty() && tokenizer.id_of(marker) == ids.back();
+      };
   for (const std::string_view marker : format.markers)
-    require<value_error>(marker.empty() || tokenizer.encode(marker, false).size() == 1, row.id, ": prompt template '",
-                         format.name, "' has ", in_quotes(marker), ", which is no token of ", tokenizer.origin());
+    require<value_error>(marker.empty() || is_token(marker), whose, ": prompt template '", format.name, "' has ",
+                         in_quotes(marker), ", which is no token of ", tokenizer.origin());
 }
 
 }  // namespace mor1e::texts

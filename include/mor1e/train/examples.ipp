@@ -21,7 +21,7 @@ MOR1E_INLINE training_set encode(const std::vector<data::task_data>& tasks, cons
     out.task_names.push_back(task.name);
     for (index_t i = 0; i < rows; ++i) {
       const data::example& row = task.train[std::size_t(i)];
-      texts::check_markers(row, wording, encoder.tokenizer());
+      texts::check_markers(texts::template_of(row, wording), encoder.tokenizer(), row.id);
       const texts::rendered_prompt words = texts::render(row, wording);
       auto [ids, target] = encoder.encode(words.prompt, words.target, row.id, words.ends);
       const index_t length = index_t(ids.size() + target.size());

@@ -19,7 +19,8 @@ class cpu : public host_memory {
   template <class T>
   using frozen = cpu_frozen<T>;
 
-  /// `threads` 0: one for each processor. Throws `value_error` for products that this processor or build does not have.
+  /// `threads` 0: as many as `available_processors`. Throws `value_error` for products that this processor or build
+  /// does not have.
   explicit cpu(int threads = 0, cpu_products products = cpu_products::fp32)
       : pool_(std::make_unique<thread_pool>(threads)), products_(products) {
     const std::string problem = products_problem(products);

@@ -27,7 +27,7 @@ void router_statistics(cpu&, view<const T> w, view<const std::int32_t> instances
     for (index_t j = 0; j < w.cols; ++j) {
       const T size = std::abs(row[j]);
       sum += size;
-      weighted += size * math::log(size + T(1e-30));  // 0 log 0 = 0
+      weighted += size * math::log(size + T(1e-30));  // 0 log 0 = 0; beside more it vanishes
     }
     if (!(sum > 0)) continue;
     ++rows;

@@ -37,7 +37,8 @@ struct experiment {
         scored(device, *model, tokenizer, rows.scored, o.prompt(), o.truncate, o.eval_limit, shows_progress),
         dev(device, *model, tokenizer, rows.dev, o.prompt(), o.truncate, o.dev_limit, shows_progress) {
     set_types(set, o.task_types);
-    if (same_model) scored.take_base(same_model->scored);
+    if (same_model && same_model->settings.wording == o.wording && same_model->settings.truncate == o.truncate)
+      scored.take_base(same_model->scored);
   }
   experiment(const experiment&) = delete;
   experiment& operator=(const experiment&) = delete;
