@@ -89,7 +89,7 @@ MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_optio
 MOR1E_INLINE void check_markers(const prompt_template& format, const tokenizer& tokenizer, std::string_view whose) {
   const auto is_token =
       [&](std::string_view marker) {  // inside a text: some stand for themselves at its beginning alone
-        const std::vector<token_id> ids = tokenizer.encode(":" + std::string(marker), false);
+        const std::vector<token_id> ids = tokenizer.encode(text(':', marker), false);
         return !ids.empty() && tokenizer.id_of(marker) == ids.back();
       };
   for (const std::string_view marker : format.markers)
