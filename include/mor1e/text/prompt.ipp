@@ -87,11 +87,11 @@ MOR1E_INLINE rendered_prompt render(const data::example& row, const prompt_optio
 }
 
 MOR1E_INLINE void check_markers(const prompt_template& format, const tokenizer& tokenizer, std::string_view whose) {
-  const auto is_token =
-      [&](std::string_view marker) {  // inside a text: some stand for themselves at its beginning alone
-        const std::vector<token_id> ids = tokenizer.encode(text(':', marker), false);
-        return !ids.empty() && tokenizer.id_of(marker) == ids.back();
-      };
+  // Inside a text: some stand for themselves at its beginning alone.
+  const auto is_token = [&](std::string_view marker) {
+    const std::vector<token_id> ids = tokenizer.encode(text(':', marker), false);
+    return !ids.empty() && tokenizer.id_of(marker) == ids.back();
+  };
   for (const std::string_view marker : format.markers)
     require<value_error>(marker.empty() || is_token(marker), whose, ": prompt template '", format.name, "' has ",
                          in_quotes(marker), ", which is no token of ", tokenizer.origin());
