@@ -79,7 +79,6 @@ void sort_tasks(program::prompt_set& set, const std::string& given) {
       train::categories_of(set.tasks, given.empty() ? program::paper_categories(set.tasks) : given);
   std::vector<std::string> named;
   for (const std::string& group : groups) {
-    require<value_error>(!group.empty(), "--categories: an empty one in ", given);
     for (const std::string& task : data::select_tasks(set.tasks, group, "--categories")) {
       require<value_error>(std::find(named.begin(), named.end(), task) == named.end(), "--categories: ", task,
                            " is in two of ", given);

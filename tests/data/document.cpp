@@ -68,6 +68,17 @@ TEST_CASE("the words of the templates are those on the page") {
     const std::size_t at = page.find(line, page.find("| template | letter | text |"));
     REQUIRE(at != page.npos);
     line = page.substr(at, page.find('\n', at) - at);
+    if (format.is_chat()) {  // around the prompt of `bare`
+      auto [prompt, target, ends] = texts::render(row, {std::string(format.name), answer_style::letter});
+      const std::string bare = texts::render(row, {"bare", answer_style::letter}).prompt;
+      REQUIRE(prompt.find(bare) != prompt.npos);
+      prompt.replace(prompt.find(bare), bare.size(), "#");
+      std::string cell = "`";
+      for (const char c : prompt) cell += c == '\n' ? "⏎" : c == '|' ? "\\|" : c == '#' ? "…" : std::string(1, c);
+      cell += "` then `" + target + "`";
+      CHECK_MESSAGE(line.find(cell) != line.npos, cell);
+      continue;
+    }
     for (const answer_style style : {answer_style::letter, answer_style::text}) {
       const auto [prompt, target, ends] = texts::render(row, {std::string(format.name), style});
       std::string cell = "`";

@@ -130,7 +130,7 @@ TEST_CASE("two shares of a matrix join to the whole") {
   CHECK(timeless(here / "joined/compare.json") == timeless(here / "whole/compare.json"));
   CHECK(fs::last_write_time(run_of(here / "joined", "lora", 0) / "run.json") >
         fs::last_write_time(run_of(here / "part1", "lora", 0) / "run.json"));
-  here.check_refusal("compare", all + "--from nowhere --out none", 1, "--from: nowhere holds no runs");
+  here.check_refusal("compare", all + "--from nowhere --out none", 1, "--from: 'nowhere' holds no runs");
 }
 
 TEST_CASE("each method at the learning rate that is best for it, on rows that nobody reports") {

@@ -51,8 +51,7 @@ MOR1E_INLINE tensor<float> training_intuition::embed(const std::filesystem::path
 MOR1E_INLINE std::vector<std::string> categories_of(const std::vector<std::string>& tasks, const std::string& grouped) {
   if (grouped.empty()) return tasks;
   const std::vector<std::string> out = split(grouped, ';');
-  require<value_error>(std::find(out.begin(), out.end(), "") == out.end(), "--categories: one without a task in ",
-                       grouped);
+  require<value_error>(std::find(out.begin(), out.end(), "") == out.end(), "--categories: an empty one in ", grouped);
   for (const std::string& task : tasks)
     require<value_error>(category_of(out, task) < out.size(), "--categories: ", task, " is in none of ", grouped);
   return out;
