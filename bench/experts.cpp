@@ -47,8 +47,9 @@ settings read_settings(int argc, char** argv) {
     } else if (const auto out = value_of("--out=")) {
       s.on.out.clear();
       for (const std::string& width : split(*out)) s.on.out.push_back(whole(width));
-      require<value_error>(s.on.out.size() <= std::size_t(ops::frozen_linear_op::max_parts), "--out: ", s.on.out.size(),
-                           " linears, at most ", ops::frozen_linear_op::max_parts);
+      require<value_error>(!s.on.out.empty() && s.on.out.size() <= std::size_t(ops::frozen_linear_op::max_parts),
+                           "--out: ", s.on.out.size(), " linears, at least 1 and at most ",
+                           ops::frozen_linear_op::max_parts);
     } else {
       throw value_error(text("'", given, "' is none of --tokens=N, --in=N, --out=N,N, --runs=N and --benchmark_*"));
     }
