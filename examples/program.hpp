@@ -140,8 +140,8 @@ int run(int argc, char** argv, const char* name, const char* description, common
       return void(app.exit(help));
     }
     require_outputs(common);
-    if (common.device.backend == "cpu" && common.device.products == "bf16" && !backend::multiplies_tiles())
-      warn(common, "bf16 is slower than fp32 on this processor: it has no AMX");
+    if (common.device.backend == "cpu" && common.device.products == "bf16" && !backend::bf16_is_fast())
+      warn(common, "bf16 is slower than fp32 on this processor, which has neither AMX nor AMD's AVX512-BF16");
     std::forward<Body>(body)();
   });
 }

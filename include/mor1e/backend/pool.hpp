@@ -11,10 +11,13 @@ namespace mor1e::backend {
 
 /// Blocks of device memory that outlive the tapes that use them: a second step of the same shapes takes nothing new
 /// from the device. Sizes are rounded up to four to the power of two, so that lengths that vary find each other's
-/// blocks. Unused blocks together never exceed the most that was in use at one time, unless all are to be kept.
+/// blocks. Unused blocks together never exceed the most that was in use at one time, or `always_kept` where that is
+/// more, as for primitives that each borrow some working memory and hold nothing together; unless all are to be kept.
 template <class Memory>
 class pool {
  public:
+  static constexpr std::size_t always_kept = std::size_t{64} << 20;
+
   explicit pool(Memory& memory, bool keeps_all = false) : memory_(&memory), keeps_all_(keeps_all) {}
   pool(const pool&) = delete;
   pool& operator=(const pool&) = delete;
@@ -35,7 +38,7 @@ class pool {
   void give_back(void* block, std::size_t bytes) {
     const std::size_t size = rounded(bytes);
     in_use_ -= size;
-    if (!keeps_all_ && unused_ + size > peak_) return memory_->deallocate(block);
+    if (!keeps_all_ && unused_ + size > std::max(peak_, always_kept)) return memory_->deallocate(block);
     free_[size].push_back(block);
     unused_ += size;
   }

@@ -10,7 +10,7 @@ namespace mor1e::backend {
 /// How x W^T and dy W are computed for the frozen weight W of a linear; sums are exact or of fp32 in all three, and all
 /// other products are fp32.
 /// - fp32: as written
-/// - bf16: W and what it multiplies are rounded to bf16, relative error of a term 2^-8. Fast with AMX alone.
+/// - bf16: W and what it multiplies are rounded to bf16, relative error of a term 2^-8. Fast where `bf16_is_fast`.
 /// - int8: each row of W, and each row of x in parts of about 192 columns, is rounded to 255 steps between its largest
 ///   magnitudes; for dy W the scales of W's rows are multiplied into dy before it is rounded. Needs AVX512-VNNI or AMX.
 /// bf16 and int8 hold a second copy of W for each of the two products, made by the first of them.
@@ -22,8 +22,9 @@ std::string products_problem(cpu_products how);
 /// Who multiplies: "eigen", or "onednn" in a build with MOR1E_ONEDNN; with how, unless that is fp32.
 const char* products_name(cpu_products how);
 
-/// Whether the processor multiplies tiles of bf16 and int8 (AMX), without which bf16 is slower than fp32.
-bool multiplies_tiles();
+/// Whether products in bf16 are faster than those in fp32: with AMX, and with AVX512-BF16 on a processor of AMD, which
+/// multiplies twice as many terms at a time so. Intel's do half as many, and others convert first.
+bool bf16_is_fast();
 
 }  // namespace mor1e::backend
 

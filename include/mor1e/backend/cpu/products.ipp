@@ -28,7 +28,14 @@ MOR1E_INLINE const char* products_name(cpu_products how) {
   return names[int(how)];
 }
 
-MOR1E_INLINE bool multiplies_tiles() { return detail::onednn_uses(dnnl_cpu_isa_avx512_core_amx); }
+MOR1E_INLINE bool bf16_is_fast() {
+  if (detail::onednn_uses(dnnl_cpu_isa_avx512_core_amx)) return true;
+#if defined(__x86_64__)
+  return detail::onednn_uses(dnnl_cpu_isa_avx512_core_bf16) && __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
 #else
 MOR1E_INLINE std::string products_problem(cpu_products how) {
   return how == cpu_products::fp32 ? "" : "this build is without oneDNN, which bf16 and int8 need";
@@ -36,7 +43,7 @@ MOR1E_INLINE std::string products_problem(cpu_products how) {
 
 MOR1E_INLINE const char* products_name(cpu_products) { return "eigen"; }
 
-MOR1E_INLINE bool multiplies_tiles() { return false; }
+MOR1E_INLINE bool bf16_is_fast() { return false; }
 #endif
 
 }  // namespace mor1e::backend
