@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -203,7 +204,8 @@ class matrix_runner {
     if (run_store::is_done(folder)) {
       std::string advice;
       const run_record before = run_store::read(folder, settings, advice);
-      if (!advice.empty()) warn(o_.common, "{}: the runs are not alike", advice);
+      const bool is_new = !advice.empty() && told_.insert(advice.substr(folder.string().size())).second;
+      if (is_new) warn(o_.common, "{}: the runs are not alike (said once, of the first such)", advice);
       return before;
     }
     const nlohmann::json result = run.run_all();
@@ -235,7 +237,8 @@ class matrix_runner {
   std::pair<std::string, std::string> loaded_;
   std::unique_ptr<train::experiment<B>> experiment_;
   std::optional<train::progress> progress_;
-  index_t next_ = 0;  ///< number of the run to come, of all parts
+  index_t next_ = 0;            ///< number of the run to come, of all parts
+  std::set<std::string> told_;  ///< how runs differ that were found done
 };
 
 }  // namespace mor1e::program
