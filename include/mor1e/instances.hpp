@@ -37,15 +37,15 @@
 #define MOR1E_LOADER_INSTANCES(How, B, T)                                                                      \
   How template std::unique_ptr<models::language_model<B, T>> models::load(B&, std::shared_ptr<io::checkpoint>, \
                                                                           models::load_options);               \
-  How template std::unique_ptr<models::bert<B, T>> models::load_encoder(B&, std::shared_ptr<io::checkpoint>);
+  How template std::unique_ptr<models::encoder<B, T>> models::load_encoder(B&, std::shared_ptr<io::checkpoint>);
 
 #define MOR1E_MODEL_INSTANCES(How, B, T)                                                                  \
   How template models::decoder_outputs<T> models::outputs_of(B&, models::language_model<B, T>&,           \
                                                              const models::padded_batch&, view<const T>); \
-  How template models::encoder_outputs<T> models::outputs_of(B&, const models::bert<B, T>&,               \
+  How template models::encoder_outputs<T> models::outputs_of(B&, const models::encoder<B, T>&,            \
                                                              const models::padded_batch&);                \
   How template class models::generation<B, T>;                                                            \
-  How template class models::bert_embedder<B>;
+  How template class models::encoder_embedder<B>;
 
 // The two methods that C++ names most, and all of them by name.
 #define MOR1E_PEFT_INSTANCES(How, B, T)                                                                       \

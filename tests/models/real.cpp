@@ -84,7 +84,7 @@ TEST_CASE("MiniLM: embeddings of sentences of the reference, whatever the batche
   std::size_t calls_of_smallest = 0;
   for (const index_t tokens : {index_t(1), embedding_options{}.tokens}) {
     CAPTURE(tokens);
-    bert_embedder<cpu> embedder(device, path, {.tokens = tokens});
+    encoder_embedder<cpu> embedder(device, path, {.tokens = tokens});
     std::size_t calls = 0, done = 0;
     const auto ours = embedder.embed(sentences, [&](std::size_t so_far, std::size_t all) {
       ++calls;

@@ -8,6 +8,7 @@
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/json_fields.hpp"
+#include "mor1e/io/prefixed_weights.hpp"
 #include "mor1e/io/safetensors_weights.hpp"
 #include "mor1e/io/sha256.hpp"
 #include "mor1e/io/text_file.hpp"
@@ -135,6 +136,9 @@ MOR1E_INLINE checkpoint open_checkpoint(const std::filesystem::path& path) {
     out.config = read_json(path / "config.json");
     require<io_error>(out.config.is_object(), (path / "config.json").string(), ": is not a JSON object");
     out.weights = std::make_unique<safetensors_weights>(path);
+    // Bloom's released files were saved from inside the model.
+    if (out.config.value("model_type", nlohmann::json()) == "bloom" && out.weights->contains("word_embeddings.weight"))
+      out.weights = std::make_unique<prefixed_weights>(std::move(out.weights), "transformer.");
     if (out.config.value("tie_word_embeddings", nlohmann::json()) == true && out.weights->contains("lm_head.weight"))
       out.config["tie_word_embeddings"] = false;
   } else {

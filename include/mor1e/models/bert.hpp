@@ -6,30 +6,27 @@
 #include <utility>
 #include <vector>
 
-#include "mor1e/data/packing.hpp"
 #include "mor1e/models/config.hpp"
+#include "mor1e/models/encoder.hpp"
 #include "mor1e/models/loader.hpp"
-#include "mor1e/models/sentence_modules.hpp"
 #include "mor1e/nn/attention.hpp"
 #include "mor1e/nn/block.hpp"
 #include "mor1e/nn/embedding.hpp"
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
-#include "mor1e/ops/gather_rows.hpp"
 #include "mor1e/ops/gelu_erf.hpp"
-#include "mor1e/ops/normalise_rows.hpp"
-#include "mor1e/ops/segment_mean.hpp"
 
 namespace mor1e::models {
 
 template <class B, class T>
 using bert_block = nn::post_norm_block<nn::layer_norm<B, T>, nn::attention<B, T>, nn::mlp<B, T, ops::gelu_erf_op>>;
 
-/// Frozen: it embeds text, nothing trains it. Keys with or without "bert.", norms as weight/bias or gamma/beta.
+/// Keys with or without "bert.", norms as weight/bias or gamma/beta.
 template <class B, class T>
-class bert {
+class bert final : public encoder<B, T> {
  public:
-  bert(loader<B, T> from, bert_config config, sentence_modules modules = {}) : config_(config), modules_(modules) {
+  bert(loader<B, T> from, const bert_config& config, const sentence_modules& modules = {})
+      : encoder<B, T>(modules), config_(config) {
     const std::string prefix = from.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
     const auto& c = config_;
     const index_t h = c.hidden_size;
@@ -73,36 +70,19 @@ class bert {
     from.finish();
   }
 
-  /// Last hidden states of the packed rows.                                                        [rows, hidden]
-  var<T> forward(tape<B>& t, nn::step_context<B, T>& step) const {
+  var<T> forward(tape<B>& t, nn::step_context<B, T>& step) const override {
     var<T> x = norm_.forward(
         t, ops::add(t, words_.forward(t, step.batch.tokens), positions_.forward(t, step.batch.positions)));
     for (const auto& block : blocks_) x = t.stretch(false, [&] { return block->forward(t, x, {}, step); });
     return x;
   }
-  /// Mean over the tokens of each sequence.                                                   [sequences, hidden]
-  var<T> mean(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step) const {
-    return ops::segment_mean(t, hidden, step.batch.segments);
-  }
-  /// The vector of each sequence, as the modules of its folder make it from the last hidden states.
-  var<T> embedding(tape<B>& t, var<T> hidden, nn::step_context<B, T>& step, const data::packed_batch& batch) const {
-    const auto first_tokens = [&] {
-      std::vector<std::int32_t> rows;
-      for (const segment& s : batch.segments) rows.push_back(s.begin);
-      return ops::gather_rows(t, hidden, t.input(view<const std::int32_t>(rows.data(), index_t(rows.size()), 1)));
-    };
-    const var<T> pooled = modules_.pooling == sentence_pooling::mean ? mean(t, hidden, step) : first_tokens();
-    return modules_.normalise ? ops::normalise_rows(t, pooled) : pooled;
-  }
 
-  int hidden_size() const { return config_.hidden_size; }
-  int vocabulary() const { return config_.vocabulary; }
-  int context() const { return config_.context; }
-  const sentence_modules& modules() const { return modules_; }
+  int hidden_size() const override { return config_.hidden_size; }
+  int vocabulary() const override { return config_.vocabulary; }
+  int context() const override { return config_.context; }
 
  private:
   bert_config config_;
-  sentence_modules modules_;
   nn::embedding<B, T> words_, positions_;
   nn::layer_norm<B, T> norm_;
   std::vector<std::unique_ptr<bert_block<B, T>>> blocks_;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mor1e/models/batch.hpp"
-#include "mor1e/models/bert.hpp"
+#include "mor1e/models/encoder.hpp"
 #include "mor1e/models/language_model.hpp"
 #include "mor1e/ops/cross_entropy.hpp"
 #include "mor1e/ops/gather_rows.hpp"
@@ -57,7 +57,7 @@ struct encoder_outputs {
 };
 
 template <class B, class T>
-encoder_outputs<T> outputs_of(B& device, const bert<B, T>& model, const padded_batch& batch) {
+encoder_outputs<T> outputs_of(B& device, const encoder<B, T>& model, const padded_batch& batch) {
   check_batch(batch, limits_of(model));
   data::packed_batch packed = pack(batch);
   // Learned positions count from the beginning of the row, padding or not, as Transformers does.

@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "mor1e/models/bert.hpp"
+#include "mor1e/models/bloom.hpp"
+#include "mor1e/models/gemma.hpp"
 #include "mor1e/models/llama.hpp"
 #include "mor1e/models/locate.hpp"
+#include "mor1e/models/nomic_bert.hpp"
 #include "mor1e/models/open.hpp"
+#include "mor1e/models/phi.hpp"
 #include "mor1e/models/registration.hpp"
 
 namespace mor1e::models {
@@ -20,6 +24,9 @@ template <class B, class T>
 std::vector<decoder_maker<B, T>> known_decoders() {
   std::vector<decoder_maker<B, T>> all{
       maker_of<llama<B, T>, B, T>(),
+      maker_of<gemma<B, T>, B, T>(),
+      maker_of<phi<B, T>, B, T>(),
+      maker_of<bloom<B, T>, B, T>(),
   };
   const auto& others = decoder_makers<B, T>();
   all.insert(all.end(), others.begin(), others.end());
@@ -47,20 +54,24 @@ std::unique_ptr<language_model<B, T>> load(B& device, const std::string& model, 
   return load<B, T>(device, std::make_shared<io::checkpoint>(open(model)), options);
 }
 
-/// An encoder from an opened checkpoint: BERT (all-MiniLM-L6-v2). Throws as `load`.
+/// An encoder from an opened checkpoint: BERT (all-MiniLM-L6-v2) or nomic-embed-text. Throws as `load`.
 template <class B, class T = float>
-std::unique_ptr<bert<B, T>> load_encoder(B& device, std::shared_ptr<io::checkpoint> from) {
-  const std::string type = architecture_of(*from);
-  require<value_error>(type == "bert", from->path.string(), ": model_type '", type,
-                       "' is not supported as an encoder (bert is)");
-  const bert_config config = read_bert_config(from->config, from->path.string());
+std::unique_ptr<encoder<B, T>> load_encoder(B& device, std::shared_ptr<io::checkpoint> from) {
+  const std::string type = architecture_of(*from), where = from->path.string();
+  require<value_error>(type == "bert" || type == "nomic_bert", where, ": model_type '", type,
+                       "' is not supported as an encoder (bert and nomic_bert are)");
   const sentence_modules modules = read_sentence_modules(from->path);
-  return std::make_unique<bert<B, T>>(loader<B, T>(device, std::move(from), {}), config, modules);
+  if (type == "bert") {
+    const bert_config config = read_bert_config(from->config, where);
+    return std::make_unique<bert<B, T>>(loader<B, T>(device, std::move(from), {}), config, modules);
+  }
+  const nomic_bert_config config = read_nomic_bert_config(from->config, where);
+  return std::make_unique<nomic_bert<B, T>>(loader<B, T>(device, std::move(from), {}), config, modules);
 }
 
 /// An encoder by name.
 template <class B, class T = float>
-std::unique_ptr<bert<B, T>> load_encoder(B& device, const std::string& model) {
+std::unique_ptr<encoder<B, T>> load_encoder(B& device, const std::string& model) {
   return load_encoder<B, T>(device, std::make_shared<io::checkpoint>(open(model)));
 }
 

@@ -37,13 +37,13 @@ struct embedding_options {
   index_t max_length = 0;  ///< tokens a sentence is cut to, the special ones included; 0: what the model's files say
 };
 
-/// A BERT with the pooling and normalisation that its folder says (see `read_sentence_modules`). Sentences are embedded
-/// in batches of similar length, which no vector depends on.
+/// An encoder with the pooling and normalisation that its folder says (see `read_sentence_modules`). Sentences are
+/// embedded in batches of similar length, which no vector depends on.
 template <class B>
-class bert_embedder final : public sentence_embedder {
+class encoder_embedder final : public sentence_embedder {
  public:
   /// Throws as `load_encoder` and `open_tokenizer`, and `value_error` for a maximal length beyond the context.
-  bert_embedder(B& device, const std::string& model, const embedding_options& options = {})
+  encoder_embedder(B& device, const std::string& model, const embedding_options& options = {})
       : device_(&device),
         id_(std::filesystem::exists(model) ? std::filesystem::canonical(model).string() : model),
         from_(std::make_shared<io::checkpoint>(open(model))),
@@ -112,20 +112,20 @@ class bert_embedder final : public sentence_embedder {
   B* device_;
   std::string id_;
   std::shared_ptr<io::checkpoint> from_;
-  std::unique_ptr<bert<B, float>> model_;
+  std::unique_ptr<encoder<B, float>> model_;
   std::string hash_;
   texts::tokenizer tokenizer_;
   embedding_options options_;
 };
 
-/// An embedder by name: a BERT folder, a short name ("minilm"), "toy" for trigrams, or a .safetensors file of vectors
-/// that are made already. Throws as `bert_embedder` and `stored_embedder`.
+/// An embedder by name: the folder of an encoder, a short name ("minilm"), "toy" for trigrams, or a .safetensors file
+/// of vectors that are made already. Throws as `encoder_embedder` and `stored_embedder`.
 template <class B>
 std::unique_ptr<sentence_embedder> load_sentence_embedder(B& device, const std::string& model,
                                                           const embedding_options& options = {}) {
   if (model == toy_name) return std::make_unique<trigram_embedder>();
   if (model.ends_with(".safetensors")) return std::make_unique<stored_embedder>(model);
-  return std::make_unique<bert_embedder<B>>(device, model, options);
+  return std::make_unique<encoder_embedder<B>>(device, model, options);
 }
 
 }  // namespace mor1e::models

@@ -63,6 +63,7 @@ struct attention {
         step);
   }
   std::vector<param<B, T>*> parameters() const { return parameters_of(qkv, o); }
+  std::vector<projection_group<B, T>*> groups() { return {&qkv, &o}; }
 };
 
 }  // namespace mor1e::nn

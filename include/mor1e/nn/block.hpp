@@ -45,4 +45,21 @@ struct post_norm_block {
 template <class Norm, class Attention, class Mlp>
 post_norm_block(Attention, Norm, Mlp, Norm) -> post_norm_block<Norm, Attention, Mlp>;
 
+/// n = norm(x); y = x + attention(n) + mlp(n)
+template <class Norm, class Attention, class Mlp>
+struct parallel_block {
+  Norm input_norm;
+  Attention attention;
+  Mlp mlp;
+
+  template <class B, class T>
+  var<T> forward(tape<B>& t, var<T> x, std::type_identity_t<var<T>> table, step_context<B, T>& step) const {
+    const var<T> n = input_norm.forward(t, x);
+    return ops::add(t, ops::add(t, x, attention.forward(t, n, table, step)), mlp.forward(t, n, step));
+  }
+  auto parameters() const { return parameters_of(input_norm, attention, mlp); }
+};
+template <class Norm, class Attention, class Mlp>
+parallel_block(Norm, Attention, Mlp) -> parallel_block<Norm, Attention, Mlp>;
+
 }  // namespace mor1e::nn

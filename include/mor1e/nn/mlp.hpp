@@ -30,6 +30,7 @@ struct gated_mlp {
     return down.forward(t, ops::gated<Activation>(t, gate_up.forward(t, x, step)), step);
   }
   std::vector<param<B, T>*> parameters() const { return parameters_of(gate_up, down); }
+  std::vector<projection_group<B, T>*> groups() { return {&gate_up, &down}; }
 };
 
 /// down(act(up(x)))
@@ -48,6 +49,7 @@ struct mlp {
     return down.forward(t, t.template apply<Activation, T>({}, {up.forward(t, x, step)}), step);
   }
   std::vector<param<B, T>*> parameters() const { return parameters_of(up, down); }
+  std::vector<projection_group<B, T>*> groups() { return {&up, &down}; }
 };
 
 }  // namespace mor1e::nn
