@@ -74,35 +74,35 @@ inline row_counts count_rows(const matrix_options& o, const std::string& model, 
 
 namespace detail {
 
-/// A llama as wide as `head` numbers a head, everything else in proportion.
-inline nlohmann::json narrowed(const nlohmann::json& config, index_t head, index_t layers) {
-  const index_t heads = config.at("num_attention_heads"), width = config.at("hidden_size");
-  const index_t own = config.value("head_dim", width / heads);
-  const auto scaled = [&](index_t size) { return std::max<index_t>(8, size * head / own); };
-  return {{"model_type", "llama"},
-          {"hidden_size", heads * head},
-          {"intermediate_size", scaled(config.at("intermediate_size").get<index_t>())},
-          {"num_hidden_layers", layers},
-          {"num_attention_heads", heads},
-          {"num_key_value_heads", config.value("num_key_value_heads", heads)},
-          {"vocab_size", config.at("vocab_size")},
-          {"max_position_embeddings", 4096},
-          {"rms_norm_eps", 1e-5},
-          {"eos_token_id", 0}};
+/// The same kind of model as wide as `head` numbers a head, everything else in proportion.
+inline nlohmann::json narrowed(nlohmann::json config, const models::backbone& of, index_t head, index_t layers) {
+  const index_t own = of.head_dim;
+  const auto set = [&](const char* key, const char* other, index_t value) {
+    config[config.contains(key) ? key : other] = value;
+  };
+  set("hidden_size", "n_embed", of.heads * head);
+  set("num_hidden_layers", "n_layer", layers);
+  if (config.contains("intermediate_size"))
+    config["intermediate_size"] = std::max<index_t>(8, config["intermediate_size"].get<index_t>() * head / own);
+  if (of.model_type != "bloom" && of.model_type != "phi") config["head_dim"] = head;
+  config.erase("partial_rotary_factor");  // of so few columns it might leave no pairs
+  config["max_position_embeddings"] = 4096;
+  return config;
 }
 
 }  // namespace detail
 
 /// Bytes of the slab of a step: those of four small models, continued to the real width and depth, in both of which
-/// they are linear. None for a model that is not built like a llama.
-inline std::optional<double> slab_bytes(const nlohmann::json& config, const peft::adapter_spec& spec,
-                                        const train::batch_size& size, bool recompute) {
-  const std::string type = config.value("model_type", "");
-  if (type != "llama" && type != "mistral") return {};
+/// they are linear. None for a model that is not loaded here.
+inline std::optional<double> slab_bytes(const nlohmann::json& config, const models::backbone& of,
+                                        const peft::adapter_spec& spec, const train::batch_size& size, bool recompute) {
+  if (!models::is_supported<cpu, float>(of.model_type)) return {};
   cpu device(1);
   const auto bytes = [&](index_t head, index_t layers) {
-    auto model = models::load<cpu, float>(
-        device, std::make_shared<io::checkpoint>(models::blank_checkpoint(detail::narrowed(config, head, layers))));
+    auto blank = std::make_shared<io::checkpoint>();
+    blank->path = "blank";
+    blank->config = detail::narrowed(config, of, head, layers);
+    auto model = models::load<cpu, float>(device, std::move(blank));
     auto adapters = peft::attach(*model, spec);
     train::program_options program{.recompute = recompute,
                                    .statistics = spec.method.description().has_experts,
@@ -111,16 +111,13 @@ inline std::optional<double> slab_bytes(const nlohmann::json& config, const peft
                                    .types = spec.method.needs().types};
     return double(train::step_program<cpu, float>(device, *model, size, program).bytes());
   };
-  const double heads = config.at("num_attention_heads").get<double>();
-  const double head = config.value("head_dim", config.at("hidden_size").get<double>() / heads);
-  const double layers = config.at("num_hidden_layers").get<double>();
   constexpr index_t narrow = 8, wide = 16, few = 2, many = 3;
   const auto to_width = [&](index_t depth) {
     const double at_narrow = bytes(narrow, depth), at_wide = bytes(wide, depth);
-    return at_narrow + (at_wide - at_narrow) * (head - narrow) / (wide - narrow);
+    return at_narrow + (at_wide - at_narrow) * double(of.head_dim - narrow) / (wide - narrow);
   };
   const double at_few = to_width(few), at_many = to_width(many);
-  return at_few + (at_many - at_few) * (layers - few) / (many - few);
+  return at_few + (at_many - at_few) * double(of.layers - few) / (many - few);
 }
 
 struct matrix_cost {
@@ -181,7 +178,7 @@ inline matrix_cost cost_of(const matrix_options& o, const std::vector<contestant
       const double flops = trained * (4 * double(base.sum_products()) + 3 * adapter + (o.run.recompute ? forward : 0)) +
                            scored * forward * (spec.method.needs().clusters > 0 && c.control.empty() ? 2 : 1);
       const index_t count = o.seeds + (c.learning_rate ? 0 : index_t(rates_of(o).size()));
-      const std::optional<double> slab = slab_bytes(config, spec, size, o.run.recompute);
+      const std::optional<double> slab = slab_bytes(config, base, spec, size, o.run.recompute);
       const double held = 4 * double(base.parameters) + 16 * double(cost.parameters);
       all += flops * double(count), runs += count;
       nlohmann::json& line = in_json["contestants"].emplace_back();

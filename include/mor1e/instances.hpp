@@ -35,6 +35,7 @@
   How template tensor<T> cluster::intuition(B&, view<const T>, view<const T>, cluster::similarity);
 
 #define MOR1E_LOADER_INSTANCES(How, B, T)                                                                      \
+  How template bool models::is_supported<B, T>(const std::string&);                                            \
   How template std::unique_ptr<models::language_model<B, T>> models::load(B&, std::shared_ptr<io::checkpoint>, \
                                                                           models::load_options);               \
   How template std::unique_ptr<models::encoder<B, T>> models::load_encoder(B&, std::shared_ptr<io::checkpoint>);

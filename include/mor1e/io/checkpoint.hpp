@@ -20,7 +20,7 @@ struct checkpoint {
   /// What config.json says, except that a head in the files beats `tie_word_embeddings`; for a GGUF file the same keys,
   /// made from its metadata.
   nlohmann::json config;
-  std::unique_ptr<weight_source> weights;
+  std::unique_ptr<weight_source> weights;  ///< null: a model of zeros, for what does not depend on them, such as memory
 
   /// `checkpoint_hash(path)`, computed at the first call (it reads all weights) and kept. Not to be called from two
   /// threads at once.

@@ -37,7 +37,9 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
   const std::int64_t h = either("hidden_size", "n_embed"), vocabulary = in.size("vocab_size");
   b.layers = either("num_hidden_layers", "n_layer", 1 << 10);  // with the sizes below 2^24, no sum overflows
   b.head = {"lm_head", h, vocabulary};
-  const int heads = int(either("num_attention_heads", "n_head"));
+  b.heads = either("num_attention_heads", "n_head");
+  b.head_dim = h / b.heads;
+  const int heads = int(b.heads);
   const detail::type_defaults defaults = detail::defaults_of(b.model_type);
   const bool tied = in.flag_or("tie_word_embeddings", defaults.tied);
   const auto weights = [&] {
@@ -55,6 +57,7 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
       b.model_type == "gemma3_text") {
     const std::int64_t kv_heads = detail::kv_heads_of(in, heads, defaults);
     const std::int64_t head_dim = in.integer_or("head_dim", defaults.head_dim ? defaults.head_dim : h / heads, 1);
+    b.head_dim = head_dim;
     const std::int64_t inner = in.size("intermediate_size"), q = heads * head_dim, kv = kv_heads * head_dim;
     in.refuse_unless(std::max(q, kv) <= io::largest_size, std::max<std::int64_t>(heads, kv_heads), " heads of ",
                      head_dim, " are more than ", io::largest_size, " columns");

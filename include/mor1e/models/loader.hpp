@@ -1,6 +1,7 @@
 // Takes the weights of a model out of a checkpoint, and accounts for every tensor.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <set>
@@ -22,7 +23,8 @@ struct load_options {
   bool stored = true;
 };
 
-/// Reads named tensors with the shapes a model expects. Errors name file, tensor and both shapes.
+/// Reads named tensors with the shapes a model expects; from a checkpoint without weights, zeros. Errors name file,
+/// tensor and both shapes.
 template <class B, class T>
 class loader {
  public:
@@ -31,11 +33,12 @@ class loader {
 
   B& device() const { return *device_; }
   const io::checkpoint& source() const { return *from_; }
-  bool has(const std::string& name) const { return from_->weights->contains(name); }
+  bool has(const std::string& name) const { return from_->weights && from_->weights->contains(name); }
 
   nn::weight<B, T> matrix(const std::string& name, index_t rows, index_t cols) {
     expect(name, shape{rows, cols});
     if (options_.trainable) return nn::weight<B, T>(parameter(name, shape{rows, cols}));
+    if (!from_->weights) return frozen_matrix(tensor<T>(shape{rows, cols}, T(0)));
     if constexpr (std::is_same_v<T, float>)
       if (const float* mapped = from_->weights->mapped_f32(name))
         return nn::weight<B, T>(
@@ -84,12 +87,14 @@ class loader {
   /// Names a tensor that may be there and is not used.
   void ignore(const std::string& name) { seen_.insert(name); }
   void ignore_prefix(const std::string& prefix) {
+    if (!from_->weights) return;
     for (const std::string& name : from_->weights->names())
       if (name.starts_with(prefix)) seen_.insert(name);
   }
 
   /// Throws `io_error` listing tensors of the file that nothing asked for.
   void finish() const {
+    if (!from_->weights) return;
     std::string unexpected;
     int count = 0;
     for (const std::string& name : from_->weights->names()) {
@@ -104,6 +109,7 @@ class loader {
   using frozen = typename B::template frozen<T>;
 
   void expect(const std::string& name, const shape& wanted) {
+    if (!from_->weights) return;
     require<io_error>(has(name), from_->path.string(), ": tensor '", name, "' is missing");
     const shape found = from_->weights->extents(name);
     require<io_error>(found == wanted, from_->path.string(), ": tensor '", name, "' has shape ", found,
@@ -111,6 +117,7 @@ class loader {
     seen_.insert(name);
   }
   void read(const std::string& name, tensor<T>& to) {
+    if (!from_->weights) return void(std::fill_n(to.data(), to.size(), T(0)));
     from_->weights->read(name, to.data());
     from_->weights->drop(name);
   }

@@ -35,6 +35,14 @@ std::vector<decoder_maker<B, T>> known_decoders() {
 
 }  // namespace detail
 
+/// Whether `load` knows a model_type.
+template <class B, class T = float>
+bool is_supported(const std::string& model_type) {
+  for (const auto& decoder : detail::known_decoders<B, T>())
+    if (decoder.makes(model_type)) return true;
+  return false;
+}
+
 /// A decoder from an opened checkpoint. Throws `io_error` if it is malformed, `value_error` for an architecture that is
 /// not supported.
 template <class B, class T = float>

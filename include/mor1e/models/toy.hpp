@@ -14,9 +14,6 @@ inline constexpr const char* toy_name = "toy";
 /// is a stream of its own name. Linears are normal with variance 1 / inputs, embeddings normal, norms one.
 io::checkpoint toy_checkpoint();
 
-/// A llama of this configuration whose weights are all zero: for what does not depend on them, such as memory.
-io::checkpoint blank_checkpoint(nlohmann::json config);
-
 /// Stands for a hash of weights that lie in no file. It names the recipe, to be changed with it.
 inline constexpr const char* toy_hash = "toy-1";
 

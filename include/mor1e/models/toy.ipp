@@ -20,7 +20,7 @@ constexpr const char* toy_end = "<|end|>";
 /// Weights of a llama that are computed when they are read.
 class toy_weights final : public io::weight_source {
  public:
-  explicit toy_weights(const nlohmann::json& config, bool blank = false) : blank_(blank) {
+  explicit toy_weights(const nlohmann::json& config) {
     const index_t h = config["hidden_size"], inner = config["intermediate_size"], v = config["vocab_size"];
     const index_t heads = config["num_attention_heads"], kv = h / heads * config.value("num_key_value_heads", heads);
     extents_ = {
@@ -59,10 +59,6 @@ class toy_weights final : public io::weight_source {
   template <class T>
   void generate(std::string_view name, T* out) const {
     const shape extents = at(name).second;
-    if (blank_) {
-      std::fill(out, out + extents.size(), T(0));
-      return;
-    }
     if (extents.rank() == 1) {
       std::fill(out, out + extents.size(), T(1));
       return;
@@ -75,7 +71,6 @@ class toy_weights final : public io::weight_source {
     for (index_t i = 0; i < extents.size(); ++i) out[i] = T(float(deviation * draw.normal()));
   }
 
-  bool blank_;
   std::map<std::string, shape, std::less<>> extents_;
 };
 
@@ -95,14 +90,6 @@ MOR1E_INLINE io::checkpoint toy_checkpoint() {
                 {"rms_norm_eps", 1e-5},
                 {"eos_token_id", detail::toy_bytes}};
   out.weights = std::make_unique<detail::toy_weights>(out.config);
-  return out;
-}
-
-MOR1E_INLINE io::checkpoint blank_checkpoint(nlohmann::json config) {
-  io::checkpoint out;
-  out.path = "blank";
-  out.weights = std::make_unique<detail::toy_weights>(config, true);
-  out.config = std::move(config);
   return out;
 }
 
