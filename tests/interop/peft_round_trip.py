@@ -20,8 +20,8 @@ import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import (AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig, LlamaConfig,
-                          LlamaForCausalLM, PreTrainedTokenizerFast)
+from transformers import (AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig,
+                          LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -53,6 +53,10 @@ def make_base(folder, tied):
 
 def setUpModule():
     make_base(base, tied=False)
+    folder = here / "data" / "colours"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()[:6]))
     save_file({"input_ids": ids, "attention_mask": mask}, here / "x.safetensors")
 
 
@@ -105,6 +109,11 @@ def train(model, steps=6):
         optimiser.step()
         optimiser.zero_grad()
     return model.eval()
+
+
+def finetune(model, name, *options):
+    run("finetune", "--quiet", "--model", model, "--data", here / "data", "--steps", "6", "--batch", "8", "--lr", "0.02",
+        "--warmup", "0", "--eval-limit", "0", "--out", here / name, *options)
 
 
 def save(model, name):
@@ -172,13 +181,8 @@ class Ours(Case):
 
     @classmethod
     def setUpClass(cls):
-        folder = here / "data" / "colours"
-        folder.mkdir(parents=True)
-        (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
-        (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()[:6]))
         for name, options in cls.METHODS.items():
-            run("finetune", "--quiet", "--model", base, "--data", here / "data", "--steps", "6", "--batch", "8", "--lr",
-                "0.02", "--warmup", "0", "--eval-limit", "0", "--out", here / name, *options)
+            finetune(base, name, *options)
 
     def test_base(self):
         self.assertSame(our_logits(), their_logits(load()))
@@ -221,6 +225,51 @@ class Ours(Case):
                 theirs = sum(at[len(prompt) + i - 1, token].item() for i, token in enumerate(answer))
                 self.assertEqual(ours["tokens"], len(answer))
                 self.assertAlmostEqual(ours["sum"], theirs, delta=TOLERANCE * abs(theirs))
+
+
+class Architectures(Case):
+    """Every other kind of decoder: outputs, adapters of both sides in both, merged models."""
+
+    COMMON = {"initializer_range": 0.12, "bos_token_id": 1, "eos_token_id": 2}
+    SIZES = {"hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 3, "num_attention_heads": 4,
+             "max_position_embeddings": 512}
+    KINDS = {
+        "mistral": {**SIZES, "num_key_value_heads": 2, "sliding_window": 7},
+        "gemma": {**SIZES, "num_key_value_heads": 1, "head_dim": 24},
+        "phi": {**SIZES, "partial_rotary_factor": 0.5},
+        "bloom": {"hidden_size": 72, "n_layer": 3, "n_head": 6},
+    }
+
+    def make(self, kind):
+        torch.manual_seed(4)
+        words = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER / "tokenizer.json")).vocab_size
+        config = AutoConfig.for_model(kind, vocab_size=words, **self.COMMON, **self.KINDS[kind])
+        AutoModelForCausalLM.from_config(config).save_pretrained(here / kind)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(TOKENIZER / name, here / kind / name)
+        return here / kind
+
+    def test_there_and_back(self):
+        for kind in self.KINDS:
+            with self.subTest(kind):
+                model = self.make(kind)
+                alone = our_logits(model)
+                self.assertSame(alone, their_logits(load(model)))
+
+                finetune(model, f"{kind}-lora", "--method", "lora", "--rank", "4")
+                adapter, merged = here / f"{kind}-lora" / "adapter", here / f"{kind}-merged"
+                ours = our_logits(model, adapter)
+                self.assertGreater(difference(ours, alone), MOVED)
+                self.assertSame(ours, their_logits(PeftModel.from_pretrained(load(model), adapter).eval()))
+                run("merge", "--quiet", "--model", model, "--adapter", adapter, "--out", merged)
+                self.assertSame(ours, our_logits(merged))
+                self.assertSame(ours, their_logits(load(merged)))
+
+                peft = get_peft_model(load(model), LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+                randomise(peft)
+                folder, theirs = save(peft, f"{kind}-peft")
+                self.assertGreater(difference(theirs, alone), MOVED)
+                self.assertSame(our_logits(model, folder), theirs)
 
 
 def rows():

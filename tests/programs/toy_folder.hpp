@@ -15,6 +15,16 @@
 
 namespace mor1e::testing {
 
+/// A tokenizer of bytes: token i is the byte i.
+inline void write_tokenizer(const std::filesystem::path& folder) {
+  nlohmann::json vocabulary;
+  for (int byte = 0; byte < 256; ++byte) vocabulary[texts::byte_characters(std::string(1, char(byte)))] = byte;
+  io::write_json(folder / "tokenizer.json",
+                 {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}},
+                  {"decoder", {{"type", "ByteLevel"}}},
+                  {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}}});
+}
+
 /// The toy model as a folder, with a tokenizer of bytes.
 inline void write_model(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
@@ -25,12 +35,7 @@ inline void write_model(const std::filesystem::path& folder) {
   for (const std::string& name : toy.weights->names()) values.push_back(toy.weights->load<float>(name));
   for (std::size_t i = 0; i < values.size(); ++i) tensors.push_back(io::stored(toy.weights->names()[i], values[i]));
   io::write_safetensors(folder / "model.safetensors", tensors);
-  nlohmann::json vocabulary;
-  for (int byte = 0; byte < 256; ++byte) vocabulary[texts::byte_characters(std::string(1, char(byte)))] = byte;
-  io::write_json(folder / "tokenizer.json",
-                 {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}},
-                  {"decoder", {{"type", "ByteLevel"}}},
-                  {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}}});
+  write_tokenizer(folder);
 }
 
 /// The file with one element of one tensor replaced.
