@@ -24,7 +24,7 @@
 //   nn        layers, trained or frozen: linear, embedding, norms, attention, MLP, blocks; initial values
 //   optim     Adam, SGD, clipping, schedules
 //   peft      methods, adapters, their files                  docs/methods.md, docs/adding-a-method.md
-//   models    llama, bert, loading, generation
+//   models    llama, gemma, phi, bloom, bert, nomic_bert, loading, generation
 //   data      task files, packing, sampling                   docs/data.md
 //   cluster   k-means, intuition
 //   train     trainer, checkpoints, whole runs

@@ -30,7 +30,7 @@ struct llama_config {
   bool tied = false;       ///< the head is the embedding table
   bool attention_bias = false;
   bool mlp_bias = false;
-  double norm_shift = 0;       ///< added to the weights of norms
+  double norm_offset = 0;      ///< added to the weights of norms
   double embedding_scale = 1;  ///< on what the table gives the first block
 };
 

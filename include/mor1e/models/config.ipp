@@ -202,7 +202,7 @@ MOR1E_INLINE llama_config read_gemma_config(const nlohmann::json& config, const 
   io::json_fields in(config, where + ": config");
   llama_config c = detail::read_llama_sizes(in, in.string_or("model_type", "gemma"));
   c.attention_bias = in.flag_or("attention_bias", false);
-  c.norm_shift = 1;
+  c.norm_offset = 1;
   c.embedding_scale = std::sqrt(double(c.hidden_size));
   // The released files say "gelu" and mean its tanh form, as Transformers reads them.
   constexpr const char* tanh_form = "gelu_pytorch_tanh";

@@ -14,7 +14,6 @@
 #include "mor1e/nn/mlp.hpp"
 #include "mor1e/nn/norm.hpp"
 #include "mor1e/ops/rotary_table.hpp"
-#include "mor1e/ops/scale.hpp"
 
 namespace mor1e::models {
 
@@ -37,9 +36,10 @@ class rotary_decoder : public decoder<B, T, rotary_block<B, T, Activation>, nn::
     const index_t h = c.hidden_size, inner = c.intermediate_size;
     const index_t q = index_t(c.heads) * c.head_dim, kv = index_t(c.kv_heads) * c.head_dim;
     const auto norm = [&](const std::string& name) -> nn::rms_norm<B, T> {
-      return {from.vector(name, h), c.norm_eps, c.norm_shift};
+      return {from.vector(name, h), c.norm_eps, c.norm_offset};
     };
     this->embed_tokens_.table = from.matrix("model.embed_tokens.weight", c.vocabulary, h);
+    this->embed_tokens_.scale = c.embedding_scale;
     for (int i = 0; i < c.layers; ++i) {
       const std::string at = "model.layers." + std::to_string(i) + ".";
       auto block = std::make_unique<rotary_block<B, T, Activation>>();
@@ -66,10 +66,6 @@ class rotary_decoder : public decoder<B, T, rotary_block<B, T, Activation>, nn::
   }
 
  protected:
-  var<T> embed(tape<B>& t, nn::step_context<B, T>& step) const override {
-    const var<T> x = this->embed_tokens_.forward(t, step.batch.tokens);
-    return config_.embedding_scale == 1 ? x : ops::scale(t, x, config_.embedding_scale);
-  }
   var<T> rotary_table(tape<B>& t, nn::step_context<B, T>& step) const override {
     return ops::rotary_table<T>(t, step.batch.positions, config_.rope, config_.rope_factor);
   }

@@ -13,10 +13,11 @@
 
 namespace mor1e::nn {
 
-/// y_t = E[token_t]                                                   E [vocabulary, d], tokens [T, 1] -> [T, d]
+/// y_t = scale E[token_t]                                                 E [vocabulary, d], tokens [T, 1] -> [T, d]
 template <class B, class T = float>
 struct embedding {
   weight<B, T> table;
+  double scale = 1;  ///< the root of d in Gemma
 
   embedding() = default;
   /// Of a loaded model.
@@ -29,8 +30,8 @@ struct embedding {
       : embedding(device, name, init::normal<T>({vocabulary, width}, deviation, key)) {}
 
   var<T> forward(tape<B>& t, var<std::int32_t> tokens) const {
-    if (table.trainable()) return ops::embedding(t, t.use(*table.parameter()), tokens);
-    return ops::frozen_embedding<T>(t, t.frozen(table.values()), tokens);
+    if (table.trainable()) return ops::embedding(t, t.use(*table.parameter()), tokens, scale);
+    return ops::frozen_embedding<T>(t, t.frozen(table.values()), tokens, scale);
   }
   value<B, T> operator()(value<B, std::int32_t> tokens) const {
     return on(tokens.tape(), forward(tokens.tape(), tokens.var()));

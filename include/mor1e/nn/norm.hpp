@@ -7,29 +7,26 @@
 
 #include "mor1e/autodiff/value.hpp"
 #include "mor1e/nn/weight.hpp"
-#include "mor1e/ops/affine.hpp"
 #include "mor1e/ops/layer_norm.hpp"
 #include "mor1e/ops/rms_norm.hpp"
 
 namespace mor1e::nn {
 
-/// y = (w + shift) * x / sqrt(mean x^2 + eps); shift is 1 in Gemma, 0 elsewhere
+/// y = (w + offset) * x / sqrt(mean x^2 + eps); the offset is 1 in Gemma, 0 elsewhere
 template <class B, class T = float>
 struct rms_norm {
   vector_weight<B, T> w;
   double eps = 1e-5;
-  double shift = 0;
+  double offset = 0;
 
   rms_norm() = default;
   /// Of a loaded model.
-  rms_norm(vector_weight<B, T> w, double eps, double shift = 0) : w(std::move(w)), eps(eps), shift(shift) {}
+  rms_norm(vector_weight<B, T> w, double eps, double offset = 0) : w(std::move(w)), eps(eps), offset(offset) {}
   /// Trained from w = 1, as parameter `name`.weight.
   rms_norm(B& device, const std::string& name, index_t width, double eps = 1e-5)
       : w(device, name + ".weight", tensor<T>({1, width}, T(1))), eps(eps) {}
 
-  var<T> forward(tape<B>& t, var<T> x) const {
-    return ops::rms_norm(t, x, shift == 0 ? w.on(t) : ops::affine(t, w.on(t), 1, shift), eps);
-  }
+  var<T> forward(tape<B>& t, var<T> x) const { return ops::rms_norm(t, x, w.on(t), eps, offset); }
   value<B, T> operator()(value<B, T> x) const { return on(x.tape(), forward(x.tape(), x.var())); }
   std::vector<param<B, T>*> parameters() const { return w.parameters(); }
 };
