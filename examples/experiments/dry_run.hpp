@@ -80,12 +80,15 @@ inline nlohmann::json narrowed(nlohmann::json config, const models::backbone& of
   const auto set = [&](const char* key, const char* other, index_t value) {
     config[config.contains(key) ? key : other] = value;
   };
-  set("hidden_size", "n_embed", of.heads * head);
-  set("num_hidden_layers", "n_layer", layers);
-  if (config.contains("intermediate_size"))
-    config["intermediate_size"] = std::max<index_t>(8, config["intermediate_size"].get<index_t>() * head / own);
+  set("n_embed", "hidden_size", of.head.inputs * head / own);
+  set("n_layer", "num_hidden_layers", layers);
+  if (of.model_type == "phi" || config.contains("intermediate_size"))
+    config["intermediate_size"] = std::max<index_t>(8, config.value("intermediate_size", index_t(8192)) * head / own);
   if (of.model_type != "bloom" && of.model_type != "phi") config["head_dim"] = head;
-  config.erase("partial_rotary_factor");  // of so few columns it might leave no pairs
+  // Of so few columns a part might leave no pairs.
+  config.erase("partial_rotary_factor");
+  for (const char* rope : {"rope_parameters", "rope_scaling"})
+    if (config.contains(rope) && config[rope].is_object()) config[rope].erase("partial_rotary_factor");
   config["max_position_embeddings"] = 4096;
   return config;
 }

@@ -21,7 +21,7 @@ from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig
                   get_peft_model)
 from safetensors.torch import load_file, save_file
 from transformers import (AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig,
-                          LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast)
+                          LlamaConfig, LlamaForCausalLM, NomicBertConfig, NomicBertModel, PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -225,6 +225,19 @@ class Ours(Case):
                 theirs = sum(at[len(prompt) + i - 1, token].item() for i, token in enumerate(answer))
                 self.assertEqual(ours["tokens"], len(answer))
                 self.assertAlmostEqual(ours["sum"], theirs, delta=TOLERANCE * abs(theirs))
+
+
+class Encoders(Case):
+    def test_nomic(self):
+        torch.manual_seed(6)
+        model = NomicBertModel(NomicBertConfig(vocab_size=1000, hidden_size=48, num_hidden_layers=2, initializer_range=0.2,
+                                               num_attention_heads=4, intermediate_size=80)).eval()
+        model.save_pretrained(here / "nomic")
+        run("logits", "--quiet", "--model", here / "nomic", "--input", here / "x.safetensors", "--out",
+            here / "y.safetensors")
+        with torch.no_grad():
+            theirs = model(input_ids=ids, attention_mask=mask).last_hidden_state * mask[:, :, None]
+        self.assertSame(load_file(here / "y.safetensors")["last_hidden_state"], theirs)
 
 
 class Architectures(Case):

@@ -189,3 +189,88 @@ TEST_CASE("account: sizes whose products would overflow are refused, and default
   config.erase("num_key_value_heads");
   CHECK(models::backbone_of(config, "m").linears[1].outputs == 8);
 }
+
+TEST_CASE("the released files of other kinds, and what Transformers writes of them, are read alike") {
+  const nlohmann::json released = {{"model_type", "nomic_bert"},
+                                   {"n_embd", 768},
+                                   {"n_head", 12},
+                                   {"n_layer", 12},
+                                   {"n_inner", 3072},
+                                   {"vocab_size", 30522},
+                                   {"pad_vocab_size_multiple", 64},
+                                   {"n_positions", 8192},
+                                   {"max_trained_positions", 2048},
+                                   {"rotary_emb_base", 1000},
+                                   {"rotary_emb_fraction", 1.0},
+                                   {"rotary_emb_interleaved", false},
+                                   {"rotary_emb_scale_base", nullptr},
+                                   {"rotary_scaling_factor", 2},
+                                   {"activation_function", "swiglu"},
+                                   {"layer_norm_epsilon", 1e-12},
+                                   {"attn_pdrop", 0.0},
+                                   {"prenorm", false},
+                                   {"scale_attn_weights", true}};
+  const nlohmann::json written = {{"model_type", "nomic_bert"},
+                                  {"hidden_size", 768},
+                                  {"num_attention_heads", 12},
+                                  {"num_hidden_layers", 12},
+                                  {"intermediate_size", 3072},
+                                  {"vocab_size", 30528},
+                                  {"max_position_embeddings", 2048},
+                                  {"head_dim", 64},
+                                  {"hidden_act", "silu"},
+                                  {"layer_norm_eps", 1e-12},
+                                  {"rope_parameters", {{"rope_theta", 1000.0}, {"rope_type", "default"}}}};
+  for (const auto& config : {released, written}) {
+    const models::nomic_bert_config c = models::read_nomic_bert_config(config, "n");
+    CHECK(c.hidden_size == 768);
+    CHECK(c.layers == 12);
+    CHECK(c.intermediate_size == 3072);
+    CHECK(c.vocabulary == 30528);
+    CHECK(c.context == 2048);
+    CHECK(c.rope.dim == 64);
+    CHECK(c.rope.theta == 1000);
+  }
+  nlohmann::json other = written;
+  other["rope_parameters"] = {{"rope_theta", 1000.0}, {"rope_type", "yarn"}};
+  CHECK_THROWS_AS(models::read_nomic_bert_config(other, "n"), value_error);
+  other = released, other["prenorm"] = true;
+  CHECK_THROWS_WITH_AS(models::read_nomic_bert_config(other, "n"), doctest::Contains("'prenorm' is true"), value_error);
+
+  nlohmann::json phi = {{"model_type", "phi"},      {"hidden_size", 2560},         {"num_hidden_layers", 32},
+                        {"vocab_size", 51200},      {"num_attention_heads", 32},   {"intermediate_size", 10240},
+                        {"hidden_act", "gelu_new"}, {"partial_rotary_factor", 0.4}};
+  CHECK(models::read_phi_config(phi, "p").rope.dim == 32);
+  phi.erase("partial_rotary_factor");
+  phi["rope_parameters"] = {{"rope_theta", 1e4}, {"rope_type", "default"}, {"partial_rotary_factor", 0.4}};
+  CHECK(models::read_phi_config(phi, "p").rope.dim == 32);
+  phi["rope_parameters"]["partial_rotary_factor"] = 0.41;
+  CHECK(models::read_phi_config(phi, "p").rope.dim == 32);
+  phi["rope_parameters"]["partial_rotary_factor"] = 0.39;
+  CHECK_THROWS_WITH_AS(models::read_phi_config(phi, "p"), doctest::Contains("not a whole number of pairs"),
+                       value_error);
+  phi["num_key_value_heads"] = 8;
+  CHECK(models::backbone_of(phi, "p").linears[1].outputs == 640);
+  phi["hidden_act"] = "gelu";
+  CHECK_THROWS_AS(models::read_phi_config(phi, "p"), value_error);
+
+  const nlohmann::json gemma = {{"model_type", "gemma"},      {"hidden_size", 3072},
+                                {"intermediate_size", 24576}, {"num_hidden_layers", 28},
+                                {"num_attention_heads", 16},  {"num_key_value_heads", 16},
+                                {"vocab_size", 256000},       {"head_dim", 256},
+                                {"hidden_act", "gelu"},       {"hidden_activation", nullptr}};
+  const models::llama_config c = models::read_gemma_config(gemma, "g");
+  CHECK(c.tied);
+  CHECK(c.norm_offset == 1);
+  CHECK(c.embedding_scale == doctest::Approx(std::sqrt(3072.0)));
+  nlohmann::json exact = gemma;
+  exact["hidden_activation"] = "gelu";
+  CHECK_THROWS_WITH_AS(models::read_gemma_config(exact, "g"),
+                       "g: config: hidden_activation 'gelu' is not supported for gemma (gelu_pytorch_tanh is)",
+                       value_error);
+
+  const nlohmann::json bloom = {
+      {"model_type", "bloom"}, {"n_embed", 2560},    {"n_layer", 30},       {"n_head", 32},
+      {"vocab_size", 250880},  {"seq_length", 2048}, {"offset_alibi", 100}, {"attention_softmax_in_fp32", true}};
+  CHECK(models::read_bloom_config(bloom, "b").hidden_size == 2560);
+}

@@ -10,6 +10,7 @@
 #include "mor1e/core/quartiles.hpp"
 #include "mor1e/eval/report.ipp"
 #include "mor1e/eval/router_report.hpp"
+#include "mor1e/peft/targets.hpp"
 
 namespace mor1e::eval {
 
@@ -126,9 +127,8 @@ MOR1E_INLINE tensor<double> all_weights(const router_report& of) {
 }
 
 MOR1E_INLINE std::string block_of(const std::string& linear) {
-  const std::size_t at = linear.find("layers.");
-  if (at == std::string::npos) return linear;
-  return linear.substr(at + 7, linear.find('.', at + 7) - at - 7);
+  const auto layer = peft::layer_of(linear, {});
+  return layer ? std::to_string(*layer) : linear;
 }
 
 MOR1E_INLINE std::string projection_of(const std::string& linear) { return linear.substr(linear.rfind('.') + 1); }

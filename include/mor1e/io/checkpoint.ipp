@@ -139,8 +139,7 @@ MOR1E_INLINE checkpoint open_checkpoint(const std::filesystem::path& path) {
     // Bloom's released files were saved from inside the model.
     if (out.config.value("model_type", nlohmann::json()) == "bloom" && out.weights->contains("word_embeddings.weight"))
       out.weights = std::make_unique<prefixed_weights>(std::move(out.weights), "transformer.");
-    if (out.config.value("tie_word_embeddings", nlohmann::json()) == true && out.weights->contains("lm_head.weight"))
-      out.config["tie_word_embeddings"] = false;
+    if (out.weights->contains("lm_head.weight")) out.config["tie_word_embeddings"] = false;
   } else {
     auto weights = std::make_unique<gguf_weights>(path);
     out.config = config_of(*weights);

@@ -218,7 +218,7 @@ MOR1E_INLINE phi_config read_phi_config(const nlohmann::json& config, const std:
   io::json_fields in(config, where + ": config");
   phi_config c;
   c.hidden_size = in.size("hidden_size");
-  c.intermediate_size = in.size_or("intermediate_size", 4 * c.hidden_size);
+  c.intermediate_size = in.size_or("intermediate_size", 8192);
   c.layers = in.size("num_hidden_layers");
   c.heads = in.size("num_attention_heads");
   c.kv_heads = in.size_or("num_key_value_heads", c.heads);
@@ -241,9 +241,9 @@ MOR1E_INLINE bloom_config read_bloom_config(const nlohmann::json& config, const 
   io::json_fields in(config, where + ": config");
   const auto either = [&](const char* key, const char* other) { return in.size(in.has(key) ? key : other); };
   bloom_config c;
-  c.hidden_size = either("hidden_size", "n_embed");
-  c.layers = either("num_hidden_layers", "n_layer");
-  c.heads = either("num_attention_heads", "n_head");
+  c.hidden_size = either("n_embed", "hidden_size");
+  c.layers = either("n_layer", "num_hidden_layers");
+  c.heads = either("n_head", "num_attention_heads");
   in.refuse_unless(c.hidden_size % c.heads == 0, "hidden_size ", c.hidden_size, " is no multiple of n_head ", c.heads);
   c.vocabulary = in.size("vocab_size");
   c.norm_eps = in.number_or("layer_norm_epsilon", 1e-5, 0, 1);
@@ -260,26 +260,34 @@ MOR1E_INLINE bloom_config read_bloom_config(const nlohmann::json& config, const 
 MOR1E_INLINE nomic_bert_config read_nomic_bert_config(const nlohmann::json& config, const std::string& where) {
   io::json_fields in(config, where + ": config");
   nomic_bert_config c;
-  c.hidden_size = in.size("n_embd");
-  c.layers = in.size("n_layer");
-  c.heads = in.size("n_head");
-  in.refuse_unless(c.hidden_size % c.heads == 0 && c.hidden_size / c.heads % 2 == 0, "n_embd ", c.hidden_size,
-                   " is not n_head ", c.heads, " times an even number, rotary embeddings need pairs");
-  c.intermediate_size = in.size_or("n_inner", 4 * c.hidden_size);
+  // Transformers' own class has other names than the released files, and newer files have both.
+  const auto key = [&](const char* name, const char* released) { return in.has(name) ? name : released; };
+  c.hidden_size = in.size(key("hidden_size", "n_embd"));
+  c.layers = in.size(key("num_hidden_layers", "n_layer"));
+  c.heads = in.size(key("num_attention_heads", "n_head"));
+  in.refuse_unless(c.hidden_size % c.heads == 0 && c.hidden_size / c.heads % 2 == 0, "a width of ", c.hidden_size,
+                   " is not ", c.heads, " heads times an even number, rotary embeddings need pairs");
+  c.rope.dim = in.size_or("head_dim", c.hidden_size / c.heads);
+  in.refuse_unless(c.rope.dim == c.hidden_size / c.heads, "'head_dim' ", c.rope.dim, " is not hidden_size / heads");
+  c.intermediate_size = in.size_or(key("intermediate_size", "n_inner"), 4 * c.hidden_size);
   // The table is filled up to a multiple of rows.
   const int multiple = in.size_or("pad_vocab_size_multiple", 1), words = in.size("vocab_size");
   c.vocabulary = (words + multiple - 1) / multiple * multiple;
   c.types = in.size_or("type_vocab_size", 2);
-  c.norm_eps = in.number_or("layer_norm_epsilon", 1e-12, 0, 1);
+  c.norm_eps = in.number_or(key("layer_norm_eps", "layer_norm_epsilon"), 1e-12, 0, 1);
   // Beyond what it was trained on the angles would have to be stretched, which is not computed here.
-  c.context = std::min(in.size_or("n_positions", 2048), in.size_or("max_trained_positions", 2048));
-  c.rope.dim = c.hidden_size / c.heads;
-  c.rope.theta = in.number_or("rotary_emb_base", 1e4, 0);
+  c.context = std::min(in.size_or(key("max_position_embeddings", "n_positions"), 2048),
+                       in.size_or("max_trained_positions", 2048));
+  io::json_fields rope = in.nested("rope_parameters");
+  c.rope.theta = rope.number_or("rope_theta", in.number_or("rotary_emb_base", 1000, 0), 0);
+  rope.expect("rope_type", {"default"});
+  rope.finish();
   in.refuse_unless(in.number_or("rotary_emb_fraction", 1, 0, 1) == 1, "'rotary_emb_fraction' is not 1");
   in.expect("rotary_emb_interleaved", {});
   in.expect("rotary_emb_scale_base", {});
-  in.ignore({"rotary_scaling_factor"});  // of longer texts
+  in.ignore({"rotary_scaling_factor", "attn_pdrop"});  // of longer texts; of training
   detail::check_activation(in, "activation_function", "swiglu", {"swiglu"}, "nomic_bert");
+  detail::check_activation(in, "hidden_act", "silu", {"silu"}, "nomic_bert");
   for (const char* other : {"prenorm", "qkv_proj_bias", "mlp_fc1_bias", "mlp_fc2_bias", "causal", "use_rms_norm",
                             "parallel_block", "scale_attn_by_inverse_layer_idx", "quantization_config"})
     in.expect(other, {});

@@ -34,10 +34,10 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
   };
   backbone b;
   b.model_type = in.string("model_type");
-  const std::int64_t h = either("hidden_size", "n_embed"), vocabulary = in.size("vocab_size");
-  b.layers = either("num_hidden_layers", "n_layer", 1 << 10);  // with the sizes below 2^24, no sum overflows
+  const std::int64_t h = either("n_embed", "hidden_size"), vocabulary = in.size("vocab_size");
+  b.layers = either("n_layer", "num_hidden_layers", 1 << 10);  // with the sizes below 2^24, no sum overflows
   b.head = {"lm_head", h, vocabulary};
-  b.heads = either("num_attention_heads", "n_head");
+  b.heads = either("n_head", "num_attention_heads");
   b.head_dim = h / b.heads;
   const int heads = int(b.heads);
   const detail::type_defaults defaults = detail::defaults_of(b.model_type);
@@ -74,15 +74,16 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
                  {"mlp.dense_4h_to_h", 4 * h, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + 2 * h + b.layers * (weights() + biases() + 4 * h) + 2 * h;
   } else if (b.model_type == "phi") {
-    const std::int64_t inner = in.integer_or("intermediate_size", 4 * h, 1);
-    in.refuse_unless(in.integer_or("num_key_value_heads", heads, 1) == heads, "phi with fewer key than query heads");
-    b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, h}, {"self_attn.v_proj", h, h},
-                 {"self_attn.dense", h, h},  {"mlp.fc1", h, inner},      {"mlp.fc2", inner, h}};
+    const std::int64_t inner = in.integer_or("intermediate_size", 8192, 1),
+                       kv = in.integer_or("num_key_value_heads", heads, 1) * b.head_dim;
+    b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, kv}, {"self_attn.v_proj", h, kv},
+                 {"self_attn.dense", h, h},  {"mlp.fc1", h, inner},       {"mlp.fc2", inner, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + vocabulary + b.layers * (weights() + biases() + 2 * h) + 2 * h;
   } else {
     throw value_error(text(where, ": model_type '", b.model_type,
                            "' is not known (llama, mistral, gemma, gemma3_text, bloom and phi are)"));
   }
+  in.refuse_unless(b.head_dim > 0, "hidden_size ", h, " is less than num_attention_heads ", b.heads);
   return b;
 }
 
