@@ -25,10 +25,9 @@ using bert_block = nn::post_norm_block<nn::layer_norm<B, T>, nn::attention<B, T>
 template <class B, class T>
 class bert final : public encoder<B, T> {
  public:
-  bert(loader<B, T> from, const bert_config& config, const sentence_modules& modules = {})
-      : encoder<B, T>(modules), config_(config) {
+  bert(loader<B, T> from, const bert_config& c, const sentence_modules& modules = {})
+      : encoder<B, T>(modules, {c.hidden_size, c.vocabulary, c.context}) {
     const std::string prefix = from.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
-    const auto& c = config_;
     const index_t h = c.hidden_size;
     const auto norm = [&](const std::string& at) -> nn::layer_norm<B, T> {
       const bool old = from.has(at + ".gamma");
@@ -77,12 +76,7 @@ class bert final : public encoder<B, T> {
     return x;
   }
 
-  int hidden_size() const override { return config_.hidden_size; }
-  int vocabulary() const override { return config_.vocabulary; }
-  int context() const override { return config_.context; }
-
  private:
-  bert_config config_;
   nn::embedding<B, T> words_, positions_;
   nn::layer_norm<B, T> norm_;
   std::vector<std::unique_ptr<bert_block<B, T>>> blocks_;

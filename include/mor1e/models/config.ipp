@@ -128,10 +128,6 @@ inline rope_settings read_rope(io::json_fields& in, int head_dim, int context, s
   return out;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// What llama and gemma configurations spell alike.
 inline llama_config read_llama_sizes(io::json_fields& in, const std::string& model_type) {
   llama_config c;

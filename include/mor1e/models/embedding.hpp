@@ -18,8 +18,7 @@ class sentence_embedder {
   virtual ~sentence_embedder() = default;
 
   /// One row a sentence, in their order (a zero row where there is nothing to embed); of unit length, unless an
-  /// encoder's folder says that its vectors are not normalised.                                                [n,
-  /// dimension()]
+  /// encoder's folder says that its vectors are not normalised.                                      [n, dimension()]
   virtual tensor<float> embed(std::span<const std::string> sentences, const embedding_progress& progress = {}) = 0;
 
   /// Throws `value_error` naming the sentences that it has no vector of: before work is done, not behind it.

@@ -13,11 +13,17 @@
 
 namespace mor1e::models {
 
+struct encoder_sizes {
+  int hidden_size = 0;
+  int vocabulary = 0;
+  int context = 0;  ///< longest sequence
+};
+
 /// A frozen encoder: it embeds text, nothing trains it.
 template <class B, class T>
 class encoder {
  public:
-  explicit encoder(const sentence_modules& modules) : modules_(modules) {}
+  encoder(const sentence_modules& modules, const encoder_sizes& sizes) : modules_(modules), sizes_(sizes) {}
   virtual ~encoder() = default;
 
   /// Last hidden states of the packed rows.                                                        [rows, hidden]
@@ -37,14 +43,14 @@ class encoder {
     return modules_.normalise ? ops::normalise_rows(t, pooled) : pooled;
   }
 
-  virtual int hidden_size() const = 0;
-  virtual int vocabulary() const = 0;
-  /// Longest sequence.
-  virtual int context() const = 0;
+  int hidden_size() const { return sizes_.hidden_size; }
+  int vocabulary() const { return sizes_.vocabulary; }
+  int context() const { return sizes_.context; }
   const sentence_modules& modules() const { return modules_; }
 
  private:
   sentence_modules modules_;
+  encoder_sizes sizes_;
 };
 
 }  // namespace mor1e::models

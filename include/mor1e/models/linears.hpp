@@ -23,7 +23,6 @@ struct linear_shape {
 struct backbone {
   std::string model_type;
   std::int64_t layers = 0;
-  std::int64_t heads = 0;             ///< of queries
   std::int64_t head_dim = 0;          ///< columns of a head
   std::vector<linear_shape> linears;  ///< of one block: every linear but the head
   std::int64_t parameters = 0;        ///< of the whole model, tied tables counted once

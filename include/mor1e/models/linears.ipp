@@ -37,9 +37,8 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
   const std::int64_t h = either("n_embed", "hidden_size"), vocabulary = in.size("vocab_size");
   b.layers = either("n_layer", "num_hidden_layers", 1 << 10);  // with the sizes below 2^24, no sum overflows
   b.head = {"lm_head", h, vocabulary};
-  b.heads = either("n_head", "num_attention_heads");
-  b.head_dim = h / b.heads;
-  const int heads = int(b.heads);
+  const int heads = int(either("n_head", "num_attention_heads"));
+  b.head_dim = h / heads;
   const detail::type_defaults defaults = detail::defaults_of(b.model_type);
   const bool tied = in.flag_or("tie_word_embeddings", defaults.tied);
   const auto weights = [&] {
@@ -83,7 +82,7 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
     throw value_error(text(where, ": model_type '", b.model_type,
                            "' is not known (llama, mistral, gemma, gemma3_text, bloom and phi are)"));
   }
-  in.refuse_unless(b.head_dim > 0, "hidden_size ", h, " is less than num_attention_heads ", b.heads);
+  in.refuse_unless(b.head_dim > 0, "hidden_size ", h, " is less than num_attention_heads ", heads);
   return b;
 }
 

@@ -28,9 +28,8 @@ using nomic_bert_block =
 template <class B, class T>
 class nomic_bert final : public encoder<B, T> {
  public:
-  nomic_bert(loader<B, T> from, const nomic_bert_config& config, const sentence_modules& modules = {})
-      : encoder<B, T>(modules), config_(config) {
-    const auto& c = config_;
+  nomic_bert(loader<B, T> from, const nomic_bert_config& c, const sentence_modules& modules = {})
+      : encoder<B, T>(modules, {c.hidden_size, c.vocabulary, c.context}), rope_(c.rope) {
     const std::string prefix = from.has("nomic_bert.embeddings.word_embeddings.weight") ? "nomic_bert." : "";
     const index_t h = c.hidden_size, inner = c.intermediate_size;
     const int head_dim = c.hidden_size / c.heads;
@@ -64,18 +63,14 @@ class nomic_bert final : public encoder<B, T> {
   }
 
   var<T> forward(tape<B>& t, nn::step_context<B, T>& step) const override {
-    const var<T> table = ops::rotary_table<T>(t, step.batch.positions, config_.rope);
+    const var<T> table = ops::rotary_table<T>(t, step.batch.positions, rope_);
     var<T> x = norm_.forward(t, words_.forward(t, step.batch.tokens));
     for (const auto& block : blocks_) x = t.stretch(false, [&] { return block->forward(t, x, table, step); });
     return x;
   }
 
-  int hidden_size() const override { return config_.hidden_size; }
-  int vocabulary() const override { return config_.vocabulary; }
-  int context() const override { return config_.context; }
-
  private:
-  nomic_bert_config config_;
+  rotary_frequencies rope_;
   nn::embedding<B, T> words_;
   nn::layer_norm<B, T> norm_;
   std::vector<std::unique_ptr<nomic_bert_block<B, T>>> blocks_;
