@@ -12,6 +12,9 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/backend/cpu.hpp"
+#ifdef MOR1E_ONEDNN
+#include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
+#endif
 #include "mor1e/backend/reference.hpp"
 #include "mor1e/core/dtype.hpp"
 #include "mor1e/core/rng.hpp"
@@ -20,6 +23,7 @@
 
 using namespace mor1e;
 using backend::operand_rounding;
+using backend::packed_weight;
 using backend::transpose;
 
 namespace {
@@ -81,6 +85,20 @@ tensor<float> composed(cpu_products how, transpose tw, const tensor<float>& x, c
   return out;
 }
 
+/// The ways to multiply so that this machine has: the one that programs take, and oneDNN where that is another.
+std::vector<std::unique_ptr<const packed_weight>> packings(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  std::vector<std::unique_ptr<const packed_weight>> out;
+  out.push_back(pack_weight(device, tw, w));
+#ifdef MOR1E_ONEDNN
+  using namespace backend::detail;
+  if (device.products() == cpu_products::bf16)
+    out.push_back(std::make_unique<onednn::rounded_weight<bf16_operands>>(device, tw, w));
+  else
+    out.push_back(std::make_unique<onednn::rounded_weight<int8_operands>>(device, tw, w));
+#endif
+  return out;
+}
+
 bool available(cpu_products how) {
   const std::string problem = backend::products_problem(how);
   if (problem.empty()) return true;
@@ -95,7 +113,8 @@ TEST_CASE("products of rounded operands are what loops make of them") {
   for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
     if (!available(how)) continue;
     cpu device(2, how);
-    for (const auto& [outputs, inputs] : {std::pair{7, 5}, {1, 1}, {64, 64}, {37, 100}, {700, 96}, {96, 700}})
+    for (const auto& [outputs, inputs] :
+         {std::pair{7, 5}, {1, 1}, {64, 64}, {37, 100}, {193, 96}, {96, 194}, {700, 96}, {96, 700}})
       for (const transpose tw : {transpose::yes, transpose::no})
         for (const index_t tokens : {1, 3, 64, 131}) {
           CAPTURE(int(how));
@@ -107,26 +126,28 @@ TEST_CASE("products of rounded operands are what loops make of them") {
           const cpu::frozen<float> weight(device, w.clone());
           const cpu::frozen<float> stored(
               device, std::shared_ptr<const row_source<float>>(std::make_shared<testing::stored_rows>(w.clone())));
-          for (const float beta : {0.f, 1.f, 0.5f}) {
-            const tensor<float> expected = composed(how, tw, x, w, beta, y);
-            for (const auto* from : {&weight, &stored}) {
-              // As a part of a wider matrix: its neighbours stay as they are.
-              tensor<float> wide(shape{tokens, cols + 2}, 9.f), got(shape{tokens, cols});
-              const view<float> part = wide.matrix().col_range(1, cols);
-              for (index_t i = 0; i < tokens; ++i) std::copy_n(y.matrix().row(i), cols, part.row(i));
-              if (beta == 0) part(0, 0) = std::numeric_limits<float>::quiet_NaN();
-              frozen_gemm(device, tw, x.matrix(), *from, beta, part);
-              for (index_t i = 0; i < tokens; ++i) {
-                std::copy_n(part.row(i), cols, got.matrix().row(i));
-                CHECK(wide(i, 0) == 9.f);
-                CHECK(wide(i, cols + 1) == 9.f);
+          const float betas[] = {0, 1, 0.5f};
+          std::vector<tensor<float>> expected;
+          for (const float beta : betas) expected.push_back(composed(how, tw, x, w, beta, y));
+          for (const auto* from : {&weight, &stored})
+            for (const auto& packed : packings(device, tw, *from))
+              for (std::size_t b = 0; b < 3; ++b) {
+                // As a part of a wider matrix: its neighbours stay as they are.
+                tensor<float> wide(shape{tokens, cols + 2}, 9.f), got(shape{tokens, cols});
+                const view<float> part = wide.matrix().col_range(1, cols);
+                for (index_t i = 0; i < tokens; ++i) std::copy_n(y.matrix().row(i), cols, part.row(i));
+                if (betas[b] == 0) part(0, 0) = std::numeric_limits<float>::quiet_NaN();
+                packed->multiply(device, x.matrix(), betas[b], part);
+                for (index_t i = 0; i < tokens; ++i) {
+                  std::copy_n(part.row(i), cols, got.matrix().row(i));
+                  CHECK(wide(i, 0) == 9.f);
+                  CHECK(wide(i, cols + 1) == 9.f);
+                }
+                // A value between two steps of int8 may go to either, which moves a sum by a step of x times a weight.
+                const double step = how == cpu_products::int8 ? 0.12 : 1e-4;
+                CHECK(testing::violation(expected[b].data(), got.data(), std::size_t(got.size()),
+                                         {.atol = step, .rtol = 1e-4}) == "");
               }
-              // A value between two steps of int8 may go to either, which moves a sum by a step of x times a weight.
-              const double step = how == cpu_products::int8 ? 0.12 : 1e-4;
-              CHECK(testing::violation(expected.data(), got.data(), std::size_t(got.size()),
-                                       {.atol = step, .rtol = 1e-4}) == "");
-            }
-          }
         }
   }
 }

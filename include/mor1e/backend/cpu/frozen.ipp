@@ -2,21 +2,35 @@
 #pragma once
 
 #include "mor1e/backend/cpu/frozen.hpp"
+#include "mor1e/backend/cpu/products.hpp"
+#include "mor1e/backend/cpu/rounded/dot_weight.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
 #endif
 
 namespace mor1e::backend {
 
-MOR1E_INLINE std::unique_ptr<const packed_weight> pack_weight([[maybe_unused]] cpu& device,
-                                                              [[maybe_unused]] transpose tw,
-                                                              [[maybe_unused]] const host_frozen<float>& w) {
-#ifdef MOR1E_ONEDNN
-  using namespace detail::onednn;
-  if (device.products() == cpu_products::bf16) return std::make_unique<rounded_weight<bf16_operands>>(device, tw, w);
-  if (device.products() == cpu_products::int8) return std::make_unique<rounded_weight<int8_operands>>(device, tw, w);
+namespace detail {
+template <class Operands>
+std::unique_ptr<const packed_weight> rounded(cpu& device, transpose tw, const host_frozen<float>& w) {
+#if defined(__x86_64__)
+  if (multiplies_by_dots(device.products())) return std::make_unique<dot_weight<Operands>>(device, tw, w);
 #endif
-  throw error("no product but that of fp32 packs a weight");
+#ifdef MOR1E_ONEDNN
+  return std::make_unique<onednn::rounded_weight<Operands>>(device, tw, w);
+#else
+  throw error(products_problem(device.products()));
+#endif
+}
+}  // namespace detail
+
+MOR1E_INLINE std::unique_ptr<const packed_weight> pack_weight(cpu& device, transpose tw, const host_frozen<float>& w) {
+  switch (device.products()) {
+    case cpu_products::bf16: return detail::rounded<detail::bf16_operands>(device, tw, w);
+    case cpu_products::int8: return detail::rounded<detail::int8_operands>(device, tw, w);
+    case cpu_products::fp32: break;
+  }
+  throw error("no product but that of bf16 or int8 packs a weight");
 }
 
 }  // namespace mor1e::backend

@@ -38,9 +38,10 @@ class block_product {
       const auto made = description(rows, packed_);
       kernel.primitive = dnnl::matmul(made), kernel.working_memory = made.scratchpad_desc();
     });
-    const dnnl::memory in(plain({rows, inner_}, Operands::input_type), engine(),
+    const dnnl::memory in(plain({rows, inner_}, type_of<typename Operands::input>), engine(),
                           const_cast<typename Operands::input*>(x)),
-        out(plain({rows, cols_}, Operands::sum_type), engine(), sums), working = working_memory(kernel.working_memory);
+        out(plain({rows, cols_}, type_of<typename Operands::sum>), engine(), sums),
+        working = working_memory(kernel.working_memory);
     execute(kernel.primitive, {{DNNL_ARG_SRC, in.get()},
                                {DNNL_ARG_WEIGHTS, weights.get()},
                                {DNNL_ARG_DST, out.get()},
@@ -55,10 +56,11 @@ class block_product {
   };
 
   static dnnl::memory::desc any(index_t inner, index_t cols) {
-    return {{inner, cols}, Operands::weight_type, dnnl::memory::format_tag::any};
+    return {{inner, cols}, type_of<typename Operands::weight>, dnnl::memory::format_tag::any};
   }
   dnnl::matmul::primitive_desc description(index_t rows, const dnnl::memory::desc& weights) const {
-    return matmul(plain({rows, inner_}, Operands::input_type), weights, plain({rows, cols_}, Operands::sum_type));
+    return matmul(plain({rows, inner_}, type_of<typename Operands::input>), weights,
+                  plain({rows, cols_}, type_of<typename Operands::sum>));
   }
 
   index_t inner_, cols_;

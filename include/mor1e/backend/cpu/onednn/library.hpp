@@ -36,6 +36,20 @@ inline const dnnl::stream& stream() {
   return own;
 }
 
+/// oneDNN's name of a type, bf16 being what 16 bits hold.
+template <class T>
+inline constexpr auto type_of = dnnl::memory::data_type::undef;
+template <>
+inline constexpr auto type_of<float> = dnnl::memory::data_type::f32;
+template <>
+inline constexpr auto type_of<std::uint16_t> = dnnl::memory::data_type::bf16;
+template <>
+inline constexpr auto type_of<std::int8_t> = dnnl::memory::data_type::s8;
+template <>
+inline constexpr auto type_of<std::uint8_t> = dnnl::memory::data_type::u8;
+template <>
+inline constexpr auto type_of<std::int32_t> = dnnl::memory::data_type::s32;
+
 /// A row-major matrix.
 inline dnnl::memory::desc plain(const dnnl::memory::dims& extents, dnnl::memory::data_type type) {
   return {extents, type, dnnl::memory::format_tag::ab};

@@ -1,4 +1,4 @@
-// A frozen weight whose products are computed from rounded operands.
+// A frozen weight rounded and packed for oneDNN.
 #pragma once
 
 #include <algorithm>
@@ -8,20 +8,10 @@
 #include <vector>
 
 #include "mor1e/backend/cpu/onednn/block_product.hpp"
-#include "mor1e/backend/cpu/onednn/operands.hpp"
 #include "mor1e/backend/cpu/packed_weight.hpp"
-#include "mor1e/backend/cpu/row_loops.hpp"
-#include "mor1e/backend/scratch.hpp"
+#include "mor1e/backend/cpu/rounded/rounded_matrix.hpp"
 
 namespace mor1e::backend::detail::onednn {
-
-/// [0, size) in parts of about the same size, which begin at multiples of what a vector holds.
-struct parts {
-  index_t size, count;
-  parts(index_t size, index_t most) : size(size), count((size - 1) / most + 1) {}
-  index_t begin(index_t part) const { return std::min(size, (size * part / count + 63) / 64 * 64); }
-  index_t length(index_t part) const { return begin(part + 1) - begin(part); }
-};
 
 /// op(W) [inner, cols] in blocks of columns, each small enough to stay in the cache of one core, and of terms, each
 /// with a scale of its own for what multiplies it.
@@ -32,56 +22,30 @@ class rounded_weight final : public packed_weight {
       : transposed_(tw == transpose::yes),
         terms_(transposed_ ? w.cols() : w.rows(), Operands::most_terms),
         cols_(transposed_ ? w.rows() : w.cols(), most_cols),
-        scales_(std::size_t(w.rows())),
-        blocks_(std::size_t(terms_.count * cols_.count)) {
-    std::vector<weight> rounded(std::size_t(w.rows() * w.cols()));
-    parallel_rows(device, w.rows(), w.cols(), [&](index_t begin, index_t end) {
-      tensor<float> row(shape{1, w.cols()});
-      for (index_t i = begin; i < end; ++i) {
-        w.read_rows(i, row.matrix());
-        const float* const from = row.data();
-        scales_[i] = Operands::round(
-            w.cols(), [=](index_t j) { return from[j]; }, rounded.data() + i * w.cols());
-      }
-    });
+        blocks_(std::size_t(terms_.count() * cols_.count())) {
+    rounded_rows<Operands> rounded(device, w);
     parallel_for(device.threads(), index_t(blocks_.size()), 1, [&](index_t begin, index_t end) {
-      for (index_t b = begin; b < end; ++b)
-        pack(b % terms_.count, b / terms_.count, view<weight>(rounded.data(), w.rows(), w.cols()));
+      for (index_t b = begin; b < end; ++b) pack(b % terms_.count(), b / terms_.count(), rounded.values.matrix());
     });
+    scales_ = std::move(rounded.scales);
   }
 
   void multiply(cpu& device, view<const float> x, float beta, view<float> y) const override {
-    // The terms of a part lie together, one row after the other.
-    const scratch<cpu, input> memory(device, x.rows, terms_.size);
-    const rounded_input rounded{memory.view().data, x.rows};
-    const scratch<cpu, float> scales(device, terms_.count, x.rows);
-    parallel_rows(device, x.rows, terms_.size, [&](index_t begin, index_t end) {
-      for (index_t i = begin; i < end; ++i)
-        for (index_t part = 0; part < terms_.count; ++part) {
-          const index_t first = terms_.begin(part), n = terms_.length(part);
-          const float *from = x.row(i) + first, *of_row = scales_.data() + first;
-          input* const to = rounded.row(terms_, part, i);
-          scales.view()(part, i) = Operands::scaled && !transposed_
-                                       ? Operands::round(
-                                             n, [=](index_t j) { return from[j] * of_row[j]; }, to)
-                                       : Operands::round(
-                                             n, [=](index_t j) { return from[j]; }, to);
-        }
-    });
+    const rounded_input<Operands> rounded(device, x, Operands::scaled && !transposed_ ? scales_.data() : nullptr,
+                                          terms_);
     // Few rows leave no thread without columns; many rows let each thread keep a block of the weight in its cache.
     if (x.rows >= index_t(device.threads().size()) * product::most_rows / 2)
       parallel_for(device.threads(), x.rows, 16, [&](index_t begin, index_t end) {
-        for (index_t part = 0; part < cols_.count; ++part) multiply(part, begin, end, rounded, scales.view(), beta, y);
+        for (index_t part = 0; part < cols_.count(); ++part) multiply(part, begin, end, rounded, beta, y);
       });
     else
-      parallel_for(device.threads(), cols_.count, 1, [&](index_t begin, index_t end) {
-        for (index_t part = begin; part < end; ++part) multiply(part, 0, x.rows, rounded, scales.view(), beta, y);
+      parallel_for(device.threads(), cols_.count(), 1, [&](index_t begin, index_t end) {
+        for (index_t part = begin; part < end; ++part) multiply(part, 0, x.rows, rounded, beta, y);
       });
   }
 
  private:
   using weight = typename Operands::weight;
-  using input = typename Operands::input;
   using sum = typename Operands::sum;
   using product = block_product<Operands>;
   static constexpr index_t most_cols = 512;
@@ -91,16 +55,9 @@ class rounded_weight final : public packed_weight {
     dnnl::memory values;
     std::vector<std::int32_t> shifts;  ///< what the offset of the inputs adds to each sum
   };
-  struct rounded_input {
-    input* data;
-    index_t rows;
-    input* row(const parts& terms, index_t part, index_t i) const {
-      return data + rows * terms.begin(part) + i * terms.length(part);
-    }
-  };
 
   void pack(index_t of_terms, index_t of_cols, view<weight> w) {
-    block& b = blocks_[std::size_t(of_cols * terms_.count + of_terms)];
+    block& b = blocks_[std::size_t(of_cols * terms_.count() + of_terms)];
     const parts &rows = transposed_ ? cols_ : terms_, &columns = transposed_ ? terms_ : cols_;
     const index_t row_part = transposed_ ? of_cols : of_terms, column_part = transposed_ ? of_terms : of_cols;
     const view<weight> from = w.row_range(rows.begin(row_part), rows.length(row_part))
@@ -108,7 +65,7 @@ class rounded_weight final : public packed_weight {
     const index_t inner = terms_.length(of_terms), cols = cols_.length(of_cols);
     b.times = &product::of(inner, cols);
     b.values = dnnl::memory(b.times->packed(), engine());
-    const dnnl::memory::desc strided({inner, cols}, Operands::weight_type,
+    const dnnl::memory::desc strided({inner, cols}, type_of<weight>,
                                      transposed_ ? dnnl::memory::dims{1, w.stride} : dnnl::memory::dims{w.stride, 1});
     reorder(dnnl::memory(strided, engine(), from.data), b.values);
     if constexpr (Operands::scaled) {
@@ -119,18 +76,18 @@ class rounded_weight final : public packed_weight {
   }
 
   /// Rows [begin, end) of one part of the columns of y.
-  void multiply(index_t of_cols, index_t begin, index_t end, const rounded_input& x, view<const float> scales,
-                float beta, view<float> y) const {
+  void multiply(index_t of_cols, index_t begin, index_t end, const rounded_input<Operands>& x, float beta,
+                view<float> y) const {
     const index_t cols = cols_.length(of_cols);
     thread_local std::vector<sum> memory;
     memory.resize(std::max(memory.size(), std::size_t(product::most_rows * cols)));
     for (index_t first = begin, rows; first < end; first += rows) {
       rows = std::min(product::most_rows, index_t(std::bit_floor(std::uint64_t(end - first))));
-      for (index_t part = 0; part < terms_.count; ++part) {
-        const block& b = blocks_[std::size_t(of_cols * terms_.count + part)];
-        (*b.times)(rows, x.row(terms_, part, first), b.values, memory.data());
+      for (index_t part = 0; part < terms_.count(); ++part) {
+        const block& b = blocks_[std::size_t(of_cols * terms_.count() + part)];
+        (*b.times)(rows, x.row(part, first), b.values, memory.data());
         for (index_t i = 0; i < rows; ++i)
-          add(b, memory.data() + i * cols, scales(part, first + i), cols_.begin(of_cols), cols, part == 0 ? beta : 1,
+          add(b, memory.data() + i * cols, x.scales(part)[first + i], cols_.begin(of_cols), cols, part == 0 ? beta : 1,
               y.row(first + i));
       }
     }

@@ -1,26 +1,24 @@
-// What operands are rounded to for oneDNN, and how.
+// What operands of a product in fewer bits are rounded to, and how.
 #pragma once
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <dnnl.hpp>
 #include <limits>
 #include <type_traits>
 
 #include "mor1e/core/dtype.hpp"
 #include "mor1e/core/shape.hpp"
 
-namespace mor1e::backend::detail::onednn {
+namespace mor1e::backend::detail {
 
 /// Both operands rounded to bf16, sums of fp32.
 struct bf16_operands {
   using weight = std::uint16_t;
   using input = std::uint16_t;
   using sum = float;
-  static constexpr auto weight_type = dnnl::memory::data_type::bf16, input_type = dnnl::memory::data_type::bf16,
-                        sum_type = dnnl::memory::data_type::f32;
   static constexpr bool scaled = false;
+  static constexpr int offset = 0;
   static constexpr index_t most_terms = std::numeric_limits<index_t>::max();  ///< of a scale
 
   template <class F, class To>
@@ -36,8 +34,6 @@ struct int8_operands {
   using weight = std::int8_t;
   using input = std::uint8_t;  ///< plus `offset`, as VNNI multiplies unsigned by signed
   using sum = std::int32_t;
-  static constexpr auto weight_type = dnnl::memory::data_type::s8, input_type = dnnl::memory::data_type::u8,
-                        sum_type = dnnl::memory::data_type::s32;
   static constexpr bool scaled = true;
   static constexpr int offset = 128;
   static constexpr index_t most_terms = 192;
@@ -67,4 +63,4 @@ struct int8_operands {
   }
 };
 
-}  // namespace mor1e::backend::detail::onednn
+}  // namespace mor1e::backend::detail
