@@ -7,6 +7,6 @@ using in = device_view<const float>;
 using ids = device_view<const std::int32_t>;
 using out = device_view<float>;
 
-template void router_statistics(launch_target, in, ids, device_view<double>, double*, double*, out);
+template void router_statistics(launch_target, in, ids, double*, out);
 
 }  // namespace mor1e::backend::kernels

@@ -11,8 +11,8 @@ namespace mor1e::backend {
 // Defined in kernels/router_statistics.cuh.
 namespace kernels {
 template <class T>
-void router_statistics(launch_target, device_view<const T> w, device_view<const std::int32_t> instances,
-                       device_view<double> shares, double* sums, double* parts, device_view<T> out);
+void router_statistics(launch_target, device_view<const T> w, device_view<const std::int32_t> instances, double* parts,
+                       device_view<T> out);
 }  // namespace kernels
 
 /// The share of expert j in a token's weights is |w_j| / sum |w|. Over the rows of an instance whose weights are not
@@ -21,10 +21,8 @@ template <class T>
 void router_statistics(cuda& device, device_view<const T> w, device_view<const std::int32_t> instances,
                        device_view<T> out) {
   const index_t columns = w.cols + 2;
-  const cuda_scratch<double> shares(device, w.rows, 2), sums(device, 1, columns),
-      parts(device, kernels::column_parts(w.rows, columns), columns);
-  kernels::router_statistics<T>(device.target(), w, instances, shares.view(), sums.view().address(),
-                                parts.view().address(), out);
+  const cuda_scratch<double> parts(device, kernels::column_parts(w.rows, columns), columns);
+  kernels::router_statistics<T>(device.target(), w, instances, parts.view().address(), out);
 }
 
 }  // namespace mor1e::backend
