@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "mor1e/backend/cpu/packed_weight.hpp"
 #include "mor1e/backend/cpu/rounded/dot_block.hpp"
