@@ -204,8 +204,9 @@ class matrix_runner {
     if (run_store::is_done(folder)) {
       std::string advice;
       const run_record before = run_store::read(folder, settings, advice);
-      const bool is_new = !advice.empty() && told_.insert(advice.substr(folder.string().size())).second;
-      if (is_new) warn(o_.common, "{}: the runs are not alike (said once, of the first such)", advice);
+      const bool is_new = !advice.empty() && told_.insert(advice).second;
+      if (is_new)
+        warn(o_.common, "{} {}: the runs are not alike (said once, of the first such)", folder.string(), advice);
       return before;
     }
     const nlohmann::json result = run.run_all();

@@ -39,8 +39,8 @@ struct run_state {
 bool has_checkpoint(const std::filesystem::path& folder);
 
 /// Throws `value_error` naming the first fields of `settings` ("method.r") in which a run to be resumed differs from
-/// the one saved, with both values. Fields under "advice" may differ: they are returned in one line, empty if none
-/// does, as the resumed run is then not bit-exact.
+/// the one saved at `where`, with both values. Fields under "advice" may differ, though the resumed run is then not
+/// bit-exact: they are returned as "was run with ...; now ...", empty if none does.
 std::string check_settings(const nlohmann::json& saved, const nlohmann::json& now, const std::string& where);
 
 /// The state saved in a folder, before anything is built from it: of `checkpoint` or, if that is damaged, of

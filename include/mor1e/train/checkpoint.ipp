@@ -75,7 +75,7 @@ MOR1E_INLINE std::string check_settings(const nlohmann::json& saved, const nlohm
   const nlohmann::json advised = advice_part(saved), advises = advice_part(now);
   advice.compare("", &advised, &advises);
   if (advice.found.empty()) return "";
-  return text(where, " was run with ", advice.list(&difference::saved), "; now ", advice.list(&difference::now));
+  return text("was run with ", advice.list(&difference::saved), "; now ", advice.list(&difference::now));
 }
 
 namespace detail {

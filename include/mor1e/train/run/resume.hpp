@@ -40,7 +40,8 @@ inline void check_saved(const run_request& r, const nlohmann::json& settings, in
   require<io_error>(saved.step <= std::min(end, steps) && saved.sampler_position == saved.step * r.schedule.batch,
                     (saved.read_from / "state.json").string(), ": step ", saved.step, " of ", end, " and example ",
                     saved.sampler_position, " at ", r.schedule.batch, " a step do not fit");
-  if (!advice.empty()) observer.warning(advice + ": the resumed run is not bit for bit the same");
+  if (!advice.empty())
+    observer.warning(r.out.string() + " " + advice + ": the resumed run is not bit for bit the same");
   if (end == steps) return;
   const auto rate = [&](index_t all) {
     return r.schedule.learning_rate * optim::cosine_with_warmup(saved.step, r.schedule.warmup, all);
