@@ -261,7 +261,7 @@ $rows << END
 {rows}
 END
 plot {bars}, \\
-  $rows using 1:2:3:4 with yerrorbars ps 0 lw 1.5 lc rgb 'black', \\
+  $rows using 1:2:3:4 with yerrorbars pt -1 lw 1.5 lc rgb 'black', \\
   $rows using ($1+0.06):2:(sprintf('%.0f', $2)) with labels left offset 0,0.6
 """)
     if not shutil.which("gnuplot") or subprocess.run(["gnuplot", script.name], cwd=script.parent,
