@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <numeric>
 #include <string>
@@ -222,7 +223,8 @@ nlohmann::json in_a_child(F f) {
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  require<error>(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the measurement failed");
+  require<error>(WIFEXITED(status), "the measurement was killed");
+  if (WEXITSTATUS(status) != 0) std::exit(WEXITSTATUS(status));  // it has said why
   return nlohmann::json::parse(read_back);
 }
 
