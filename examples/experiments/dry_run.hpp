@@ -16,6 +16,7 @@
 #include "experiments/report.hpp"
 #include "model_config.hpp"
 #include "mor1e/backend/cpu.hpp"
+#include "mor1e/models/config.hpp"
 #include "mor1e/models/linears.hpp"
 #include "mor1e/models/open.hpp"
 #include "mor1e/models/registry.hpp"
@@ -82,8 +83,9 @@ inline nlohmann::json narrowed(nlohmann::json config, const models::backbone& of
   };
   set("n_embed", "hidden_size", of.head.inputs * head / own);
   set("n_layer", "num_hidden_layers", layers);
-  if (of.model_type == "phi" || config.contains("intermediate_size"))
-    config["intermediate_size"] = std::max<index_t>(8, config.value("intermediate_size", index_t(8192)) * head / own);
+  if (of.model_type == "phi") config["intermediate_size"] = models::read_phi_config(config, "").intermediate_size;
+  if (config.contains("intermediate_size"))
+    config["intermediate_size"] = std::max<index_t>(8, config["intermediate_size"].get<index_t>() * head / own);
   if (of.model_type != "bloom" && of.model_type != "phi") config["head_dim"] = head;
   // Of so few columns a part might leave no pairs.
   config.erase("partial_rotary_factor");

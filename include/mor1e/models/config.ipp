@@ -40,7 +40,8 @@ struct type_defaults {
   int head_dim = 0;  ///< 0: hidden_size / heads
   bool tied = false;
   int context = 2048;
-  int window = 0;  ///< 0: the type has none, whatever the file says
+  int window = 0;        ///< 0: the type has none, whatever the file says
+  int intermediate = 0;  ///< 0: the file must say
 };
 inline type_defaults defaults_of(std::string_view model_type) {
   constexpr type_defaults known[] = {
@@ -48,6 +49,7 @@ inline type_defaults defaults_of(std::string_view model_type) {
       {.type = "gemma", .kv_heads = 16, .head_dim = 256, .tied = true, .context = 8192},
       {.type = "gemma3_text", .kv_heads = 4, .head_dim = 256, .tied = true, .context = 131072, .window = 4096},
       {.type = "bloom", .tied = true},
+      {.type = "phi", .intermediate = 8192},
   };
   for (const type_defaults& defaults : known)
     if (defaults.type == model_type) return defaults;
@@ -214,7 +216,7 @@ MOR1E_INLINE phi_config read_phi_config(const nlohmann::json& config, const std:
   io::json_fields in(config, where + ": config");
   phi_config c;
   c.hidden_size = in.size("hidden_size");
-  c.intermediate_size = in.size_or("intermediate_size", 8192);
+  c.intermediate_size = in.size_or("intermediate_size", detail::defaults_of("phi").intermediate);
   c.layers = in.size("num_hidden_layers");
   c.heads = in.size("num_attention_heads");
   c.kv_heads = in.size_or("num_key_value_heads", c.heads);

@@ -73,7 +73,7 @@ MOR1E_INLINE backbone backbone_of(const nlohmann::json& config, const std::strin
                  {"mlp.dense_4h_to_h", 4 * h, h}};
     b.parameters = vocabulary * h * (tied ? 1 : 2) + 2 * h + b.layers * (weights() + biases() + 4 * h) + 2 * h;
   } else if (b.model_type == "phi") {
-    const std::int64_t inner = in.integer_or("intermediate_size", 8192, 1),
+    const std::int64_t inner = in.integer_or("intermediate_size", defaults.intermediate, 1),
                        kv = in.integer_or("num_key_value_heads", heads, 1) * b.head_dim;
     b.linears = {{"self_attn.q_proj", h, h}, {"self_attn.k_proj", h, kv}, {"self_attn.v_proj", h, kv},
                  {"self_attn.dense", h, h},  {"mlp.fc1", h, inner},       {"mlp.fc2", inner, h}};
