@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["tests", "sanitizer", "train", "step", "ops", "experts"]
+PARTS = ["tests", "sanitizer", "train", "step", "ops", "experts", "peers"]
 
 
 class report:
@@ -132,6 +132,17 @@ def main():
                 few += ["--runs=1"] if arguments.quick and program == "experts" else []
                 r.run(f"{program} {how}", [bench / program, "--backend=cuda", f"--products={how}", *few, f"--benchmark_out={results}",
                                            "--benchmark_out_format=json"], results)  # fmt: skip
+    if wanted("peers"):
+        venv, data, gguf = build.parent / "peers-venv", os.environ.get("MOR1E_DATA"), os.environ.get("MOR1E_SMOLLM2")
+        if not venv.exists():
+            r.leave_out("peers", f"PEFT and PyTorch are not installed in {venv} (bench/peers/run.sh does it)")
+        elif not data or not gguf:
+            r.leave_out("peers", "MOR1E_DATA names no folder of tasks" if not data else "MOR1E_SMOLLM2 names no model")
+        else:
+            results = work / "peers.json"
+            r.run("peers", [sys.executable, ROOT / "bench/peers/run.py", "--build", build, "--venv", venv, "--model", gguf, "--data",
+                            data, "--backend", "cuda", "--rounds", 1 if arguments.quick else 5, "--batches", "small" if arguments.quick else "all",
+                            "--out", results], results)  # fmt: skip
     print(f"{len(r.parts) - 1} parts, {len(r.failed)} failed: {arguments.out}")
     for name in r.failed:
         print(f"failed: {name}")

@@ -8,7 +8,7 @@ import contestant
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def collate(batch):
+def collate(batch, device):
     longest = max(len(e["ids"]) for e in batch)
     ids = torch.zeros(len(batch), longest, dtype=torch.long)
     mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
@@ -16,7 +16,7 @@ def collate(batch):
         row, n = torch.tensor(e["ids"]), len(e["ids"])
         ids[i, :n], mask[i, :n] = row, 1
         labels[i, e["n_prompt"]:n] = row[e["n_prompt"]:]
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device), "labels": labels.to(device)}
 
 
 def main():
@@ -24,14 +24,14 @@ def main():
     model = peft.get_peft_model(
         contestant.load(options.model),
         peft.LoraConfig(r=contestant.RANK, lora_alpha=contestant.ALPHA, lora_dropout=0.0, target_modules=LINEARS,
-                        task_type="CAUSAL_LM"))
+                        task_type="CAUSAL_LM")).to(options.device)
     model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=contestant.LEARNING_RATE, weight_decay=0)
 
     def step(batch):
-        inputs = collate(batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+        inputs = collate(batch, options.device)
+        with torch.autocast(options.device, torch.bfloat16, enabled=options.bf16):
             loss = model(**inputs).loss
         loss.backward()
         optimiser.step()

@@ -77,22 +77,25 @@ def parse():
     parser.add_argument("--data", type=Path, required=True, help="folder with <task>/train.jsonl")
     parser.add_argument("--out", type=Path, help="JSON file (default BUILD/bench/peers.json)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--contestants", default=",".join(name for name in CONTESTANTS if name != OURS),
-                        help="peers, NAME or NAME:ROUNDS (default: %(default)s)")
+    parser.add_argument("--contestants", help="peers, NAME or NAME:ROUNDS (default: all of the device)")
+    parser.add_argument("--backend", choices=["cpu", "cuda"], default="cpu", help="cuda: mor1e and PEFT on a card")
+    parser.add_argument("--venv", type=Path, help="with PEFT and PyTorch (default BUILD/peers-venv)")
     parser.add_argument("--batches", default="small", help="small: the three with the fewest padded tokens (default); "
                         "mean: the three nearest their mean, 20 GB with PEFT; all: 24 GB do not suffice for PEFT; or "
                         "numbers, 3,4,26")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--experts", type=int, default=32, help="of ours-mor1e")
     options = parser.parse_args()
+    options.venv = options.venv or options.build / "peers-venv"
     options.out = options.out or options.build / "bench" / "peers.json"
     if options.rounds < 1:
         raise Stop("--rounds is at least 1")
     options.peers = []
-    for word in options.contestants.split(","):
+    able = [name for name in CONTESTANTS if name != OURS and options.backend in CONTESTANTS[name].devices]
+    for word in (options.contestants or ",".join(able)).split(","):
         name, _, rounds = word.partition(":")
-        if name not in CONTESTANTS or name == OURS:
-            raise Stop(f"--contestants: no '{name}'; there are {', '.join(n for n in CONTESTANTS if n != OURS)}")
+        if name not in able:
+            raise Stop(f"--contestants: no '{name}' with --backend {options.backend}; there are {', '.join(able)}")
         if rounds and (not rounds.isdigit() or int(rounds) < 1):
             raise Stop(f"--contestants: '{word}': rounds are a positive whole number")
         options.peers.append((name, int(rounds or options.rounds)))
@@ -276,7 +279,7 @@ def report(options, begun_on, examples, results):
     begun_on["load_at_end"] = os.getloadavg()[0]
     write(options.out, json.dumps({"machine": begun_on, "commit": commit(), "model": options.model.name,
                                    "examples": examples, "ours": ours, "peers": results}, indent=1) + "\n")
-    where = f"{begun_on['processor']}, {options.threads} threads"
+    where = f"{begun_on['processor']}, {options.threads} threads" + (", on its card" if options.backend == "cuda" else "")
     drawn = draw(options.out.with_suffix(".svg"), ours, results, where)
     print(f"{where}; {' '.join(begun_on['flags'])}; load {begun_on['load']:.1f} at the beginning, "
           f"{begun_on['load_at_end']:.1f} at the end")
@@ -297,7 +300,7 @@ def main():
     for what in (signal.SIGINT, signal.SIGTERM):  # also where it was begun with these ignored
         signal.signal(what, interrupt)
     options = parse()
-    for path in (options.build / "bench" / "peers" / "ours", options.build / "peers-venv" / "requirements.txt"):
+    for path in (options.build / "bench" / "peers" / "ours", options.venv / "requirements.txt"):
         if not path.exists():
             raise Stop(f"{path} is missing: bench/peers/run.sh makes it")
     begun_on = machine(options.threads)
