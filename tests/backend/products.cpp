@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -23,7 +24,6 @@
 
 using namespace mor1e;
 using backend::operand_rounding;
-using backend::packed_weight;
 using backend::transpose;
 
 namespace {
@@ -85,16 +85,20 @@ tensor<float> composed(cpu_products how, transpose tw, const tensor<float>& x, c
   return out;
 }
 
-/// The ways to multiply so that this machine has: the one that programs take, and oneDNN where that is another.
-std::vector<std::unique_ptr<const packed_weight>> packings(cpu& device, transpose tw, const cpu::frozen<float>& w) {
-  std::vector<std::unique_ptr<const packed_weight>> out;
-  out.push_back(pack_weight(device, tw, w));
+using product = std::function<void(view<const float> x, float beta, view<float> y)>;
+
+/// x op(W) + beta y as programs compute it, and by oneDNN, which may be another way.
+std::vector<product> products(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  std::vector<product> out{[&device, tw, &w](auto x, float beta, auto y) { frozen_gemm(device, tw, x, w, beta, y); }};
 #ifdef MOR1E_ONEDNN
-  using namespace backend::detail;
+  const auto add = [&]<class Operands>(Operands) {
+    const auto packed = std::make_shared<backend::detail::onednn::rounded_weight<Operands>>(device, tw, w);
+    out.push_back([&device, packed](auto x, float beta, auto y) { packed->multiply(device, x, beta, y); });
+  };
   if (device.products() == cpu_products::bf16)
-    out.push_back(std::make_unique<onednn::rounded_weight<bf16_operands>>(device, tw, w));
+    add(backend::detail::bf16_operands());
   else
-    out.push_back(std::make_unique<onednn::rounded_weight<int8_operands>>(device, tw, w));
+    add(backend::detail::int8_operands());
 #endif
   return out;
 }
@@ -130,14 +134,14 @@ TEST_CASE("products of rounded operands are what loops make of them") {
           std::vector<tensor<float>> expected;
           for (const float beta : betas) expected.push_back(composed(how, tw, x, w, beta, y));
           for (const auto* from : {&weight, &stored})
-            for (const auto& packed : packings(device, tw, *from))
+            for (const product& multiply : products(device, tw, *from))
               for (std::size_t b = 0; b < 3; ++b) {
                 // As a part of a wider matrix: its neighbours stay as they are.
                 tensor<float> wide(shape{tokens, cols + 2}, 9.f), got(shape{tokens, cols});
                 const view<float> part = wide.matrix().col_range(1, cols);
                 for (index_t i = 0; i < tokens; ++i) std::copy_n(y.matrix().row(i), cols, part.row(i));
                 if (betas[b] == 0) part(0, 0) = std::numeric_limits<float>::quiet_NaN();
-                packed->multiply(device, x.matrix(), betas[b], part);
+                multiply(x.matrix(), betas[b], part);
                 for (index_t i = 0; i < tokens; ++i) {
                   std::copy_n(part.row(i), cols, got.matrix().row(i));
                   CHECK(wide(i, 0) == 9.f);
@@ -150,6 +154,16 @@ TEST_CASE("products of rounded operands are what loops make of them") {
               }
         }
   }
+}
+
+TEST_CASE("a product's name says what its operands are rounded to, and who multiplies") {
+  for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
+    if (!available(how)) continue;
+    const std::string who = backend::detail::multiplies_by_dots(how) ? "mor1e" : "onednn";
+    CHECK(backend::products_name(how) == who + (how == cpu_products::bf16 ? " bf16" : " int8"));
+  }
+  const std::string exact = backend::products_name(cpu_products::fp32);
+  CHECK((exact == "onednn" || exact == "eigen"));
 }
 
 TEST_CASE("rounded products do not depend on the number of threads") {

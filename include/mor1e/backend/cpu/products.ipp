@@ -43,13 +43,13 @@ MOR1E_INLINE std::string products_problem(cpu_products how) {
 }
 
 MOR1E_INLINE const char* products_name(cpu_products how) {
+  if (detail::multiplies_by_dots(how)) return how == cpu_products::bf16 ? "mor1e bf16" : "mor1e int8";
 #ifdef MOR1E_ONEDNN
   const char* const names[] = {"onednn", "onednn bf16", "onednn int8"};
-#else
-  const char* const names[] = {"eigen", "no bf16", "no int8"};
-#endif
-  if (detail::multiplies_by_dots(how)) return how == cpu_products::bf16 ? "mor1e bf16" : "mor1e int8";
   return names[int(how)];
+#else
+  return "eigen";
+#endif
 }
 
 MOR1E_INLINE bool bf16_is_fast() {
