@@ -5,6 +5,7 @@
 //
 // A size is tokens x inputs x outputs of a linear. forward: x W^T; dx: dy W; dw: dy^T x, of adapters alone.
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "mor1e/backend/cpu/eigen.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn/library.hpp"
+#include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
 #endif
 #include "mor1e/backend/cpu.hpp"
 #include "mor1e/core/rng.hpp"
@@ -68,20 +70,37 @@ void add_plain(const std::string& who, linear of, int threads, Gemm gemm) {
   add("dw", of.outputs, of.tokens, of.inputs, transpose::yes, transpose::no);
 }
 
-void add_rounded(const char* who, cpu_products how, linear of, int threads) {
+/// prepare(device, op, w) gives the f(x, y) that is timed: y = x op(W).
+template <class Prepare>
+void add_rounded(const std::string& who, cpu_products how, linear of, int threads, Prepare prepare) {
   if (!backend::products_problem(how).empty()) return;
   for (const transpose tw : {transpose::yes, transpose::no})
-    benchmark::RegisterBenchmark(text(who, tw == transpose::yes ? "/forward/" : "/dx/", of.name()).c_str(),
+    benchmark::RegisterBenchmark((who + (tw == transpose::yes ? "/forward/" : "/dx/") + of.name()).c_str(),
                                  [=](benchmark::State& state) {
                                    cpu device(threads, how);
                                    const cpu::frozen<float> w(device, drawn(of.outputs, of.inputs));
                                    const tensor<float> x =
                                        drawn(of.tokens, tw == transpose::yes ? of.inputs : of.outputs);
                                    tensor<float> y(shape{of.tokens, tw == transpose::yes ? of.outputs : of.inputs});
-                                   measure(state, of, [&] { frozen_gemm(device, tw, x.matrix(), w, 0.f, y.matrix()); });
+                                   const auto multiply = prepare(device, tw, w);
+                                   measure(state, of, [&] { multiply(x.matrix(), y.matrix()); });
                                  })
         ->UseRealTime();
 }
+
+/// As programs multiply.
+auto frozen_product(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  return [&device, tw, &w](view<const float> x, view<float> y) { frozen_gemm(device, tw, x, w, 0.f, y); };
+}
+
+#ifdef MOR1E_ONEDNN
+/// By oneDNN, which is another way where the processor has dot products and no tiles.
+template <class Operands>
+auto onednn_product(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  const auto packed = std::make_shared<backend::detail::onednn::rounded_weight<Operands>>(device, tw, w);
+  return [&device, packed](view<const float> x, view<float> y) { packed->multiply(device, x, 0.f, y); };
+}
+#endif
 
 }  // namespace
 
@@ -104,8 +123,13 @@ int main(int argc, char** argv) {
 #ifdef MOR1E_ONEDNN
       add_plain("onednn", of, options.threads, [](auto... a) { backend::detail::onednn::gemm(a...); });
 #endif
-      add_rounded("bf16", cpu_products::bf16, of, options.threads);
-      add_rounded("int8", cpu_products::int8, of, options.threads);
+      add_rounded("bf16", cpu_products::bf16, of, options.threads, frozen_product);
+      add_rounded("int8", cpu_products::int8, of, options.threads, frozen_product);
+#ifdef MOR1E_ONEDNN
+      using namespace backend::detail;
+      add_rounded("onednn_bf16", cpu_products::bf16, of, options.threads, onednn_product<bf16_operands>);
+      add_rounded("onednn_int8", cpu_products::int8, of, options.threads, onednn_product<int8_operands>);
+#endif
     }
   benchmark::RunSpecifiedBenchmarks();
 }
