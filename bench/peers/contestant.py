@@ -23,7 +23,6 @@ def parse(description, *flags):
     parser.add_argument("--model", type=Path, required=True, help=".gguf file, or folder of a Hugging Face model")
     parser.add_argument("--examples", type=Path, required=True, help="file that the program `examples` wrote")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     for flag, what in flags:
         parser.add_argument(flag, action="store_true", help=what)
     options = parser.parse_args()

@@ -33,7 +33,8 @@ def _python(script, *flags):
 
 
 def _peft(*flags):
-    return lambda options, examples: _python("peft_lora.py", *flags, "--device", options.backend)(options, examples)
+    return lambda options, examples: _python("peft_lora.py", *flags,
+                                             *(["--cuda"] if options.backend == "cuda" else []))(options, examples)
 
 
 CONTESTANTS = {
@@ -43,8 +44,7 @@ CONTESTANTS = {
     "ours-bf16": Contestant("mor1e, LoRA, the frozen base multiplied in bfloat16", _ours("lora", "bf16"), devices=ANY),
     "ours-tf32": Contestant("mor1e, LoRA, products in tf32", _ours("lora", "tf32"), devices=("cuda",)),
     "peft": Contestant("PEFT + Transformers, padded, float32", _peft(), devices=ANY),
-    "peft-grouped": Contestant("the same, batches of examples of like length", _peft(), grouped=True,
-                               devices=ANY),
+    "peft-grouped": Contestant("the same, batches of examples of like length", _peft(), grouped=True, devices=ANY),
     "peft-bf16": Contestant("the same as peft, bfloat16 autocast", _peft("--bf16"), devices=ANY),
     "torch": Contestant("plain PyTorch written for speed, packed, float32", _python("torch_lora.py")),
     "torch-compile": Contestant("the same, elementwise parts compiled", _python("torch_lora.py", "--compile")),

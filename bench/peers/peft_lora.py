@@ -16,22 +16,23 @@ def collate(batch, device):
         row, n = torch.tensor(e["ids"]), len(e["ids"])
         ids[i, :n], mask[i, :n] = row, 1
         labels[i, e["n_prompt"]:n] = row[e["n_prompt"]:]
-    return {"input_ids": ids.to(device), "attention_mask": mask.to(device), "labels": labels.to(device)}
+    return {name: t.to(device) for name, t in {"input_ids": ids, "attention_mask": mask, "labels": labels}.items()}
 
 
 def main():
-    options = contestant.parse(__doc__, ("--bf16", "products in bfloat16 (autocast)"))
+    options = contestant.parse(__doc__, ("--bf16", "products in bfloat16 (autocast)"), ("--cuda", "on a card"))
+    device = "cuda" if options.cuda else "cpu"
     model = peft.get_peft_model(
         contestant.load(options.model),
         peft.LoraConfig(r=contestant.RANK, lora_alpha=contestant.ALPHA, lora_dropout=0.0, target_modules=LINEARS,
-                        task_type="CAUSAL_LM")).to(options.device)
+                        task_type="CAUSAL_LM")).to(device)
     model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=contestant.LEARNING_RATE, weight_decay=0)
 
     def step(batch):
-        inputs = collate(batch, options.device)
-        with torch.autocast(options.device, torch.bfloat16, enabled=options.bf16):
+        inputs = collate(batch, device)
+        with torch.autocast(device, torch.bfloat16, enabled=options.bf16):
             loss = model(**inputs).loss
         loss.backward()
         optimiser.step()
