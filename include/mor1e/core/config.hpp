@@ -20,3 +20,7 @@
 #else
 #define MOR1E_HD
 #endif
+
+/// Before a function of numbers that loops over rows call: always inlined, as a compiler that has inlined much of a
+/// large unit stops, and a loop with a call in it is not vectorised.
+#define MOR1E_SCALAR [[gnu::always_inline]] MOR1E_HD

@@ -18,25 +18,25 @@ namespace detail {
 
 inline constexpr std::int32_t magnitude_bits = 0x7fffffff, infinity_bits = 0x7f800000;
 
-MOR1E_HD inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
-MOR1E_HD inline float of_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
+MOR1E_SCALAR inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
+MOR1E_SCALAR inline float of_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
 
 /// x with a magnitude of at most `most`; NaN counts as infinity.
-MOR1E_HD inline float bounded(float x, float most) {
+MOR1E_SCALAR inline float bounded(float x, float most) {
   const std::int32_t magnitude = bits_of(x) & magnitude_bits, bound = bits_of(most);
   return of_bits((magnitude < bound ? magnitude : bound) | (bits_of(x) & ~magnitude_bits));
 }
 
 /// All bits where a < b, else none; of two that are not negative.
-MOR1E_HD inline std::int32_t is_less(float a, float b) { return (bits_of(a) - bits_of(b)) >> 31; }
+MOR1E_SCALAR inline std::int32_t is_less(float a, float b) { return (bits_of(a) - bits_of(b)) >> 31; }
 
 /// a where the mask has all bits, b where it has none.
-MOR1E_HD inline float choose(std::int32_t mask, float a, float b) {
+MOR1E_SCALAR inline float choose(std::int32_t mask, float a, float b) {
   return of_bits((bits_of(a) & mask) | (bits_of(b) & ~mask));
 }
 
 /// The nearest whole number of an |x| < 2^22.
-MOR1E_HD inline std::int32_t nearest(float x) {
+MOR1E_SCALAR inline std::int32_t nearest(float x) {
 #if defined(__SSE2__) && !defined(__SSE4_1__)  // rint would be a call
   return std::int32_t(x + of_bits(bits_of(0.5f) | (bits_of(x) & ~magnitude_bits)));
 #else
@@ -45,14 +45,14 @@ MOR1E_HD inline std::int32_t nearest(float x) {
 }
 
 /// y, or NaN where the magnitude of x is beyond that of the bits `most`.
-MOR1E_HD inline float nan_beyond(std::int32_t most, float x, float y) {
+MOR1E_SCALAR inline float nan_beyond(std::int32_t most, float x, float y) {
   return of_bits(bits_of(y) | ((most - (bits_of(x) & magnitude_bits)) >> 31 & 0x7fc00000));
 }
 
 }  // namespace detail
 
 /// e^x for float, within 2 units in the last place; 0 below -87.68, infinity above 88.72. NaN stays NaN.
-MOR1E_HD inline float exp(float x) {
+MOR1E_SCALAR inline float exp(float x) {
 #ifdef __CUDA_ARCH__
   return ::expf(x);
 #else
@@ -76,10 +76,10 @@ MOR1E_HD inline float exp(float x) {
 #endif
 }
 
-MOR1E_HD inline double exp(double x) { return __builtin_exp(x); }
+MOR1E_SCALAR inline double exp(double x) { return __builtin_exp(x); }
 
 /// Natural logarithm of a positive normal float, relative error below 2e-7; anything else gives no meaningful number.
-MOR1E_HD inline float log(float x) {
+MOR1E_SCALAR inline float log(float x) {
 #ifdef __CUDA_ARCH__
   return ::logf(x);
 #else
@@ -98,16 +98,16 @@ MOR1E_HD inline float log(float x) {
 #endif
 }
 
-MOR1E_HD inline double log(double x) { return __builtin_log(x); }
+MOR1E_SCALAR inline double log(double x) { return __builtin_log(x); }
 
 /// 1 / (1 + e^-x)
 template <class T>
-MOR1E_HD T sigmoid(T x) {
+MOR1E_SCALAR inline T sigmoid(T x) {
   return T(1) / (T(1) + exp(-x));
 }
 
 /// Hyperbolic tangent for float, relative error below 3e-7.
-MOR1E_HD inline float tanh(float x) {
+MOR1E_SCALAR inline float tanh(float x) {
 #ifdef __CUDA_ARCH__
   return ::tanhf(x);
 #else
@@ -124,10 +124,10 @@ MOR1E_HD inline float tanh(float x) {
 #endif
 }
 
-MOR1E_HD inline double tanh(double x) { return __builtin_tanh(x); }
+MOR1E_SCALAR inline double tanh(double x) { return __builtin_tanh(x); }
 
 /// Error function for float, relative error below 3e-7.
-MOR1E_HD inline float erf(float x) {
+MOR1E_SCALAR inline float erf(float x) {
 #ifdef __CUDA_ARCH__
   return ::erff(x);
 #else
@@ -154,11 +154,11 @@ MOR1E_HD inline float erf(float x) {
 #endif
 }
 
-MOR1E_HD inline double erf(double x) { return __builtin_erf(x); }
+MOR1E_SCALAR inline double erf(double x) { return __builtin_erf(x); }
 
 /// Sine (Quarters 0) or cosine (1) for float: absolute error below 1e-7 for |x| < 1e6, within [-1, 1] anywhere.
 template <int Quarters>
-MOR1E_HD inline float turned_sine(float x) {
+MOR1E_SCALAR inline float turned_sine(float x) {
   // x = k pi / 2 + r, |r| <= pi / 4, in double: the first part of pi / 2 has 33 bits, so that k times it is exact.
   const double wide = detail::bounded(x, 3.4028235e38f);
   const double k = __builtin_rint(wide * 0.63661977236758134), turn = k + Quarters;
@@ -177,9 +177,9 @@ MOR1E_HD inline float turned_sine(float x) {
   return detail::nan_beyond(detail::infinity_bits - 1, x, detail::of_bits(detail::bits_of(y) ^ sign));
 }
 
-MOR1E_HD inline float sin(float x) { return turned_sine<0>(x); }
-MOR1E_HD inline float cos(float x) { return turned_sine<1>(x); }
-MOR1E_HD inline double sin(double x) { return __builtin_sin(x); }
-MOR1E_HD inline double cos(double x) { return __builtin_cos(x); }
+MOR1E_SCALAR inline float sin(float x) { return turned_sine<0>(x); }
+MOR1E_SCALAR inline float cos(float x) { return turned_sine<1>(x); }
+MOR1E_SCALAR inline double sin(double x) { return __builtin_sin(x); }
+MOR1E_SCALAR inline double cos(double x) { return __builtin_cos(x); }
 
 }  // namespace mor1e::math
