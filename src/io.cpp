@@ -2,6 +2,7 @@
 #include "mor1e/io/atomic_file.ipp"
 #include "mor1e/io/checkpoint.ipp"
 #include "mor1e/io/gguf.ipp"
+#include "mor1e/io/gguf_architecture.ipp"
 #include "mor1e/io/gguf_dequantise.ipp"
 #include "mor1e/io/gguf_weights.ipp"
 #include "mor1e/io/integrity.ipp"

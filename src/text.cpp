@@ -2,7 +2,7 @@
 #include "mor1e/text/added_tokens.ipp"
 #include "mor1e/text/bpe.ipp"
 #include "mor1e/text/byte_alphabet.ipp"
-#include "mor1e/text/byte_level.ipp"
+#include "mor1e/text/bpe_description.ipp"
 #include "mor1e/text/decoder.ipp"
 #include "mor1e/text/load_tokenizer.ipp"
 #include "mor1e/text/normalizer.ipp"

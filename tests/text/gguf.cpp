@@ -67,7 +67,7 @@ TEST_CASE("pre-tokenizer, token types and tokens at the ends are read") {
 }
 
 TEST_CASE("what is not supported or malformed is named") {
-  CHECK(complaint({.model = "llama"}).find("tokenizer.ggml.model 'llama'") != std::string::npos);
+  CHECK(complaint({.model = "bert"}).find("tokenizer.ggml.model 'bert'") != std::string::npos);
   CHECK(complaint({.pre = "qwen2"}).find("tokenizer.ggml.pre 'qwen2'") != std::string::npos);
   CHECK(complaint({.types = {1, 1}}).find("tokenizer.ggml.token_type has 2 entries for 7") != std::string::npos);
   CHECK(complaint({.merges = {"a1"}}).find("tokenizer.ggml.merges[0] 'a1'") != std::string::npos);
@@ -83,57 +83,96 @@ TEST_CASE("a vocabulary that no tokenizer.json can hold is refused") {
   CHECK(complaint(d).find("tokenizer.ggml.tokens[6] is not UTF-8") != std::string::npos);
 }
 
-TEST_CASE("the files made of a GGUF's vocabulary give its tokenizer, and both the one it came from") {
-  namespace fs = std::filesystem;
-  const fs::path golden = testing::golden_folder() / "tokenizers";
-  const auto strings = io::read_json(golden / "strings.json").get<std::vector<std::string>>();
-  struct fixture {
-    const char *name, *pre;
-    std::uint32_t bos, eos;
-  };
-  for (const auto& [name, pre, bos, eos] : {fixture{"byte_phi", "gpt-2", 1300, 1300}, {"smollm2", "smollm", 1, 2}})
-    for (const bool around : {false, true}) {
-      CAPTURE(name);
-      CAPTURE(around);
-      const testing::temporary_folder folder;
-      gguf_writer file;
-      testing::put_tokenizer(file, io::read_json(golden / name / "tokenizer.json"), pre);
-      file.u32("tokenizer.ggml.bos_token_id", bos).u32("tokenizer.ggml.eos_token_id", eos);
-      // A plain token: it has the role, and stays part of texts.
-      file.u32("tokenizer.ggml.padding_token_id", 17).u32("llama.context_length", 77);
-      file.text("tokenizer.chat_template", "{{ messages }}");
-      for (const char* key : {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"})
-        file.value(key, 7, std::string(1, char(around)));
-      file.write(folder / "model.gguf");
-      for (const auto& [file_name, content] :
-           texts::files_of(texts::tokenizer_of_gguf(io::gguf_file(folder / "model.gguf"))))
-        io::write_text(folder / file_name, content);
+namespace {
 
-      const auto ours = texts::load_tokenizer(folder / "model.gguf"), theirs = texts::load_tokenizer(folder.path());
-      CHECK(theirs.vocabulary_size() == ours.vocabulary_size());
-      CHECK(theirs.bos() == std::optional<texts::token_id>(bos));
-      CHECK(theirs.eos() == std::optional<texts::token_id>(eos));
-      CHECK(ours.bos() == theirs.bos());
-      CHECK(ours.eos() == theirs.eos());
-      const nlohmann::json rows = io::read_json(golden / name / "encodings.json");
-      REQUIRE(strings.size() > 100);
-      for (std::size_t i = 0; i < strings.size(); ++i) {
-        CAPTURE(strings[i]);
-        ids expected = rows.at(i).at("ids").get<ids>();
-        CHECK(ours.encode(strings[i], false) == expected);
-        CHECK(theirs.encode(strings[i], false) == expected);
-        CHECK(theirs.decode(expected) == rows.at(i).at("decoded").get<std::string>());
-        CHECK(ours.decode(expected) == rows.at(i).at("decoded").get<std::string>());
-        if (around) expected.insert(expected.begin(), int(bos)), expected.push_back(int(eos));
-        CHECK(ours.encode(strings[i]) == expected);
-        CHECK(theirs.encode(strings[i]) == expected);
-      }
-      const auto config = io::read_json(folder / "tokenizer_config.json");
-      CHECK(config.at("chat_template") == "{{ messages }}");
-      CHECK(config.at("model_max_length") == 77);
-      CHECK(config.at("eos_token") == std::string(ours.token(int(eos))));
-      CHECK_FALSE(config.contains("pad_token"));
-      CHECK(io::read_json(folder / "generation_config.json") ==
-            nlohmann::json{{"bos_token_id", bos}, {"eos_token_id", eos}, {"pad_token_id", 17}});
-    }
+struct fixture {
+  const char *name, *pre;
+  std::uint32_t bos, eos;
+};
+
+/// The GGUF with the tokenizer of a fixture, and the files made of it, against the fixture's encodings; `around`: with
+/// tokens at both ends.
+void compare_with_fixture(const fixture& f, bool around) {
+  CAPTURE(f.name);
+  CAPTURE(around);
+  const auto golden = testing::golden_folder() / "tokenizers" / f.name;
+  const auto strings = io::read_json(golden.parent_path() / "strings.json").get<std::vector<std::string>>();
+  const testing::temporary_folder folder;
+  gguf_writer file;
+  file.text("general.architecture", "phi2").u32("phi2.context_length", 77);
+  const bool pieces = std::string(f.name).starts_with("spm");
+  if (pieces) {
+    testing::put_sentence_piece(file, io::read_text(golden / "tokenizer.model"));
+    if (std::string(f.name) == "spm_gemma") file.value("tokenizer.ggml.add_space_prefix", 7, std::string(1, '\0'));
+  } else {
+    testing::put_tokenizer(file, io::read_json(golden / "tokenizer.json"), f.pre);
+  }
+  file.u32("tokenizer.ggml.bos_token_id", f.bos).u32("tokenizer.ggml.eos_token_id", f.eos);
+  // A plain token: it has the role, and stays part of texts.
+  file.u32("tokenizer.ggml.padding_token_id", 700);
+  file.text("tokenizer.chat_template", "{{ messages }}");
+  for (const char* key : {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"})
+    file.value(key, 7, std::string(1, char(around)));
+  file.write(folder / "model.gguf");
+  for (const auto& [name, content] : texts::files_of(texts::tokenizer_of_gguf(io::gguf_file(folder / "model.gguf"))))
+    io::write_text(folder / name, content);
+
+  const auto ours = texts::load_tokenizer(folder / "model.gguf"), theirs = texts::load_tokenizer(folder.path());
+  CHECK(theirs.vocabulary_size() == ours.vocabulary_size());
+  CHECK(theirs.bos() == std::optional<texts::token_id>(f.bos));
+  CHECK(theirs.eos() == std::optional<texts::token_id>(f.eos));
+  CHECK(ours.bos() == theirs.bos());
+  CHECK(ours.eos() == theirs.eos());
+  const nlohmann::json rows = io::read_json(golden / "encodings.json");
+  REQUIRE(strings.size() > 100);
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    CAPTURE(strings[i]);
+    ids expected = rows.at(i).at("ids").get<ids>();
+    CHECK(theirs.decode(expected) == rows.at(i).at("decoded").get<std::string>());
+    CHECK(ours.decode(expected) == rows.at(i).at("decoded").get<std::string>());
+    if (pieces) expected.erase(expected.begin());  // the fixture's begin with bos
+    CHECK(ours.encode(strings[i], false) == expected);
+    CHECK(theirs.encode(strings[i], false) == expected);
+    if (!around) continue;
+    expected.insert(expected.begin(), int(f.bos)), expected.push_back(int(f.eos));
+    CHECK(ours.encode(strings[i]) == expected);
+    CHECK(theirs.encode(strings[i]) == expected);
+  }
+  const auto config = io::read_json(folder / "tokenizer_config.json");
+  CHECK(config.at("chat_template") == "{{ messages }}");
+  CHECK(config.at("model_max_length") == 77);
+  CHECK(config.at("eos_token") == std::string(ours.token(int(f.eos))));
+  CHECK_FALSE(config.contains("pad_token"));
+  CHECK(io::read_json(folder / "generation_config.json") ==
+        nlohmann::json{{"bos_token_id", f.bos}, {"eos_token_id", f.eos}, {"pad_token_id", 700}});
+}
+
+}  // namespace
+
+TEST_CASE("the files made of a GGUF's vocabulary give its tokenizer, and both the one it came from") {
+  for (const fixture& f : {fixture{"byte_phi", "phi-2", 1300, 1300},
+                           {"smollm2", "smollm", 1, 2},
+                           {"byte_bloom", "bloom", 1, 2},
+                           {"spm_llama", "", 1, 2},
+                           {"spm_gemma", "", 2, 1}})
+    for (const bool around : {false, true}) compare_with_fixture(f, around);
+}
+
+TEST_CASE("a SentencePiece vocabulary: ends by default, and scores that order its merges") {
+  const testing::temporary_folder folder;
+  const auto read = [&](const std::vector<float>& scores) {
+    gguf_writer file;
+    file.text("tokenizer.ggml.model", "llama");
+    testing::put_strings(file, "tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581", "a", "b", "\u2581a", "ab"});
+    testing::put_integers(file, "tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 1, 1});
+    testing::put_floats(file, "tokenizer.ggml.scores", scores);
+    file.u32("tokenizer.ggml.bos_token_id", 1);
+    file.write(folder / "model.gguf");
+    return texts::load_tokenizer(folder / "model.gguf");
+  };
+  CHECK(read({0, 0, 0, -9, -9, -9, -1, -2}).encode("ab") == ids{1, 6, 5});
+  CHECK(read({0, 0, 0, -9, -9, -9, -2, -1}).encode("ab") == ids{1, 3, 7});
+  CHECK_THROWS_WITH_AS(read(std::vector<float>(8, -1000)), doctest::Contains("tokenizer.ggml.scores are all the same"),
+                       io_error);
+  CHECK_THROWS_WITH_AS(read({1, 2}), doctest::Contains("tokenizer.ggml.scores has 2 entries for 8 tokens"), io_error);
 }

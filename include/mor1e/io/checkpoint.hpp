@@ -12,8 +12,6 @@
 
 namespace mor1e::io {
 
-class gguf_weights;
-
 /// An opened model.
 struct checkpoint {
   std::filesystem::path path;
@@ -30,21 +28,14 @@ struct checkpoint {
   mutable std::string hash_;
 };
 
-/// Opens a Hugging Face folder (config.json and safetensors) or a GGUF file of the llama architecture, all its parts if
-/// it is split.
+/// Opens a Hugging Face folder (config.json and safetensors) or a GGUF file of an architecture that
+/// `gguf_architecture` knows, all its parts if it is split.
 /// Throws `io_error`: "no model at PATH: ..." if there is none, and naming file and tensor if it is malformed.
 checkpoint open_checkpoint(const std::filesystem::path& path);
 
 /// SHA-256 of the weights: of the GGUF file or its parts, or of the safetensors files of a folder, in name order.
 /// Throws `io_error` as `open_checkpoint`.
 std::string checkpoint_hash(const std::filesystem::path& path);
-
-/// The Hugging Face configuration of a llama GGUF file: model_type, hidden_size, intermediate_size, num_hidden_layers,
-/// num_attention_heads, num_key_value_heads, head_dim, vocab_size, hidden_act, rms_norm_eps, rope_theta,
-/// max_position_embeddings, tie_word_embeddings (no part has an output.weight), bos_token_id and eos_token_id where
-/// the file has them, rope_scaling where it is scaled. Throws `io_error` naming file and key, and `value_error` for a
-/// key of the rope, attention or norm families that is not known, or asks for what we do not compute.
-nlohmann::json config_of(const gguf_weights& weights);
 
 }  // namespace mor1e::io
 

@@ -12,41 +12,8 @@
 
 #include "mor1e/io/gguf_dequantise.hpp"
 #include "mor1e/io/gguf_weights.hpp"
-#include "mor1e/io/json_fields.hpp"
 
 namespace mor1e::io {
-
-MOR1E_INLINE std::string hugging_face_name(std::string_view gguf_name) {
-  constexpr std::pair<std::string_view, std::string_view> outer[] = {
-      {"token_embd.weight", "model.embed_tokens.weight"},
-      {"output_norm.weight", "model.norm.weight"},
-      {"output.weight", "lm_head.weight"},
-  };
-  for (const auto& [gguf, hugging_face] : outer)
-    if (gguf_name == gguf) return std::string(hugging_face);
-
-  constexpr std::pair<std::string_view, std::string_view> inner[] = {
-      {"attn_norm", "input_layernorm"}, {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},   {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"},
-      {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},
-      {"ffn_down", "mlp.down_proj"},
-  };
-  // blk.LAYER.MODULE.weight or .bias
-  constexpr std::string_view prefix = "blk.";
-  const std::size_t layer_end = gguf_name.find('.', prefix.size()), module_end = gguf_name.rfind('.');
-  if (gguf_name.substr(0, prefix.size()) != prefix || layer_end == std::string_view::npos || module_end <= layer_end)
-    return "";
-  const std::string_view layer = gguf_name.substr(prefix.size(), layer_end - prefix.size());
-  const std::string_view module = gguf_name.substr(layer_end + 1, module_end - layer_end - 1);
-  const std::string_view parameter = gguf_name.substr(module_end);
-  if (layer.empty() || layer.find_first_not_of("0123456789") != std::string_view::npos ||
-      (parameter != ".weight" && parameter != ".bias"))
-    return "";
-  for (const auto& [gguf, hugging_face] : inner)
-    if (module == gguf) return text("model.layers.", layer, ".", hugging_face, parameter);
-  return "";
-}
 
 namespace detail {
 
@@ -106,39 +73,20 @@ MOR1E_INLINE std::vector<std::filesystem::path> gguf_parts(const std::filesystem
 MOR1E_INLINE gguf_weights::gguf_weights(const std::filesystem::path& path) {
   for (const auto& part : gguf_parts(path)) parts_.emplace_back(part);
   if (parts_.size() > 1) detail::check_parts(parts_);
-  const std::string where = file().path().string();
-  const std::string architecture = file().string("general.architecture");
-  require<io_error>(architecture == "llama", where, ": architecture '", architecture, "' is not supported, llama is");
-  const std::int64_t q_heads = file().integer("llama.attention.head_count");
-  const bool grouped = file().contains("llama.attention.head_count_kv");
-  const std::int64_t k_heads = grouped ? file().integer("llama.attention.head_count_kv") : q_heads;
-  for (const std::int64_t heads : {q_heads, k_heads})
-    require<io_error>(heads > 0 && heads <= largest_size, where, ": ", heads, " attention heads");
-
+  architecture_ = &gguf_architecture_of(file());
   for (const gguf_file& part : parts_)
     for (const auto& stored : part.tensors()) {
-      const std::string name = hugging_face_name(stored.name);
+      const auto names = names_of(*architecture_, file(), stored);
       // Dropping what is not understood (rope_freqs, experts, ...) would give another model, silently.
-      require<io_error>(!name.empty(), where, ": tensor '", stored.name, "' has no place in a llama model");
-      place found{&part, &stored, 0};
-      const bool q = name.find(".q_proj.") != std::string::npos, k = name.find(".k_proj.") != std::string::npos;
-      if (q || k) {
-        // A bias is a column of as many rows as the weight.
-        const index_t rows = stored.extents.rank() == 1 ? stored.extents[0] : stored.extents.rows();
-        const index_t heads = q ? q_heads : k_heads;
-        require<io_error>(rows % (2 * heads) == 0, where, ": tensor '", stored.name, "': ", rows, " rows are no ",
-                          heads, " heads of even size");
-        found.head_rows = rows / heads;
-        if (file().contains("llama.rope.dimension_count")) {
-          const std::int64_t rotary = file().integer("llama.rope.dimension_count");
-          require<io_error>(rotary == found.head_rows, where, ": rotary embedding of ", rotary, " of ", found.head_rows,
-                            " dimensions is not supported");
-        }
-      }
-      require<io_error>(places_.emplace(name, found).second, part.path().string(), ": tensor '", stored.name,
-                        "' stands in another part, too");
+      require<io_error>(!names.empty(), file().path().string(), ": tensor '", stored.name, "' has no place in a ",
+                        architecture_->name, " model");
+      for (const auto& [name, rows, added] : names)
+        require<io_error>(places_.emplace(name, place{&part, &stored, rows, added}).second, part.path().string(),
+                          ": tensor '", stored.name, "' stands in another part, too");
     }
 }
+
+MOR1E_INLINE nlohmann::json gguf_weights::config() const { return config_of(*architecture_, file(), *this); }
 
 MOR1E_INLINE std::vector<std::string> gguf_weights::names() const {
   std::vector<std::string> out;
@@ -152,10 +100,17 @@ MOR1E_INLINE const gguf_weights::place& gguf_weights::at(std::string_view name) 
   return found->second;
 }
 
+MOR1E_INLINE shape gguf_weights::extents(std::string_view name) const {
+  const place& found = at(name);
+  shape out = found.stored->extents;
+  if (found.rows.rows > 0) out = out.rank() == 1 ? shape{found.rows.rows} : shape{found.rows.rows, out.cols()};
+  return out;
+}
+
 MOR1E_INLINE const float* gguf_weights::mapped_f32(std::string_view name) const {
   const place& found = at(name);
   const std::byte* data = found.file->bytes(*found.stored).data();
-  if (found.stored->type != ggml_type::f32 || found.head_rows != 0 ||
+  if (found.stored->type != ggml_type::f32 || !found.rows.all_in_order() || found.added != 0 ||
       reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0)
     return nullptr;
   return reinterpret_cast<const float*>(data);
@@ -163,17 +118,19 @@ MOR1E_INLINE const float* gguf_weights::mapped_f32(std::string_view name) const 
 
 namespace detail {
 
-/// A stored matrix; or a vector, whose elements are rows if they belong to heads.
+/// A stored matrix or a part of it; or a vector, whose elements are rows if they stand in another order.
 class gguf_rows final : public row_source<float> {
  public:
-  /// `head_rows`: of one head, if they stand in rotary pairs, else 0. Throws `io_error` for a type that is not known.
-  gguf_rows(const gguf_file& file, const gguf_tensor& stored, index_t head_rows)
+  /// Throws `io_error` for a type that is not known.
+  gguf_rows(const gguf_file& file, const gguf_tensor& stored, const gguf_rows_of& order, float added)
       : type_(stored.type),
-        head_rows_(head_rows),
-        cols_(head_rows > 0 && stored.extents.rank() == 1 ? 1 : stored.extents.cols()),
-        rows_(stored.extents.size() / std::max<index_t>(1, cols_)),
+        order_(order),
+        added_(added),
+        cols_(stored.extents.rank() == 1 && !order.all_in_order() ? 1 : stored.extents.cols()),
+        rows_(order.rows > 0 ? order.rows : stored.extents.size() / std::max<index_t>(1, cols_)),
         bytes_(file.bytes(stored).data()),
-        row_bytes_(stored.bytes / std::size_t(std::max<index_t>(1, rows_))),
+        row_bytes_(stored.bytes /
+                   std::size_t(std::max<index_t>(1, stored.extents.size() / std::max<index_t>(1, cols_)))),
         where_(text(file.path().string(), ": tensor '", stored.name, "'")) {
     dequantise(type_, bytes_, 0, nullptr, where_);
   }
@@ -181,20 +138,18 @@ class gguf_rows final : public row_source<float> {
   index_t rows() const override { return rows_; }
   index_t cols() const override { return cols_; }
   void read_rows(index_t first, view<float> to) const override {
-    for (index_t i = 0; i < to.rows; ++i)
-      dequantise(type_, bytes_ + std::size_t(stored_row(first + i)) * row_bytes_, cols_, to.row(i), where_);
+    for (index_t i = 0; i < to.rows; ++i) {
+      dequantise(type_, bytes_ + std::size_t(order_.stored_row(first + i)) * row_bytes_, cols_, to.row(i), where_);
+      if (added_ != 0)
+        for (index_t j = 0; j < cols_; ++j) to(i, j) -= added_;
+    }
   }
 
  private:
-  index_t stored_row(index_t row) const {
-    const index_t n = head_rows_;
-    if (!n) return row;
-    const index_t in_head = row % n, half = in_head / (n / 2), j = in_head % (n / 2);
-    return row - in_head + 2 * j + half;
-  }
-
   ggml_type type_;
-  index_t head_rows_, cols_, rows_;
+  gguf_rows_of order_;
+  float added_;
+  index_t cols_, rows_;
   const std::byte* bytes_;
   std::size_t row_bytes_;
   std::string where_;
@@ -205,7 +160,7 @@ class gguf_rows final : public row_source<float> {
 template <class T>
 void gguf_weights::read_as(std::string_view name, T* out) const {
   const place& found = at(name);
-  const detail::gguf_rows rows(*found.file, *found.stored, found.head_rows);
+  const detail::gguf_rows rows(*found.file, *found.stored, found.rows, found.added);
   if constexpr (std::is_same_v<T, float>) {
     rows.read_rows(0, view<float>(out, rows.rows(), rows.cols()));
   } else {
@@ -220,7 +175,7 @@ void gguf_weights::read_as(std::string_view name, T* out) const {
 MOR1E_INLINE std::unique_ptr<row_source<float>> gguf_weights::stored_rows(std::string_view name) const {
   const place& found = at(name);
   if (found.stored->type == ggml_type::f32) return nullptr;
-  return std::make_unique<detail::gguf_rows>(*found.file, *found.stored, found.head_rows);
+  return std::make_unique<detail::gguf_rows>(*found.file, *found.stored, found.rows, found.added);
 }
 
 MOR1E_INLINE void gguf_weights::read(std::string_view name, float* out) const { read_as(name, out); }

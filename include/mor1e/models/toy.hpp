@@ -3,7 +3,7 @@
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/io/checkpoint.hpp"
-#include "mor1e/text/byte_level.hpp"
+#include "mor1e/text/bpe_description.hpp"
 
 namespace mor1e::models {
 
@@ -18,7 +18,7 @@ io::checkpoint toy_checkpoint();
 inline constexpr const char* toy_hash = "toy-1";
 
 /// Token i is the byte i; token 256 ends a text. Nothing is added to a text.
-texts::byte_level_tokenizer toy_tokenizer();
+texts::bpe_description toy_tokenizer();
 
 }  // namespace mor1e::models
 

@@ -93,8 +93,8 @@ MOR1E_INLINE io::checkpoint toy_checkpoint() {
   return out;
 }
 
-MOR1E_INLINE texts::byte_level_tokenizer toy_tokenizer() {
-  texts::byte_level_tokenizer out;
+MOR1E_INLINE texts::bpe_description toy_tokenizer() {
+  texts::bpe_description out;
   for (int byte = 0; byte < detail::toy_bytes; ++byte)
     out.tokens.push_back(texts::byte_characters(std::string(1, char(byte))));
   out.tokens.push_back(detail::toy_end);
