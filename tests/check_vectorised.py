@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """check_vectorised.py COMPILER FLAGS SOURCE...: no loop of the sources under `#pragma omp simd` is left scalar by GCC for
-a processor with AVX2 and no masks. One that has a branch in it would be, without a word, and several times as slow."""
+a processor with AVX2 and no masks, in a unit that may not grow. One that has a branch in it would be, or a call of what is
+inlined by luck, without a word, and several times as slow."""
 import re
 import subprocess
 import sys
@@ -22,7 +23,8 @@ void f(float* y, const float* x, long n) {
 
 def scalar_loops(compiler, flags, source):
     """What is left scalar, as 'file:line: text', and how many loops are vectorised."""
-    command = [compiler, f"@{flags}", "-DMOR1E_COMPILED", "-O3", f"-march={PROCESSOR}", "-fopt-info-vec-all", "-w"]
+    command = [compiler, f"@{flags}", "-DMOR1E_COMPILED", "-O3", f"-march={PROCESSOR}", "--param=inline-unit-growth=0"]
+    command += ["-fopt-info-vec-all", "-w"]
     done = subprocess.run([*command, "-S", "-o", "/dev/null", source], capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
