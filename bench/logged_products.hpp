@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "attention_products.hpp"
 #include "mor1e/backend/concept.hpp"
 
 namespace mor1e::bench {
@@ -21,6 +22,11 @@ struct logged : B {
   void done(F again) {
     again();
     if (log) log->push_back(std::move(again));
+  }
+  /// Of what B does in a pass of its own: products that take as long as those inside.
+  template <class F>
+  void inside(F products) {
+    if (log) log->push_back(std::move(products));
   }
 };
 
@@ -38,6 +44,22 @@ template <class B, class T, class W>
 void frozen_gemm(logged<B>& device, backend::transpose tw, view_of<B, const T> x, const W& w, T beta, view_of<B, T> y,
                  backend::operand_rounding rounding) {
   device.done([=, &w, &base = static_cast<B&>(device)] { frozen_gemm(base, tw, x, w, beta, y, rounding); });
+}
+
+// Two products forward; backward five, with scores and their gradients computed anew.
+template <class T>
+void attention_forward(logged<cpu>& device, const attention_shape& a, view<const T> q, view<const T> k, view<const T> v,
+                       view<const std::int32_t> segments, view<T> out, view<T> lse) {
+  attention_forward(static_cast<cpu&>(device), a, q, k, v, segments, out, lse);
+  device.inside([=, &base = static_cast<cpu&>(device)] { attention_products(base, a, q, k, segments, 2); });
+}
+template <class T>
+void attention_backward(logged<cpu>& device, const attention_shape& a, view<const T> q, view<const T> k,
+                        view<const T> v, view<const std::int32_t> segments, view<const T> out, view<const T> lse,
+                        view<const T> dout, std::type_identity_t<T> beta, view<T> dq, view<T> dk, view<T> dv,
+                        view<T> delta) {
+  attention_backward(static_cast<cpu&>(device), a, q, k, v, segments, out, lse, dout, beta, dq, dk, dv, delta);
+  device.inside([=, &base = static_cast<cpu&>(device)] { attention_products(base, a, q, k, segments, 5); });
 }
 
 /// A device like the one given, that keeps a log.

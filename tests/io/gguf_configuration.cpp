@@ -114,5 +114,5 @@ TEST_CASE("parts that do not belong together are refused") {
   CHECK_THROWS_WITH_AS(opened(part(0, 2, 7, false), part(0, 2, 7, false)), Contains("says it is part 0 of 2"),
                        io_error);
   CHECK_THROWS_WITH_AS(opened(part(0, 2, 8, true), part(1, 2, 8, true)),
-                       Contains("tensor 'output.weight' stands in another part, too"), io_error);
+                       Contains("tensor 'output.weight': 'lm_head.weight' is there already"), io_error);
 }

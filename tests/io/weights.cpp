@@ -206,7 +206,7 @@ TEST_CASE("a GGUF file that is no llama we know") {
   CHECK_THROWS_WITH_AS(opened(small_llama().floats("blk.1.attn_q.weight", {1, 6}, std::vector<float>(6))),
                        Contains("6 rows are no 2 heads of even size"), io_error);
   CHECK_THROWS_WITH_AS(opened(small_llama().u32("llama.rope.dimension_count", 2)),
-                       Contains("rotary embedding of 2 of 4 dimensions"), io_error);
+                       Contains("'llama.rope.dimension_count' is 2, only 4 is"), io_error);
 }
 
 TEST_CASE("paths that are no model") {

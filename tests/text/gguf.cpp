@@ -1,4 +1,6 @@
 // Tokenizers in GGUF files made by hand.
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include "io/gguf_writer.hpp"
@@ -102,7 +104,7 @@ void compare_with_fixture(const fixture& f, bool around) {
   file.text("general.architecture", "phi2").u32("phi2.context_length", 77);
   const bool pieces = std::string(f.name).starts_with("spm");
   if (pieces) {
-    testing::put_sentence_piece(file, io::read_text(golden / "tokenizer.model"));
+    testing::put_sentence_piece(file, io::read_json(golden / "tokenizer.json"));
     if (std::string(f.name) == "spm_gemma") file.value("tokenizer.ggml.add_space_prefix", 7, std::string(1, '\0'));
   } else {
     testing::put_tokenizer(file, io::read_json(golden / "tokenizer.json"), f.pre);
@@ -123,6 +125,8 @@ void compare_with_fixture(const fixture& f, bool around) {
   CHECK(theirs.eos() == std::optional<texts::token_id>(f.eos));
   CHECK(ours.bos() == theirs.bos());
   CHECK(ours.eos() == theirs.eos());
+  const std::string spaces = std::string(17, ' ') + "the";
+  CHECK(ours.encode(spaces, false) == texts::load_tokenizer(golden).encode(spaces, false));
   const nlohmann::json rows = io::read_json(golden / "encodings.json");
   REQUIRE(strings.size() > 100);
   for (std::size_t i = 0; i < strings.size(); ++i) {
@@ -160,13 +164,12 @@ TEST_CASE("the files made of a GGUF's vocabulary give its tokenizer, and both th
 
 TEST_CASE("a SentencePiece vocabulary: ends by default, and scores that order its merges") {
   const testing::temporary_folder folder;
-  const auto read = [&](const std::vector<float>& scores) {
+  const auto read = [&](const std::vector<float>& scores, const std::string& last = "ab") {
     gguf_writer file;
     file.text("tokenizer.ggml.model", "llama");
-    testing::put_strings(file, "tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581", "a", "b", "\u2581a", "ab"});
+    testing::put_strings(file, "tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581", "a", "b", "\u2581a", last});
     testing::put_integers(file, "tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 1, 1});
     testing::put_floats(file, "tokenizer.ggml.scores", scores);
-    file.u32("tokenizer.ggml.bos_token_id", 1);
     file.write(folder / "model.gguf");
     return texts::load_tokenizer(folder / "model.gguf");
   };
@@ -175,4 +178,8 @@ TEST_CASE("a SentencePiece vocabulary: ends by default, and scores that order it
   CHECK_THROWS_WITH_AS(read(std::vector<float>(8, -1000)), doctest::Contains("tokenizer.ggml.scores are all the same"),
                        io_error);
   CHECK_THROWS_WITH_AS(read({1, 2}), doctest::Contains("tokenizer.ggml.scores has 2 entries for 8 tokens"), io_error);
+  CHECK_THROWS_WITH_AS(read({0, 0, 0, std::nanf(""), 0, 0, 0, 0}), doctest::Contains("tokenizer.ggml.scores[3] is nan"),
+                       io_error);
+  CHECK_THROWS_WITH_AS(read({0, 0, 0, 1, 2, 3, 4, 5}, std::string(2000, 'a')),
+                       doctest::Contains("token 7 has 2000 bytes; there are 1024 at most"), io_error);
 }

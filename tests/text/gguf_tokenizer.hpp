@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -30,41 +29,27 @@ inline void put_floats(gguf_writer& to, std::string_view key, const std::vector<
   to.array(key, 6, values.size(), bytes);
 }
 
-/// The pieces of a SentencePiece model, the bytes of its file given: text, score and type of each. The file is a
-/// protobuf message whose field 1 is a piece, of which field 1 is the text, 2 the score, 3 the type (1 where it is not
-/// there).
-inline void put_sentence_piece(gguf_writer& to, std::string_view model) {
-  std::vector<std::string> tokens;
-  std::vector<float> scores;
-  std::vector<std::int32_t> types;
-  const auto number = [](std::string_view& from) {
-    std::uint64_t out = 0;
-    for (int shift = 0;; shift += 7) {
-      const auto byte = std::uint8_t(from[0]);
-      from.remove_prefix(1);
-      out |= std::uint64_t(byte & 127) << shift;
-      if (byte < 128) return out;
-    }
-  };
-  // f(field, value) with the bytes of the value, or its number.
-  const auto walk = [&](std::string_view message, const auto& f) {
-    while (!message.empty()) {
-      const std::uint64_t tag = number(message), kind = tag & 7;
-      const std::uint64_t varint = kind == 0 || kind == 2 ? number(message) : 0;
-      const std::size_t length = kind == 2 ? varint : kind == 5 ? 4 : kind == 1 ? 8 : 0;
-      f(tag >> 3, message.substr(0, length), varint);
-      message.remove_prefix(length);
-    }
-  };
-  walk(model, [&](std::uint64_t field, std::string_view piece, std::uint64_t) {
-    if (field != 1) return;
-    tokens.emplace_back(), scores.push_back(0), types.push_back(1);
-    walk(piece, [&](std::uint64_t of, std::string_view bytes, std::uint64_t value) {
-      if (of == 1) tokens.back() = bytes;
-      if (of == 2) std::memcpy(&scores.back(), bytes.data(), 4);
-      if (of == 3) types.back() = std::int32_t(value);
-    });
-  });
+/// The vocabulary of a tokenizer.json that was made of a SentencePiece model, as that model's pieces: the earlier a
+/// token is merged, the higher its score.
+inline void put_sentence_piece(gguf_writer& to, const nlohmann::json& tokenizer) {
+  const auto& model = tokenizer.at("model");
+  std::vector<std::string> tokens(model.at("vocab").size());
+  for (const auto& [token, id] : model.at("vocab").items()) tokens.at(id.get<std::size_t>()) = token;
+  std::vector<float> scores(tokens.size(), -1e6f);
+  std::vector<std::int32_t> types(tokens.size(), 1);
+  float score = 0;
+  std::string last;
+  for (const auto& merge : model.at("merges")) {
+    const std::string token = merge.at(0).get<std::string>() + merge.at(1).get<std::string>();
+    if (token != last) scores.at(model.at("vocab").at(token).get<std::size_t>()) = score--;
+    last = token;
+  }
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    if (tokens[i].size() == 6 && tokens[i].starts_with("<0x")) types[i] = 6;
+  for (const auto& token : tokenizer.at("added_tokens")) {
+    const bool unknown = token.at("content") == model.at("unk_token");
+    types.at(token.at("id").get<std::size_t>()) = unknown ? 2 : token.at("special") == true ? 3 : 4;
+  }
   to.text("tokenizer.ggml.model", "llama").text("tokenizer.ggml.pre", "default");
   put_strings(to, "tokenizer.ggml.tokens", tokens);
   put_floats(to, "tokenizer.ggml.scores", scores);

@@ -17,9 +17,9 @@
 
 namespace mor1e::io {
 
-/// Which rows of a stored tensor are the Hugging Face tensor, and in what order. Row (a B + b) C + c is the stored row
-/// first + a stride_a + b stride_b + c stride_c; as it stands, row r is row r.
-struct gguf_rows_of {
+/// Which rows of a stored tensor are the Hugging Face tensor, and in what order. With B = b_size and C = c_size, row
+/// (a B + b) C + c is the stored row first + a stride_a + b stride_b + c stride_c; by default row r is row r.
+struct gguf_row_order {
   index_t rows = 0;  ///< 0: all of the stored ones
   index_t first = 0;
   index_t b_size = 1, c_size = 1;
@@ -32,7 +32,7 @@ struct gguf_rows_of {
 };
 
 /// How the rows of a module's weight and bias stand in a file.
-enum class gguf_order {
+enum class gguf_arrangement {
   same,
   /// Heads of queries or keys, each with the halves that rotary positions turn together interleaved: (x_0, x_{n/2}),
   /// (x_1, x_{n/2+1}), ... where Hugging Face has half by half.
@@ -40,15 +40,15 @@ enum class gguf_order {
   key_pairs,
   /// All queries, all keys, all values, where Hugging Face has them head by head.
   parts_of_heads,
-  /// All queries, all keys, all values, which are three modules of Hugging Face: q_proj, k_proj, v_proj.
+  /// All queries, all keys, all values, which are three modules of Hugging Face: NAME.q_proj, .k_proj, .v_proj.
   three_modules,
 };
 
 struct gguf_module {
   std::string_view stored;  ///< "attn_q"
   std::string_view name;    ///< "self_attn.q_proj"
-  gguf_order order = gguf_order::same;
-  float added = 0;  ///< to each stored value: a norm of 1 + w may be stored as 1 + w
+  gguf_arrangement order = gguf_arrangement::same;
+  float added = 0;  ///< what the file's values are larger by: Gemma's norms are stored as 1 + w
 };
 
 /// One architecture.
@@ -57,9 +57,10 @@ struct gguf_architecture {
   std::span<const gguf_module> model_modules;  ///< those that stand once
   std::string_view layers;                     ///< Hugging Face's name of layer i is this and i
   std::span<const gguf_module> layer_modules;  ///< those of a layer, stored as blk.i.NAME
-  std::span<const std::string_view> computed;  ///< metadata of its own that `describe` reads, or that changes nothing
-  /// Adds to the configuration what not all architectures have.
-  void (*describe)(const gguf_file&, const weight_source&, nlohmann::json&);
+  /// Metadata that it has beside what all have, of the families that change a computation.
+  std::span<const std::string_view> computed;
+  /// Adds to the configuration what not all architectures have, and refuses what it does not compute.
+  void (*describe)(const gguf_architecture&, const gguf_file&, const weight_source&, nlohmann::json&);
 
   /// Its key of a file's metadata: "llama." + name.
   std::string key(std::string_view of) const { return std::string(name) + "." + std::string(of); }
@@ -71,7 +72,7 @@ const gguf_architecture& gguf_architecture_of(const gguf_file& file);
 /// A Hugging Face tensor of a stored one.
 struct gguf_name {
   std::string name;
-  gguf_rows_of rows;
+  gguf_row_order rows;
   float added = 0;
 };
 

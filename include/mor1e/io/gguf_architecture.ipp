@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -33,105 +34,128 @@ inline nlohmann::json rope_scaling_of(const gguf_file& file, const std::string& 
     out["original_max_position_embeddings"] = file.integer(key);
   return out;
 }
-inline void describe_rope(const gguf_file& file, const std::string& rope, nlohmann::json& config) {
-  config["rope_theta"] = file.contains(rope + "freq_base") ? file.number(rope + "freq_base") : 10000.0;
-  if (nlohmann::json scaling = rope_scaling_of(file, rope); !scaling.is_null()) config["rope_scaling"] = scaling;
+inline void describe_rope(const gguf_architecture& of, const gguf_file& file, nlohmann::json& config) {
+  const std::string base = of.key("rope.freq_base");
+  config["rope_theta"] = file.contains(base) ? file.number(base) : 10000.0;
+  if (nlohmann::json scaling = rope_scaling_of(file, of.key("rope.")); !scaling.is_null())
+    config["rope_scaling"] = scaling;
+}
+
+/// Throws unless a count that the file may give is what the architecture has in any case.
+inline void check_count(const gguf_architecture& of, const gguf_file& file, std::string_view name, std::int64_t is) {
+  const std::int64_t found = integer_or(file, of.key(name), is);
+  require<io_error>(found == is, file.path().string(), ": metadata '", of.key(name), "' is ", found, ", only ", is,
+                    " is supported");
 }
 
 /// What decoders of RMSNorm, rotary positions and a gated MLP say alike.
-inline void describe_rotary_decoder(const gguf_file& file, const std::string& family, const weight_source& weights,
+inline void describe_rotary_decoder(const gguf_architecture& of, const gguf_file& file, const weight_source& weights,
                                     nlohmann::json& config) {
-  config["intermediate_size"] = file.integer(family + "feed_forward_length");
-  config["num_key_value_heads"] =
-      integer_or(file, family + "attention.head_count_kv", config["num_attention_heads"].get<std::int64_t>());
-  config["head_dim"] =
-      integer_or(file, family + "attention.key_length",
-                 config["hidden_size"].get<std::int64_t>() / config["num_attention_heads"].get<std::int64_t>());
-  config["rms_norm_eps"] = file.number(family + "attention.layer_norm_rms_epsilon");
-  config["max_position_embeddings"] = file.integer(family + "context_length");
+  const auto heads = config["num_attention_heads"].get<std::int64_t>();
+  const std::int64_t head =
+      integer_or(file, of.key("attention.key_length"), config["hidden_size"].get<std::int64_t>() / heads);
+  config["intermediate_size"] = file.integer(of.key("feed_forward_length"));
+  config["num_key_value_heads"] = integer_or(file, of.key("attention.head_count_kv"), heads);
+  config["head_dim"] = head;
+  config["rms_norm_eps"] = file.number(of.key("attention.layer_norm_rms_epsilon"));
+  config["max_position_embeddings"] = file.integer(of.key("context_length"));
   config["attention_bias"] = weights.contains("model.layers.0.self_attn.q_proj.bias");
-  describe_rope(file, family + "rope.", config);
+  check_count(of, file, "rope.dimension_count", head);
+  describe_rope(of, file, config);
 }
 
-inline void describe_llama(const gguf_file& file, const weight_source& weights, nlohmann::json& config) {
+inline void describe_llama(const gguf_architecture& of, const gguf_file& file, const weight_source& weights,
+                           nlohmann::json& config) {
   config["model_type"] = "llama";
   config["architectures"] = {"LlamaForCausalLM"};
   config["hidden_act"] = "silu";
   config["mlp_bias"] = weights.contains("model.layers.0.mlp.up_proj.bias");
-  describe_rotary_decoder(file, "llama.", weights, config);
+  describe_rotary_decoder(of, file, weights, config);
 }
-inline void describe_gemma(const gguf_file& file, const weight_source& weights, nlohmann::json& config) {
+inline void describe_gemma(const gguf_architecture& of, const gguf_file& file, const weight_source& weights,
+                           nlohmann::json& config) {
   config["model_type"] = "gemma";
   config["architectures"] = {"GemmaForCausalLM"};
   config["hidden_act"] = "gelu_pytorch_tanh";
-  describe_rotary_decoder(file, "gemma.", weights, config);
+  describe_rotary_decoder(of, file, weights, config);
 }
-inline void describe_phi2(const gguf_file& file, const weight_source&, nlohmann::json& config) {
+inline void describe_phi2(const gguf_architecture& of, const gguf_file& file, const weight_source&,
+                          nlohmann::json& config) {
+  const auto heads = config["num_attention_heads"].get<std::int64_t>();
+  const std::int64_t head = config["hidden_size"].get<std::int64_t>() / heads;
+  check_count(of, file, "attention.key_length", head);
   config["model_type"] = "phi";
   config["architectures"] = {"PhiForCausalLM"};
   config["hidden_act"] = "gelu_new";
-  config["intermediate_size"] = file.integer("phi2.feed_forward_length");
-  const auto heads = config["num_attention_heads"].get<std::int64_t>();
-  config["num_key_value_heads"] = integer_or(file, "phi2.attention.head_count_kv", heads);
-  config["layer_norm_eps"] = file.number("phi2.attention.layer_norm_epsilon");
-  config["max_position_embeddings"] = file.integer("phi2.context_length");
-  config["partial_rotary_factor"] =
-      double(file.integer("phi2.rope.dimension_count")) / double(config["hidden_size"].get<std::int64_t>() / heads);
-  describe_rope(file, "phi2.rope.", config);
+  config["intermediate_size"] = file.integer(of.key("feed_forward_length"));
+  config["num_key_value_heads"] = integer_or(file, of.key("attention.head_count_kv"), heads);
+  config["layer_norm_eps"] = file.number(of.key("attention.layer_norm_epsilon"));
+  config["max_position_embeddings"] = file.integer(of.key("context_length"));
+  // Readers of the share take the whole part of share times head, which must not round below the count.
+  const std::int64_t turned = file.integer(of.key("rope.dimension_count"));
+  double share = double(turned) / double(head);
+  if (std::int64_t(share * double(head)) < turned) share = std::nextafter(share, 1.0);
+  config["partial_rotary_factor"] = share;
+  describe_rope(of, file, config);
 }
-inline void describe_bloom(const gguf_file& file, const weight_source&, nlohmann::json& config) {
+inline void describe_bloom(const gguf_architecture& of, const gguf_file& file, const weight_source&,
+                           nlohmann::json& config) {
+  const auto heads = config["num_attention_heads"].get<std::int64_t>();
+  check_count(of, file, "attention.head_count_kv", heads);
+  check_count(of, file, "attention.key_length", config["hidden_size"].get<std::int64_t>() / heads);
   config["model_type"] = "bloom";
   config["architectures"] = {"BloomForCausalLM"};
-  config["layer_norm_epsilon"] = file.number("bloom.attention.layer_norm_epsilon");
-  config["seq_length"] = file.integer("bloom.context_length");
+  config["layer_norm_epsilon"] = file.number(of.key("attention.layer_norm_epsilon"));
+  config["seq_length"] = file.integer(of.key("context_length"));
 }
-
-using enum gguf_order;
 
 inline constexpr gguf_module llama_model[] = {
     {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
 inline constexpr gguf_module llama_layer[] = {{"attn_norm", "input_layernorm"},
-                                              {"attn_q", "self_attn.q_proj", query_pairs},
-                                              {"attn_k", "self_attn.k_proj", key_pairs},
+                                              {"attn_q", "self_attn.q_proj", gguf_arrangement::query_pairs},
+                                              {"attn_k", "self_attn.k_proj", gguf_arrangement::key_pairs},
                                               {"attn_v", "self_attn.v_proj"},
                                               {"attn_output", "self_attn.o_proj"},
                                               {"ffn_norm", "post_attention_layernorm"},
                                               {"ffn_gate", "mlp.gate_proj"},
                                               {"ffn_up", "mlp.up_proj"},
                                               {"ffn_down", "mlp.down_proj"}};
-inline constexpr gguf_module gemma_model[] = {
-    {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm", same, 1}, {"output", "lm_head"}};
-inline constexpr gguf_module gemma_layer[] = {{"attn_norm", "input_layernorm", same, 1},
+inline constexpr gguf_module gemma_model[] = {{"token_embd", "model.embed_tokens"},
+                                              {"output_norm", "model.norm", gguf_arrangement::same, 1},
+                                              {"output", "lm_head"}};
+inline constexpr gguf_module gemma_layer[] = {{"attn_norm", "input_layernorm", gguf_arrangement::same, 1},
                                               {"attn_q", "self_attn.q_proj"},
                                               {"attn_k", "self_attn.k_proj"},
                                               {"attn_v", "self_attn.v_proj"},
                                               {"attn_output", "self_attn.o_proj"},
-                                              {"ffn_norm", "post_attention_layernorm", same, 1},
+                                              {"ffn_norm", "post_attention_layernorm", gguf_arrangement::same, 1},
                                               {"ffn_gate", "mlp.gate_proj"},
                                               {"ffn_up", "mlp.up_proj"},
                                               {"ffn_down", "mlp.down_proj"}};
 inline constexpr gguf_module phi2_model[] = {
     {"token_embd", "model.embed_tokens"}, {"output_norm", "model.final_layernorm"}, {"output", "lm_head"}};
-inline constexpr gguf_module phi2_layer[] = {{"attn_norm", "input_layernorm"},
-                                             {"attn_qkv", "self_attn", three_modules},  // of older files
-                                             {"attn_q", "self_attn.q_proj"},
-                                             {"attn_k", "self_attn.k_proj"},
-                                             {"attn_v", "self_attn.v_proj"},
-                                             {"attn_output", "self_attn.dense"},
-                                             {"ffn_up", "mlp.fc1"},
-                                             {"ffn_down", "mlp.fc2"}};
+inline constexpr gguf_module phi2_layer[] = {
+    {"attn_norm", "input_layernorm"},
+    {"attn_qkv", "self_attn", gguf_arrangement::three_modules},  // of older files
+    {"attn_q", "self_attn.q_proj"},
+    {"attn_k", "self_attn.k_proj"},
+    {"attn_v", "self_attn.v_proj"},
+    {"attn_output", "self_attn.dense"},
+    {"ffn_up", "mlp.fc1"},
+    {"ffn_down", "mlp.fc2"}};
 inline constexpr gguf_module bloom_model[] = {{"token_embd", "transformer.word_embeddings"},
                                               {"token_embd_norm", "transformer.word_embeddings_layernorm"},
                                               {"output_norm", "transformer.ln_f"},
                                               {"output", "lm_head"}};
 inline constexpr gguf_module bloom_layer[] = {
-    {"attn_norm", "input_layernorm"},        {"attn_qkv", "self_attention.query_key_value", parts_of_heads},
-    {"attn_output", "self_attention.dense"}, {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_up", "mlp.dense_h_to_4h"},         {"ffn_down", "mlp.dense_4h_to_h"}};
+    {"attn_norm", "input_layernorm"},
+    {"attn_qkv", "self_attention.query_key_value", gguf_arrangement::parts_of_heads},
+    {"attn_output", "self_attention.dense"},
+    {"ffn_norm", "post_attention_layernorm"},
+    {"ffn_up", "mlp.dense_h_to_4h"},
+    {"ffn_down", "mlp.dense_4h_to_h"}};
 
-inline constexpr std::string_view rotary_metadata[] = {"attention.layer_norm_rms_epsilon",
-                                                       "attention.layer_norm_epsilon",
-                                                       "rope.freq_base",
+inline constexpr std::string_view rotary_metadata[] = {"rope.freq_base",
                                                        "rope.dimension_count",
                                                        "rope.scale_linear",
                                                        "rope.scaling.type",
@@ -140,29 +164,26 @@ inline constexpr std::string_view rotary_metadata[] = {"attention.layer_norm_rms
                                                        "rope.scaling.yarn_beta_fast",
                                                        "rope.scaling.yarn_beta_slow",
                                                        "rope.scaling.finetuned"};  // how it was trained
-inline constexpr std::string_view bloom_metadata[] = {"attention.layer_norm_epsilon"};
 
 inline constexpr gguf_architecture gguf_architectures[] = {
     {"llama", llama_model, "model.layers.", llama_layer, rotary_metadata, describe_llama},
     {"gemma", gemma_model, "model.layers.", gemma_layer, rotary_metadata, describe_gemma},
     {"phi2", phi2_model, "model.layers.", phi2_layer, rotary_metadata, describe_phi2},
-    {"bloom", bloom_model, "transformer.h.", bloom_layer, bloom_metadata, describe_bloom},
+    {"bloom", bloom_model, "transformer.h.", bloom_layer, {}, describe_bloom},
 };
 
 /// Every key of the model's own is computed, known not to matter, or refused: see `json_fields::finish`.
 inline void check_metadata(const gguf_architecture& architecture, const gguf_file& file) {
-  constexpr std::string_view known[] = {"attention.head_count", "attention.head_count_kv", "attention.key_length"};
-  constexpr std::pair<std::string_view, double> neutral[] = {{"attention.sliding_window", 0},
-                                                             {"attention.clamp_kqv", 0},
-                                                             {"attention.max_alibi_bias", 0},
-                                                             {"attention.scale", 0},
-                                                             {"expert_count", 0},
-                                                             {"expert_used_count", 0},
-                                                             {"logit_scale", 1},
-                                                             {"rope.scaling.attn_factor", 1}};
+  constexpr std::string_view known[] = {"attention.head_count", "attention.head_count_kv", "attention.key_length",
+                                        "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"};
+  constexpr std::pair<std::string_view, double> neutral[] = {
+      {"attention.sliding_window", 0}, {"attention.clamp_kqv", 0}, {"attention.scale", 0},         {"expert_count", 0},
+      {"expert_used_count", 0},        {"logit_scale", 1},         {"rope.scaling.attn_factor", 1}};
   const auto is_neutral = [&](std::string_view name, const std::string& key) {
     if (name == "attention.causal") return file.boolean(key);
-    if (name == "use_parallel_residual") return !file.boolean(key);
+    // What llama.cpp gives Bloom without being told.
+    if (name == "attention.max_alibi_bias") return file.number(key) == (architecture.name == "bloom" ? 8 : 0);
+    if (name == "use_parallel_residual") return file.boolean(key) == (architecture.name == "phi2");
     if (name == "attention.value_length")
       return file.integer(key) == file.integer(architecture.key("attention.key_length"));
     const auto at = std::find_if(std::begin(neutral), std::end(neutral), [&](auto& n) { return n.first == name; });
@@ -228,10 +249,10 @@ MOR1E_INLINE std::vector<gguf_name> names_of(const gguf_architecture& architectu
   const auto found = std::find_if(modules.begin(), modules.end(), [&](auto& m) { return m.stored == module; });
   if (found == modules.end()) return {};
 
-  const auto named = [&](std::string_view of, const gguf_rows_of& rows) {
+  const auto named = [&](std::string_view of, const gguf_row_order& rows) {
     return gguf_name{text(at, of, parameter), rows, found->added};
   };
-  if (found->order == gguf_order::same) return {named(found->name, {})};
+  if (found->order == gguf_arrangement::same) return {named(found->name, {})};
   // A bias is a column of as many rows as the weight.
   const index_t rows = stored.extents.rank() == 1 ? stored.extents[0] : stored.extents.rows();
   const auto [q_heads, k_heads] = detail::heads_of(architecture, file);
@@ -241,21 +262,18 @@ MOR1E_INLINE std::vector<gguf_name> names_of(const gguf_architecture& architectu
     return rows / heads;
   };
   switch (found->order) {
-    case gguf_order::parts_of_heads: {
+    case gguf_arrangement::parts_of_heads: {
       const index_t n = head_rows(q_heads, 3) / 3;
       return {named(found->name, {.b_size = 3, .c_size = n, .stride_a = n, .stride_b = q_heads * n, .stride_c = 1})};
     }
-    case gguf_order::three_modules: {
+    case gguf_arrangement::three_modules: {
       const index_t n = head_rows(q_heads + 2 * k_heads, 1), q = q_heads * n, k = k_heads * n;
       const std::string module_name(found->name);
       return {named(module_name + ".q_proj", {.rows = q}), named(module_name + ".k_proj", {.rows = k, .first = q}),
               named(module_name + ".v_proj", {.rows = k, .first = q + k})};
     }
     default: {
-      const index_t n = head_rows(found->order == gguf_order::query_pairs ? q_heads : k_heads, 2);
-      const std::int64_t rotary = detail::integer_or(file, architecture.key("rope.dimension_count"), n);
-      require<io_error>(rotary == n, file.path().string(), ": rotary embedding of ", rotary, " of ", n,
-                        " dimensions is not supported");
+      const index_t n = head_rows(found->order == gguf_arrangement::query_pairs ? q_heads : k_heads, 2);
       return {named(found->name, {.b_size = 2, .c_size = n / 2, .stride_a = n, .stride_b = 1, .stride_c = 2})};
     }
   }
@@ -274,7 +292,7 @@ MOR1E_INLINE nlohmann::json config_of(const gguf_architecture& architecture, con
   // The embedding counts, not the vocabulary: it may be padded.
   config["vocab_size"] = weights.extents(embedding).rows();
   config["tie_word_embeddings"] = !weights.contains("lm_head.weight");
-  architecture.describe(file, weights, config);
+  architecture.describe(architecture, file, weights, config);
   for (const auto& [key, id] :
        {std::pair("tokenizer.ggml.bos_token_id", "bos_token_id"), {"tokenizer.ggml.eos_token_id", "eos_token_id"}})
     if (file.contains(key)) config[id] = file.integer(key);

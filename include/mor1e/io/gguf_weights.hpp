@@ -20,7 +20,7 @@ std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& path)
 class gguf_weights final : public weight_source {
  public:
   /// Opens all parts (see `gguf_parts`). Throws `io_error` for parts that do not belong together, an architecture that
-  /// is not known, a tensor that has no place in it or stands in two parts, and as `names_of`.
+  /// is not known, a tensor that has no place in it or the place of another, and as `names_of`.
   explicit gguf_weights(const std::filesystem::path& path);
 
   /// The first part: its metadata holds configuration and tokeniser.
@@ -42,7 +42,7 @@ class gguf_weights final : public weight_source {
   struct place {
     const gguf_file* file;
     const gguf_tensor* stored;
-    gguf_rows_of rows;
+    gguf_row_order rows;
     float added;
   };
   const place& at(std::string_view name) const;

@@ -82,7 +82,7 @@ MOR1E_INLINE gguf_weights::gguf_weights(const std::filesystem::path& path) {
                         architecture_->name, " model");
       for (const auto& [name, rows, added] : names)
         require<io_error>(places_.emplace(name, place{&part, &stored, rows, added}).second, part.path().string(),
-                          ": tensor '", stored.name, "' stands in another part, too");
+                          ": tensor '", stored.name, "': '", name, "' is there already");
     }
 }
 
@@ -122,7 +122,7 @@ namespace detail {
 class gguf_rows final : public row_source<float> {
  public:
   /// Throws `io_error` for a type that is not known.
-  gguf_rows(const gguf_file& file, const gguf_tensor& stored, const gguf_rows_of& order, float added)
+  gguf_rows(const gguf_file& file, const gguf_tensor& stored, const gguf_row_order& order, float added)
       : type_(stored.type),
         order_(order),
         added_(added),
@@ -133,6 +133,8 @@ class gguf_rows final : public row_source<float> {
                    std::size_t(std::max<index_t>(1, stored.extents.size() / std::max<index_t>(1, cols_)))),
         where_(text(file.path().string(), ": tensor '", stored.name, "'")) {
     dequantise(type_, bytes_, 0, nullptr, where_);
+    require<io_error>(cols_ % layout_of(type_)->elements == 0, where_, ": a vector of ", name_of(type_),
+                      " whose elements stand in another order is not supported");
   }
 
   index_t rows() const override { return rows_; }
@@ -147,7 +149,7 @@ class gguf_rows final : public row_source<float> {
 
  private:
   ggml_type type_;
-  gguf_rows_of order_;
+  gguf_row_order order_;
   float added_;
   index_t cols_, rows_;
   const std::byte* bytes_;

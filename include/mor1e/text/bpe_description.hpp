@@ -35,8 +35,8 @@ struct bpe_description {
   std::string chat_template;            ///< Jinja; empty: none
 };
 
-/// The merges of a SentencePiece vocabulary with a score for each token: every way to cut a token into two tokens, the
-/// highest score of the whole first, of equal ones the longer first half. As Transformers converts such files.
+/// The merges of a SentencePiece vocabulary with a finite score for each token: every way to cut a token into two
+/// tokens, the highest score of the whole first; of equal ones the lower token, then the lower halves.
 std::vector<std::pair<std::string, std::string>> merges_by_score(const std::vector<std::string>& tokens,
                                                                  const std::vector<double>& scores);
 

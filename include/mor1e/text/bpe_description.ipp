@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 
 #include <nlohmann/json.hpp>
@@ -17,36 +16,26 @@ MOR1E_INLINE std::vector<std::pair<std::string, std::string>> merges_by_score(co
                                                                               const std::vector<double>& scores) {
   struct merge {
     double score;
-    std::size_t left_characters, right_characters;
     std::string_view left, right;
     token_id left_id, right_id;
-  };
-  const auto characters_of = [](std::string_view text) {
-    std::size_t count = 0;
-    for (std::size_t at = 0; at < text.size(); at += sequence_at(text, at).length) ++count;
-    return count;
   };
   std::unordered_map<std::string_view, token_id> ids;
   for (std::size_t i = 0; i < tokens.size(); ++i) ids.emplace(tokens[i], token_id(i));
   std::vector<merge> all;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const std::string_view token = tokens[i];
-    const std::size_t first = all.size(), characters = characters_of(token);
-    std::size_t left_characters = 0;
+    const std::size_t first = all.size();
     for (std::size_t at = 0; at < token.size();) {
       at += sequence_at(token, at).length;
-      ++left_characters;
       const auto left = ids.find(token.substr(0, at)), right = ids.find(token.substr(at));
       if (at < token.size() && left != ids.end() && right != ids.end())
-        all.push_back({scores[i], left_characters, characters - left_characters, left->first, right->first,
-                       left->second, right->second});
+        all.push_back({scores[i], left->first, right->first, left->second, right->second});
     }
     std::sort(all.begin() + std::ptrdiff_t(first), all.end(), [](const merge& a, const merge& b) {
       return a.left_id != b.left_id ? a.left_id < b.left_id : a.right_id < b.right_id;
     });
   }
-  const auto order = [](const merge& m) { return std::tuple(m.score, m.left_characters, m.right_characters); };
-  std::stable_sort(all.begin(), all.end(), [&](const merge& a, const merge& b) { return order(a) > order(b); });
+  std::stable_sort(all.begin(), all.end(), [](const merge& a, const merge& b) { return a.score > b.score; });
   std::vector<std::pair<std::string, std::string>> out;
   out.reserve(all.size());
   for (const merge& m : all) out.emplace_back(m.left, m.right);

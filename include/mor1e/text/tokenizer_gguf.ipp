@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <unordered_map>
 
@@ -67,6 +68,12 @@ inline void read_scores(const io::gguf_file& file, bpe_description& to) {
   const auto scores = file.numbers(key);
   require<io_error>(scores.size() == to.tokens.size(), where, " has ", scores.size(), " entries for ", to.tokens.size(),
                     " tokens");
+  constexpr std::size_t longest = 1024;  // all ways to cut a token are looked up
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    require<io_error>(std::isfinite(scores[i]), where, "[", i, "] is ", scores[i]);
+    require<io_error>(to.tokens[i].size() <= longest, where, ": token ", i, " has ", to.tokens[i].size(),
+                      " bytes; there are ", longest, " at most");
+  }
   // What a converter writes that had no tokenizer.model.
   require<io_error>(std::adjacent_find(scores.begin(), scores.end(), std::not_equal_to<>()) != scores.end(), where,
                     " are all the same, so the order of merges is not in the file");
@@ -85,8 +92,10 @@ MOR1E_INLINE bpe_description tokenizer_of_gguf(const io::gguf_file& file) {
   else
     detail::read_pre_tokenizer(file, out);
   detail::read_tokens(file, out);
-  const auto id_of = [&](const char* key) -> std::optional<token_id> {
-    if (!file.contains(key)) return std::nullopt;
+  // `usual`: of a SentencePiece vocabulary whose file does not say.
+  const auto id_of = [&](const char* key, token_id usual = -1) -> std::optional<token_id> {
+    if (!file.contains(key))
+      return pieces && usual >= 0 && usual < token_id(out.tokens.size()) ? std::optional(usual) : std::nullopt;
     const std::int64_t id = file.integer(key);
     require<io_error>(id >= 0 && id < std::int64_t(out.tokens.size()), where, ": ", key, " is ", id,
                       " in a vocabulary of ", out.tokens.size());
@@ -95,9 +104,9 @@ MOR1E_INLINE bpe_description tokenizer_of_gguf(const io::gguf_file& file) {
   const auto flag = [&](const char* key, bool otherwise = false) {
     return file.contains(key) ? file.boolean(key) : otherwise;
   };
-  out.bos = id_of("tokenizer.ggml.bos_token_id");
-  out.eos = id_of("tokenizer.ggml.eos_token_id");
-  out.unknown = id_of("tokenizer.ggml.unknown_token_id");
+  out.bos = id_of("tokenizer.ggml.bos_token_id", 1);
+  out.eos = id_of("tokenizer.ggml.eos_token_id", 2);
+  out.unknown = id_of("tokenizer.ggml.unknown_token_id", 0);
   out.padding = id_of("tokenizer.ggml.padding_token_id");
   out.begins = flag("tokenizer.ggml.add_bos_token", pieces);
   out.ends = flag("tokenizer.ggml.add_eos_token");
@@ -105,7 +114,10 @@ MOR1E_INLINE bpe_description tokenizer_of_gguf(const io::gguf_file& file) {
   require<io_error>(pieces || !out.space_before, where,
                     ": tokenizer.ggml.add_space_prefix is not supported with model gpt2");
   detail::read_added_tokens(file, out);
-  pieces ? detail::read_scores(file, out) : detail::read_merges(file, out);
+  if (pieces && !file.contains("tokenizer.ggml.merges"))
+    detail::read_scores(file, out);
+  else
+    detail::read_merges(file, out);
   const auto context =
       file.contains("general.architecture") ? file.string("general.architecture") + ".context_length" : "";
   if (file.contains(context)) out.context = file.integer(context);
