@@ -74,6 +74,13 @@ TEST_CASE("what an architecture does not have, or has otherwise, is refused") {
   open(file_of("bloom_pow2").f32("bloom.attention.max_alibi_bias", 8));
   CHECK_THROWS_WITH_AS(open(file_of("gemma_mqa").u32("gemma.rope.dimension_count", 2)),
                        Contains("'gemma.rope.dimension_count' is 2, only "), io_error);
+  CHECK_THROWS_WITH_AS(open(testing::gguf_writer()
+                                .text("general.architecture", "phi2")
+                                .u32("phi2.embedding_length", 2)
+                                .u32("phi2.block_count", 1)
+                                .u32("phi2.attention.head_count", 4)
+                                .floats("token_embd.weight", {2, 3}, std::vector<float>(6))),
+                       Contains("'phi2.embedding_length' is 2, too small for 4 heads"), io_error);
 }
 
 TEST_CASE("a vector of blocks whose elements stand in another order is refused as it is read") {

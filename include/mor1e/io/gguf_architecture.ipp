@@ -83,6 +83,8 @@ inline void describe_phi2(const gguf_architecture& of, const gguf_file& file, co
                           nlohmann::json& config) {
   const auto heads = config["num_attention_heads"].get<std::int64_t>();
   const std::int64_t head = config["hidden_size"].get<std::int64_t>() / heads;
+  require<io_error>(head > 0, file.path().string(), ": metadata '", of.key("embedding_length"), "' is ",
+                    config["hidden_size"].get<std::int64_t>(), ", too small for ", heads, " heads");
   check_count(of, file, "attention.key_length", head);
   config["model_type"] = "phi";
   config["architectures"] = {"PhiForCausalLM"};
