@@ -44,86 +44,85 @@ MOR1E_INLINE std::vector<std::pair<std::string, std::string>> merges_by_score(co
 
 MOR1E_INLINE nlohmann::json tokenizer_json_of(const bpe_description& from) {
   using nlohmann::json;
-  json vocabulary = json::object(), merges = json::array(), added = json::array();
-  for (std::size_t i = 0; i < from.tokens.size(); ++i) vocabulary[from.tokens[i]] = i;
-  for (const auto& [left, right] : from.merges) merges.push_back({left, right});
-  for (const added_token& token : from.added)
-    added.push_back({{"id", token.id},
-                     {"content", token.content},
-                     {"single_word", token.single_word},
-                     {"lstrip", token.left_strip},
-                     {"rstrip", token.right_strip},
-                     {"normalized", token.normalized},
-                     {"special", token.special}});
-
-  const auto steps_of = [](const char* type, const char* name, const std::vector<json>& steps) {
-    return steps.empty() ? json() : steps.size() == 1 ? steps[0] : json{{"type", type}, {name, steps}};
-  };
-  std::vector<json> normalizers, cuts, decoders;
   const bool pieces = from.letters == bpe_description::alphabet::sentence_piece;
-  if (pieces) {
-    const std::string space = "\u2581";
-    if (from.space_before) normalizers.push_back({{"type", "Prepend"}, {"prepend", space}});
-    normalizers.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", space}});
-    decoders = {{{"type", "Replace"}, {"pattern", {{"String", space}}}, {"content", " "}},
-                {{"type", "ByteFallback"}},
-                {{"type", "Fuse"}}};
-    if (from.space_before) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
-  } else {
-    if (from.digits_alone) cuts.push_back({{"type", "Digits"}, {"individual_digits", true}});
-    if (!from.cut.empty())
-      cuts.push_back(
-          {{"type", "Split"}, {"pattern", {{"Regex", from.cut}}}, {"behavior", "Isolated"}, {"invert", false}});
-    cuts.push_back(
-        {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", from.words}});
-    decoders = {cuts.back()};
+  json model = json::parse(R"({"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                               "end_of_word_suffix": null, "ignore_merges": false, "vocab": {}, "merges": []})");
+  if (pieces && from.unknown) model["unk_token"] = from.tokens[std::size_t(*from.unknown)];
+  model["fuse_unk"] = model["byte_fallback"] = pieces;
+  for (std::size_t i = 0; i < from.tokens.size(); ++i) model["vocab"][from.tokens[i]] = i;
+  for (const auto& [left, right] : from.merges) model["merges"].push_back(std::vector<std::string>{left, right});
+
+  json added = json::array();
+  for (const added_token& token : from.added) {
+    json& to = added.emplace_back();
+    to["id"] = token.id;
+    to["content"] = token.content;
+    to["single_word"] = token.single_word;
+    to["lstrip"] = token.left_strip;
+    to["rstrip"] = token.right_strip;
+    to["normalized"] = token.normalized;
+    to["special"] = token.special;
   }
-  json unknown;
-  if (pieces && from.unknown) unknown = from.tokens[std::size_t(*from.unknown)];
+
+  json normalizers = json::array(), cuts = json::array(), decoders = json::array();
+  if (pieces) {
+    if (from.space_before) normalizers.push_back(json::parse(R"({"type": "Prepend", "prepend": "\u2581"})"));
+    normalizers.push_back(json::parse(R"({"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"})"));
+    decoders = json::parse(R"([{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+                               {"type": "ByteFallback"}, {"type": "Fuse"}])");
+    if (from.space_before)
+      decoders.push_back(json::parse(R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})"));
+  } else {
+    if (from.digits_alone) cuts.push_back(json::parse(R"({"type": "Digits", "individual_digits": true})"));
+    if (!from.cut.empty()) {
+      cuts.push_back(json::parse(R"({"type": "Split", "behavior": "Isolated", "invert": false})"));
+      cuts.back()["pattern"]["Regex"] = from.cut;
+    }
+    cuts.push_back(json::parse(R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true})"));
+    cuts.back()["use_regex"] = from.words;
+    decoders.push_back(cuts.back());
+  }
+  // One step stands alone, several are a sequence.
+  const auto steps = [](const char* name, json& all) {
+    if (all.size() < 2) return all.empty() ? json() : all[0];
+    json out;
+    out["type"] = "Sequence";
+    out[name] = std::move(all);
+    return out;
+  };
 
   // One text, and a second one of another type behind it.
-  json template_of_one = json::array(), template_of_two = json::array(), special = json::object();
-  const auto put = [&](bool wanted, std::optional<token_id> id, int type) {
+  json around = json::parse(R"({"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}})");
+  const auto put = [&](const char* kind, const std::string& name, int type) {
+    json item;
+    item[kind]["id"] = name;
+    item[kind]["type_id"] = type;
+    if (type == 0) around["single"].push_back(item);
+    around["pair"].push_back(std::move(item));
+  };
+  const auto put_special = [&](bool wanted, std::optional<token_id> id, int type) {
     if (!wanted || !id) return;
     const std::string& name = from.tokens[std::size_t(*id)];
-    special[name] = {{"id", name}, {"ids", {*id}}, {"tokens", {name}}};
-    const json item = {{"SpecialToken", {{"id", name}, {"type_id", type}}}};
-    if (type == 0) template_of_one.push_back(item);
-    template_of_two.push_back(item);
+    json& special = around["special_tokens"][name];
+    special["id"] = name;
+    special["ids"] = std::vector<token_id>{*id};
+    special["tokens"] = std::vector<std::string>{name};
+    put("SpecialToken", name, type);
   };
   for (const int type : {0, 1}) {
-    put(from.begins, from.bos, type);
-    const json item = {{"Sequence", {{"id", type == 0 ? "A" : "B"}, {"type_id", type}}}};
-    if (type == 0) template_of_one.push_back(item);
-    template_of_two.push_back(item);
-    put(from.ends, from.eos, type);
+    put_special(from.begins, from.bos, type);
+    put("Sequence", type == 0 ? "A" : "B", type);
+    put_special(from.ends, from.eos, type);
   }
-  json around;
-  if (!special.empty())
-    around = {{"type", "TemplateProcessing"},
-              {"single", template_of_one},
-              {"pair", template_of_two},
-              {"special_tokens", special}};
 
-  return {{"version", "1.0"},
-          {"truncation", nullptr},
-          {"padding", nullptr},
-          {"added_tokens", added},
-          {"normalizer", steps_of("Sequence", "normalizers", normalizers)},
-          {"pre_tokenizer", steps_of("Sequence", "pretokenizers", cuts)},
-          {"post_processor", around},
-          {"decoder", steps_of("Sequence", "decoders", decoders)},
-          {"model",
-           {{"type", "BPE"},
-            {"dropout", nullptr},
-            {"unk_token", unknown},
-            {"continuing_subword_prefix", nullptr},
-            {"end_of_word_suffix", nullptr},
-            {"fuse_unk", pieces},
-            {"byte_fallback", pieces},
-            {"ignore_merges", false},
-            {"vocab", vocabulary},
-            {"merges", merges}}}};
+  json out = json::parse(R"({"version": "1.0", "truncation": null, "padding": null})");
+  out["added_tokens"] = std::move(added);
+  out["normalizer"] = steps("normalizers", normalizers);
+  out["pre_tokenizer"] = steps("pretokenizers", cuts);
+  out["post_processor"] = around["special_tokens"].empty() ? json() : std::move(around);
+  out["decoder"] = steps("decoders", decoders);
+  out["model"] = std::move(model);
+  return out;
 }
 
 MOR1E_INLINE std::map<std::string, std::string> files_of(const bpe_description& from) {
