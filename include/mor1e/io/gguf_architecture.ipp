@@ -231,7 +231,7 @@ MOR1E_INLINE const gguf_architecture& gguf_architecture_of(const gguf_file& file
 MOR1E_INLINE std::vector<gguf_name> names_of(const gguf_architecture& architecture, const gguf_file& file,
                                              const gguf_tensor& stored) {
   // MODULE.weight, blk.LAYER.MODULE.weight; or .bias
-  std::string_view module = stored.name, prefix;
+  std::string_view module = stored.name;
   const std::size_t end = module.rfind('.');
   if (end == module.npos) return {};
   const std::string_view parameter = module.substr(end);
