@@ -28,7 +28,6 @@ inline const gguf_names& names_for(const std::string& model_type) {
       {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
   static const std::map<std::string, gguf_names> all = {
       {"llama", {"llama", "model.layers.", whole, rotary}},
-      {"mistral", {"llama", "model.layers.", whole, rotary}},
       {"gemma", {"gemma", "model.layers.", whole, rotary}},
       {"phi",
        {"phi2",

@@ -17,16 +17,18 @@ inline void put_strings(gguf_writer& to, std::string_view key, const std::vector
   to.array(key, 8, values.size(), bytes);
 }
 
-inline void put_integers(gguf_writer& to, std::string_view key, const std::vector<std::int32_t>& values) {
+/// Integers or floats, as the format calls them by `kind`.
+template <class T>
+void put_numbers(gguf_writer& to, std::string_view key, std::uint32_t kind, const std::vector<T>& values) {
   std::string bytes;
-  for (const std::int32_t value : values) bytes += gguf_writer::raw(value);
-  to.array(key, 5, values.size(), bytes);
+  for (const T value : values) bytes += gguf_writer::raw(value);
+  to.array(key, kind, values.size(), bytes);
 }
-
+inline void put_integers(gguf_writer& to, std::string_view key, const std::vector<std::int32_t>& values) {
+  put_numbers(to, key, 5, values);
+}
 inline void put_floats(gguf_writer& to, std::string_view key, const std::vector<float>& values) {
-  std::string bytes;
-  for (const float value : values) bytes += gguf_writer::raw(value);
-  to.array(key, 6, values.size(), bytes);
+  put_numbers(to, key, 6, values);
 }
 
 /// The vocabulary of a tokenizer.json that was made of a SentencePiece model, as that model's pieces: the earlier a

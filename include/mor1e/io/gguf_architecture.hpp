@@ -77,15 +77,14 @@ struct gguf_name {
 };
 
 /// What the stored tensor is in the Hugging Face model; nothing for a tensor that has no place there. Throws `io_error`
-/// naming file and tensor for rows that are no whole heads, and for rotary positions of a part of a head where the
-/// order depends on it.
+/// naming file and tensor for rows that are no whole heads.
 std::vector<gguf_name> names_of(const gguf_architecture& architecture, const gguf_file& file,
                                 const gguf_tensor& stored);
 
-/// The configuration that Hugging Face would have: model_type, sizes, what the tensors in `names` show (whether the
-/// head is the embedding, whether linears have biases), rope_scaling where it is scaled, token ids where the file has
-/// them. Throws `io_error` naming file and key, and `value_error` for a key of the rope, attention or norm families
-/// that is not known, or asks for what we do not compute.
+/// The configuration that Hugging Face would have: model_type, sizes, what the tensors show (whether the head is
+/// the embedding, whether linears of a llama or a Gemma have biases), rope_scaling where it is scaled, token ids where
+/// the file has them. Throws `io_error` naming file and key, and `value_error` for a key of the rope, attention or norm
+/// families that is not known, or asks for what we do not compute.
 nlohmann::json config_of(const gguf_architecture& architecture, const gguf_file& file, const weight_source& weights);
 
 }  // namespace mor1e::io

@@ -49,7 +49,6 @@ class gguf_weights final : public weight_source {
   template <class T>
   void read_as(std::string_view name, T* out) const;
 
-  const gguf_architecture* architecture_ = nullptr;
   std::vector<gguf_file> parts_;  // their addresses stand in places_
   std::map<std::string, place, std::less<>> places_;
 };

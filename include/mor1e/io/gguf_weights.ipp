@@ -73,20 +73,22 @@ MOR1E_INLINE std::vector<std::filesystem::path> gguf_parts(const std::filesystem
 MOR1E_INLINE gguf_weights::gguf_weights(const std::filesystem::path& path) {
   for (const auto& part : gguf_parts(path)) parts_.emplace_back(part);
   if (parts_.size() > 1) detail::check_parts(parts_);
-  architecture_ = &gguf_architecture_of(file());
+  const gguf_architecture& architecture = gguf_architecture_of(file());
   for (const gguf_file& part : parts_)
     for (const auto& stored : part.tensors()) {
-      const auto names = names_of(*architecture_, file(), stored);
+      const auto names = names_of(architecture, file(), stored);
       // Dropping what is not understood (rope_freqs, experts, ...) would give another model, silently.
       require<io_error>(!names.empty(), file().path().string(), ": tensor '", stored.name, "' has no place in a ",
-                        architecture_->name, " model");
+                        architecture.name, " model");
       for (const auto& [name, rows, added] : names)
         require<io_error>(places_.emplace(name, place{&part, &stored, rows, added}).second, part.path().string(),
                           ": tensor '", stored.name, "': '", name, "' is there already");
     }
 }
 
-MOR1E_INLINE nlohmann::json gguf_weights::config() const { return config_of(*architecture_, file(), *this); }
+MOR1E_INLINE nlohmann::json gguf_weights::config() const {
+  return config_of(gguf_architecture_of(file()), file(), *this);
+}
 
 MOR1E_INLINE std::vector<std::string> gguf_weights::names() const {
   std::vector<std::string> out;
@@ -127,11 +129,11 @@ class gguf_rows final : public row_source<float> {
         order_(order),
         added_(added),
         cols_(stored.extents.rank() == 1 && !order.all_in_order() ? 1 : stored.extents.cols()),
-        rows_(order.rows > 0 ? order.rows : stored.extents.size() / std::max<index_t>(1, cols_)),
         bytes_(file.bytes(stored).data()),
-        row_bytes_(stored.bytes /
-                   std::size_t(std::max<index_t>(1, stored.extents.size() / std::max<index_t>(1, cols_)))),
         where_(text(file.path().string(), ": tensor '", stored.name, "'")) {
+    const index_t all = stored.extents.size() / std::max<index_t>(1, cols_);
+    rows_ = order.rows > 0 ? order.rows : all;
+    row_bytes_ = stored.bytes / std::size_t(std::max<index_t>(1, all));
     dequantise(type_, bytes_, 0, nullptr, where_);
     require<io_error>(cols_ % layout_of(type_)->elements == 0, where_, ": a vector of ", name_of(type_),
                       " whose elements stand in another order is not supported");

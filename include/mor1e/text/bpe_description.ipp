@@ -49,8 +49,9 @@ MOR1E_INLINE nlohmann::json tokenizer_json_of(const bpe_description& from) {
                                "end_of_word_suffix": null, "ignore_merges": false, "vocab": {}, "merges": []})");
   if (pieces && from.unknown) model["unk_token"] = from.tokens[std::size_t(*from.unknown)];
   model["fuse_unk"] = model["byte_fallback"] = pieces;
-  for (std::size_t i = 0; i < from.tokens.size(); ++i) model["vocab"][from.tokens[i]] = i;
-  for (const auto& [left, right] : from.merges) model["merges"].push_back(std::vector<std::string>{left, right});
+  json &vocabulary = model["vocab"], &merges = model["merges"];
+  for (std::size_t i = 0; i < from.tokens.size(); ++i) vocabulary[from.tokens[i]] = i;
+  for (const auto& [left, right] : from.merges) merges.push_back(std::vector<std::string>{left, right});
 
   json added = json::array();
   for (const added_token& token : from.added) {
