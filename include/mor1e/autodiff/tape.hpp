@@ -273,6 +273,9 @@ class tape {
       for (int k = 0; k < n.operands(); ++k)
         if (s.ids[at.gradients + k] != no_slot) f(s.ids[at.gradients + k]);
   }
+  /// The part of `apply` that knows neither op nor element type; returns the slot of the first output.
+  slot_id record(const op_functions<B>& op, const signature& shape, std::span<const std::byte> attributes, dtype type,
+                 operands in);
   template <class T>
   var<T> handle(slot_id id) const {
     return {id, graph_.slots[id].rows, graph_.slots[id].cols, graph_.number};
@@ -303,6 +306,17 @@ tape(B&) -> tape<B>;
 
 namespace detail {
 
+template <class B>
+std::vector<operand> operands_of(const frame<B>& f) {
+  std::vector<operand> in(f.of->inputs);
+  for (int k = 0; k < f.of->inputs; ++k) {
+    in[k].id = f.ids[k];
+    in[k].rows = f.slots[f.ids[k]].rows;
+    in[k].cols = f.slots[f.ids[k]].cols;
+  }
+  return in;
+}
+
 /// The functions of Op for backend B and element type T: one static table each.
 template <class Op, class B, class T>
 struct functions_of {
@@ -313,15 +327,7 @@ struct functions_of {
   static void backward(const frame<B>& f) {
     if constexpr (!WithoutGradient<Op>) Op::template backward<B, T>(call<B, T>(f), attributes(f));
   }
-  static cost work(const frame<B>& f, bool backward) {
-    std::vector<operand> in(f.of->inputs);
-    for (int k = 0; k < f.of->inputs; ++k) {
-      in[k].id = f.ids[k];
-      in[k].rows = f.slots[f.ids[k]].rows;
-      in[k].cols = f.slots[f.ids[k]].cols;
-    }
-    return Op::work(attributes(f), in, backward);
-  }
+  static cost work(const frame<B>& f, bool backward) { return Op::work(attributes(f), operands_of(f), backward); }
   static constexpr op_functions<B> table{Op::label, &forward, WithoutGradient<Op> ? nullptr : &backward, &work};
 };
 
@@ -332,17 +338,25 @@ template <class Op, class T>
 var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
   static_assert(Operation<Op>, "this type is not an op: see autodiff/op.hpp");
   for (const operand& o : in) detail::check_handle(graph_, o, Op::label);
-  const signature shape = Op::shape(attributes, in);
+  const auto& functions = detail::functions_of<Op, B, T>::table;
+  return handle<T>(
+      record(functions, Op::shape(attributes, in), std::as_bytes(std::span(&attributes, 1)), dtype_of<T>, in));
+}
+
+// What does not depend on the op is compiled once for all of them.
+template <class B>
+slot_id tape<B>::record(const op_functions<B>& op, const signature& shape, std::span<const std::byte> attributes,
+                        dtype type, operands in) {
   for (const index_range& range : shape.indices)
-    if (index_input* of = graph_.indices_of(in[range.input].id)) of->narrow(range, Op::label);
+    if (index_input* of = graph_.indices_of(in[range.input].id)) of->narrow(range, op.name);
   const bool gradients = how_ != recording::forward;
+  constexpr std::size_t alignment = alignof(std::max_align_t);
   node<B> n;
-  n.op = &detail::functions_of<Op, B, T>::table;
+  n.op = &op;
   n.ids = std::uint32_t(graph_.ids.size());
-  n.attributes = std::uint32_t((graph_.payload.size() + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
-                               alignof(std::max_align_t));
-  graph_.payload.resize(n.attributes + sizeof(attributes));
-  std::memcpy(graph_.payload.data() + n.attributes, &attributes, sizeof(attributes));
+  n.attributes = std::uint32_t((graph_.payload.size() + alignment - 1) / alignment * alignment);
+  graph_.payload.resize(n.attributes + attributes.size());
+  std::memcpy(graph_.payload.data() + n.attributes, attributes.data(), attributes.size());
   n.inputs = std::uint8_t(in.size());
   n.backward_reads = shape.backward_reads;
   n.cheap = shape.cheap;
@@ -354,10 +368,10 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
     graph_.ids.push_back(o.id);
     differentiable |= graph_.slots[o.id].differentiable;
   }
-  differentiable &= gradients && !WithoutGradient<Op>;
+  differentiable &= gradients && op.backward;
   const auto add = [&](const std::vector<slot_size>& sizes, slot_kind kind, bool with_gradient) {
     for (const slot_size& size : sizes) {
-      slot s{size.rows, size.cols, dtype_of<T>, kind, with_gradient};
+      slot s{size.rows, size.cols, type, kind, with_gradient};
       if (kind == slot_kind::activation) s.producer = std::int32_t(graph_.nodes.size());
       graph_.ids.push_back(graph_.add(s));
     }
@@ -382,7 +396,7 @@ var<T> tape<B>::apply(const typename Op::attributes& attributes, operands in) {
     graph_.ids.resize(n.ids);
     graph_.payload.resize(n.attributes);
   }
-  return handle<T>(result);
+  return result;
 }
 
 }  // namespace mor1e

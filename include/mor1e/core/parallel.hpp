@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "mor1e/core/function_ref.hpp"
 #include "mor1e/core/processors.hpp"
 #include "mor1e/core/shape.hpp"
 
@@ -34,14 +35,12 @@ class thread_pool {
 
   /// Calls f(index) for every index below `size()`, each on one thread, and returns when all are done. `f` must not
   /// throw, nor wait for another index: those of threads that the system has not woken are called here.
-  template <class F>
-  void run(const F& f) {
+  void run(function_ref<void(int index)> f) {
     if (size_ == 1) {
       f(0);
       return;
     }
-    argument_ = &f;
-    call_ = [](const void* argument, int index) { (*static_cast<const F*>(argument))(index); };
+    call_ = &f;
     pending_.store(size_ - 1, std::memory_order_relaxed);
     const std::uint32_t region = announce();
     f(0);
@@ -65,7 +64,7 @@ class thread_pool {
                                                                    std::memory_order_relaxed);
   }
   void finish(int index) {
-    call_(argument_, index);
+    (*call_)(index);
     pending_.fetch_sub(1, std::memory_order_release);
   }
   void work(int index) {
@@ -94,16 +93,15 @@ class thread_pool {
   int size_;
   std::vector<std::thread> workers_;
   std::vector<claimed_index> claimed_;
-  void (*call_)(const void*, int) = nullptr;
-  const void* argument_ = nullptr;
+  const function_ref<void(int)>* call_ = nullptr;  // null: the pool is being destroyed
   alignas(64) std::atomic<std::uint32_t> region_{0};
   alignas(64) std::atomic<int> pending_{0};
 };
 
 /// f(begin, end) over [0, count) in at most `pool.size()` pieces of at least `grain`, the same pieces for the same
-/// count and pool size.
-template <class F>
-void parallel_for(thread_pool& pool, index_t count, index_t grain, const F& f) {
+/// count and pool size. No template: a kernel that f holds is compiled once, not for each way of calling it.
+inline void parallel_for(thread_pool& pool, index_t count, index_t grain,
+                         function_ref<void(index_t begin, index_t end)> f) {
   const index_t pieces = std::clamp<index_t>(count / std::max<index_t>(grain, 1), 1, pool.size());
   if (pieces == 1) {
     if (count > 0) f(index_t(0), count);
@@ -117,8 +115,7 @@ void parallel_for(thread_pool& pool, index_t count, index_t grain, const F& f) {
 
 /// f(task, thread) for every task in [0, count), handed out as threads become free: for tasks of unequal size whose
 /// results do not depend on who runs them.
-template <class F>
-void parallel_tasks(thread_pool& pool, index_t count, const F& f) {
+inline void parallel_tasks(thread_pool& pool, index_t count, function_ref<void(index_t task, int thread)> f) {
   if (count <= 1 || pool.size() == 1) {
     for (index_t task = 0; task < count; ++task) f(task, 0);
     return;

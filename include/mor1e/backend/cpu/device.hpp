@@ -38,8 +38,7 @@ class cpu : public host_memory {
 };
 
 /// f(begin, end) over rows; a piece is worth a thread from about 16k elements.
-template <class F>
-void parallel_rows(cpu& device, index_t rows, index_t cols, const F& f) {
+inline void parallel_rows(cpu& device, index_t rows, index_t cols, function_ref<void(index_t begin, index_t end)> f) {
   parallel_for(device.threads(), rows, std::max<index_t>(1, 16384 / std::max<index_t>(cols, 1)), f);
 }
 

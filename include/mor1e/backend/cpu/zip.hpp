@@ -2,6 +2,9 @@
 // repeated.
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "mor1e/backend/cpu/row_loops.hpp"
 
 namespace mor1e::backend {
@@ -29,36 +32,51 @@ void zip_forward(cpu& device, F f, view<const T> a, view<const T> b, T beta, vie
   });
 }
 
+namespace detail {
+/// add(i, begin, count, beta, to): to = `count` elements of row i of a matrix [rows, cols], from column `begin`,
+/// + beta to.
+template <class T>
+using add_row_piece = function_ref<void(index_t i, index_t begin, index_t count, T beta, T* to)>;
+
+/// to = the matrix + beta to; summed over the axes along which `to` has one element, in double where it has one only.
+template <class T>
+void add_rows(cpu& device, add_row_piece<T> add, index_t rows, index_t cols, T beta, view<T> to) {
+  const auto row_sum = [&]<class Sum>(index_t i, Sum sum) {
+    std::array<T, 1024> piece;  // stays in the first cache
+    for (index_t begin = 0; begin < cols; begin += index_t(piece.size())) {
+      const index_t count = std::min(index_t(piece.size()), cols - begin);
+      add(i, begin, count, T(0), piece.data());
+      sum += sum_row<Sum>(count, [&](index_t j) { return Sum(piece[j]); });
+    }
+    return sum;
+  };
+  if (to.rows == rows && to.cols == cols) {
+    each_row(device, rows, 2 * cols, [&](index_t i) { add(i, 0, cols, beta, to.row(i)); });
+  } else if (to.rows == 1 && to.cols == 1) {
+    const double total = sum_over_rows(device, rows, 2 * cols, [&](index_t i) { return row_sum(i, 0.0); });
+    to[0] = blend(T(total), beta, to[0]);
+  } else if (to.cols == 1) {
+    each_row(device, rows, 2 * cols, [&](index_t i) { to[i] = blend(row_sum(i, T(0)), beta, to[i]); });
+  } else {
+    parallel_for(device.threads(), cols, 64, [&](index_t begin, index_t end) {
+      write_row(to.data + begin, end - begin, beta, [](index_t) { return T(0); });
+      for (index_t i = 0; i < rows; ++i) add(i, begin, end - begin, T(1), to.data + begin);
+    });
+  }
+}
+}  // namespace detail
+
 /// dx = dy f(a, b) + beta dx, f being the derivative by the operand x; summed over the axes along which x is repeated,
 /// in double where x is a single number. No sum depends on the number of threads.
 template <class F, class T>
 void zip_backward(cpu& device, F f, view<const T> a, view<const T> b, view<const T> dy, T beta, view<T> dx) {
-  const index_t n = dy.cols;
-  // use(g) with g(j) = dy_ij f(a_ij, b_ij)
-  const auto with_row = [&](index_t i, const auto& use) {
-    detail::with_zipped_row(f, a, b, i, n, [&](auto d) { use([=, g = dy.row(i)](index_t j) { return g[j] * d(j); }); });
+  // The only loops compiled for each f: sums read what they wrote.
+  const auto add = [&](index_t i, index_t begin, index_t count, T keep, T* to) {
+    detail::with_zipped_row(f, a, b, i, dy.cols, [&](auto d) {
+      write_row(to, count, keep, [=, g = dy.row(i)](index_t j) { return g[begin + j] * d(begin + j); });
+    });
   };
-  if (dx.rows == dy.rows && dx.cols == n) {
-    each_row(device, dy.rows, 2 * n,
-             [&](index_t i) { with_row(i, [&](auto g) { write_row(dx.row(i), n, beta, g); }); });
-  } else if (dx.rows == 1 && dx.cols == 1) {
-    const double total = sum_over_rows(device, dy.rows, 2 * n, [&](index_t i) {
-      double sum = 0;
-      with_row(i, [&](auto g) { sum = sum_row<double>(n, [=](index_t j) { return double(g(j)); }); });
-      return sum;
-    });
-    dx[0] = blend(T(total), beta, dx[0]);
-  } else if (dx.cols == 1) {
-    each_row(device, dy.rows, 2 * n,
-             [&](index_t i) { with_row(i, [&](auto g) { dx[i] = blend(sum_row<T>(n, g), beta, dx[i]); }); });
-  } else {
-    parallel_for(device.threads(), n, 64, [&](index_t begin, index_t end) {
-      write_row(dx.data + begin, end - begin, beta, [](index_t) { return T(0); });
-      for (index_t i = 0; i < dy.rows; ++i)
-        with_row(
-            i, [&](auto g) { write_row(dx.data + begin, end - begin, T(1), [=](index_t j) { return g(begin + j); }); });
-    });
-  }
+  detail::add_rows<T>(device, add, dy.rows, dy.cols, beta, dx);
 }
 
 /// y = alpha times the sum of f(a, b) over all elements, added in double.             a, b of one shape, y [1, 1]
