@@ -20,18 +20,30 @@ struct philox_block {
   friend constexpr bool operator==(const philox_block&, const philox_block&) = default;
 };
 
+namespace detail {
+/// One round of Philox on a block; `low` and `high` are the halves of the round's key.
+MOR1E_SCALAR constexpr void philox_round(std::uint32_t low, std::uint32_t high, std::uint32_t& a, std::uint32_t& b,
+                                         std::uint32_t& c, std::uint32_t& d) {
+  const std::uint64_t even = std::uint64_t(0xD2511F53u) * a, odd = std::uint64_t(0xCD9E8D57u) * c;
+  a = std::uint32_t(odd >> 32) ^ b ^ low;
+  b = std::uint32_t(odd);
+  c = std::uint32_t(even >> 32) ^ d ^ high;
+  d = std::uint32_t(even);
+}
+/// f(low, high) for the keys of the ten rounds: Weyl sequences by the golden ratio and sqrt(3) - 1.
+template <class F>
+MOR1E_HD constexpr void each_philox_round(std::uint64_t key, const F& f) {
+  std::uint32_t low = std::uint32_t(key), high = std::uint32_t(key >> 32);
+  for (int round = 0; round < 10; ++round, low += 0x9E3779B9u, high += 0xBB67AE85u) f(low, high);
+}
+}  // namespace detail
+
 /// Philox4x32-10: a keyed bijection of 128-bit blocks whose outputs for successive counters are random bits.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 MOR1E_HD constexpr philox_block philox(std::uint64_t key, philox_block counter) {
-  std::uint32_t key_low = std::uint32_t(key), key_high = std::uint32_t(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t even = std::uint64_t(0xD2511F53u) * counter.word[0];
-    const std::uint64_t odd = std::uint64_t(0xCD9E8D57u) * counter.word[2];
-    counter = {{std::uint32_t(odd >> 32) ^ counter.word[1] ^ key_low, std::uint32_t(odd),
-                std::uint32_t(even >> 32) ^ counter.word[3] ^ key_high, std::uint32_t(even)}};
-    key_low += 0x9E3779B9u;  // the golden ratio and sqrt(3) - 1: the Weyl steps of the key schedule
-    key_high += 0xBB67AE85u;
-  }
+  detail::each_philox_round(key, [&word = counter.word](std::uint32_t low, std::uint32_t high) {
+    detail::philox_round(low, high, word[0], word[1], word[2], word[3]);
+  });
   return counter;
 }
 
@@ -78,6 +90,22 @@ MOR1E_HD constexpr T uniform(std::uint64_t key, std::uint64_t position) {
 /// Four words of 32 random bits at a place named by three indices.
 MOR1E_HD constexpr philox_block random_words(std::uint64_t key, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
   return philox(key, {{a, b, c, std::uint32_t(detail::philox_use::words)}});
+}
+
+/// words[k][i] = random_words(key, a + i, b, c).word[k] for each i, computed side by side.
+template <std::size_t N>
+void random_words(std::uint64_t key, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t (&words)[4][N]) {
+  for (std::size_t i = 0; i < N; ++i) {
+    words[0][i] = a + std::uint32_t(i);
+    words[1][i] = b;
+    words[2][i] = c;
+    words[3][i] = std::uint32_t(detail::philox_use::words);
+  }
+  detail::each_philox_round(key, [&](std::uint32_t low, std::uint32_t high) {
+#pragma omp simd
+    for (std::size_t i = 0; i < N; ++i)
+      detail::philox_round(low, high, words[0][i], words[1][i], words[2][i], words[3][i]);
+  });
 }
 
 /// A sequence of random numbers. Its whole state is two integers, so that a checkpoint stores it as plain numbers:

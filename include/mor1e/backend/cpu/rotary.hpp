@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "mor1e/backend/cpu/row_loops.hpp"
 #include "mor1e/core/rotary_frequencies.hpp"
@@ -39,16 +40,19 @@ void rotary_turn(cpu& device, int heads, int head_dim, T direction, view<const T
     const auto copy = [&](const T* from, T* to, index_t n) {
       if (from != to || beta != T(0)) write_row(to, n, beta, [=](index_t j) { return from[j]; });
     };
-    for (int h = 0; h < heads; ++h) {
-      const T* from = x.row(t) + h * head_dim;
-      T* to = y.row(t) + h * head_dim;
+    const auto turn = [=]<bool Keep>(std::bool_constant<Keep>, const T* from, T* to) {
 #pragma omp simd
       for (index_t i = 0; i < half; ++i) {
         const T a = from[i], b = from[half + i], s = direction * sin[i];
         const T low = a * cos[i] - b * s, high = b * cos[i] + a * s;
-        to[i] = blend(low, beta, to[i]);
-        to[half + i] = blend(high, beta, to[half + i]);
+        to[i] = Keep ? low + beta * to[i] : low;
+        to[half + i] = Keep ? high + beta * to[half + i] : high;
       }
+    };
+    for (int h = 0; h < heads; ++h) {
+      const T* from = x.row(t) + h * head_dim;
+      T* to = y.row(t) + h * head_dim;
+      beta == T(0) ? turn(std::false_type{}, from, to) : turn(std::true_type{}, from, to);
       copy(from + 2 * half, to + 2 * half, head_dim - 2 * half);
     }
     const index_t turned = index_t(heads) * head_dim;
