@@ -81,13 +81,15 @@ struct key_body {
 template <class T>
 struct part_body {
   device_view<const T> x;
+  double rounder;
   const std::int32_t *order, *begins;
   double* parts;
 
   __device__ void operator()(index_t at) const {
     const index_t key = at / x.cols, c = at % x.cols;
     double sum = 0;
-    for (std::int32_t i = begins[key]; i < begins[key + 1]; ++i) sum += double(x.address()[order[i] * x.stride + c]);
+    for (std::int32_t i = begins[key]; i < begins[key + 1]; ++i)
+      sum += rounded_by(rounder, double(x.address()[order[i] * x.stride + c]));
     parts[at] = sum;
   }
 };
@@ -132,7 +134,7 @@ void nearest_centroids(cuda& device, device_view<const T> scores, device_view<co
 }
 
 template <class T>
-void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::int64_t> labels,
+void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::int64_t> labels, double rounder,
                    device_view<std::int64_t> counts, device_view<double> sums) {
   const point_pieces pieces(x.rows);
   const index_t k = sums.rows, d = sums.cols, segments = pieces.count * k;
@@ -148,14 +150,14 @@ void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::
   thrust::lower_bound(in_order, key, key + x.rows, every, every + segments + 1, begin);
 
   // Not reduce_by_key: it adds in an order that blocks finish in.
-  each(device, segments * d, part_body<T>{x, order.view().address(), begin, parts.view().address()});
+  each(device, segments * d, part_body<T>{x, rounder, order.view().address(), begin, parts.view().address()});
   each(device, k * d, total_body{pieces.count, k, d, begin, parts.view().address(), counts.address(), sums.address()});
 }
 
 template void centroid_squares(cuda&, device_view<const float>, device_view<float>);
 template void nearest_centroids(cuda&, device_view<const float>, device_view<const float>, device_view<const double>,
                                 device_view<const float>, double, device_view<std::int64_t>, device_view<std::int64_t>);
-template void centroid_sums(cuda&, device_view<const float>, device_view<const std::int64_t>, device_view<std::int64_t>,
-                            device_view<double>);
+template void centroid_sums(cuda&, device_view<const float>, device_view<const std::int64_t>, double,
+                            device_view<std::int64_t>, device_view<double>);
 
 }  // namespace mor1e::backend::kernels

@@ -50,6 +50,16 @@ struct point_pieces {
   MOR1E_HD index_t piece(index_t point) const { return ((point + 1) * count - 1) / points; }
 };
 
+/// What rounds values of at most `bound` so that sums of n of them are exact in double: (value + r) - r is a multiple
+/// of r 2^-52 / 1.5, and r > n bound. No order of adding matters then, and a point can be taken out of a sum again
+/// without a trace. The values keep 52 - log2(n) binary places of the largest.
+inline double sum_rounder(double bound, index_t n) {
+  int exponent = 0;
+  std::frexp(bound * double(n), &exponent);
+  return std::ldexp(1.5, exponent);
+}
+MOR1E_HD inline double rounded_by(double rounder, double value) { return (value + rounder) - rounder; }
+
 // Device code may read a constant, not call numeric_limits.
 template <class T>
 inline constexpr double rounding = std::numeric_limits<T>::epsilon();

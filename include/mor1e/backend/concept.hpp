@@ -345,9 +345,9 @@ concept HasSgd = requires(B b, std::span<const backend::sgd_tensor<view_of<B, T>
 
 /// The nearest of centroids [k, d] to points [n, d], and sums of the points of each: backend/cpu/cluster.hpp
 template <class B, class T>
-concept HasCentroids = requires(B b, view_of<B, const T> x, view_of<B, const double> squares, double largest,
+concept HasCentroids = requires(B b, view_of<B, const T> x, view_of<B, const double> squares, double number,
                                 view_of<B, std::int64_t> n, view_of<B, double> sums) {
-  assign_to_centroids(b, x, squares, x, largest, n, n, n, sums);
+  assign_to_centroids(b, x, squares, x, number, number, n, n, n, sums);
 };
 /// Their squared distances, for algorithms on the host
 template <class B, class T>

@@ -54,6 +54,7 @@ class point_set {
         points_(points),
         pieces_(points.rows),
         squares_(squares_of(points)),
+        rounder_(backend::sum_rounder(longest(), points.rows)),
         placed_points_(device, points),
         placed_squares_(device, squares()),
         labels_(device, tensor<std::int64_t>({points.rows, 1}, -1)),
@@ -65,12 +66,18 @@ class point_set {
 
   /// label_i = the lowest j among the nearest centroids [k, d] of point i, by distances in double, whatever multiplied;
   /// whether any label changed.
-  bool assign(view<const T> centroids) { return pass(centroids, {}, {}); }
+  bool assign(view<const T> centroids) {
+    if (sums_.size() != centroids.size()) return pass(centroids, {}, {});
+    return pass(centroids, counts_.matrix(), sums_.matrix());  // or they would not be those of the labels
+  }
 
-  /// `assign`, and in the same pass the sums [k, d] of the points of each cluster and their numbers [k].
+  /// `assign`, and in the same pass the sums [k, d] of the points of each cluster and their numbers [k]; exact, see
+  /// `sum_rounder`. The first of a number of clusters clears the labels.
   bool assign_and_sum(view<const T> centroids, tensor<double>& sums, tensor<std::int64_t>& counts) {
-    const shape matrix{centroids.rows, centroids.cols}, row{1, centroids.rows};
-    if (sums_.size() != centroids.size()) sums_ = {device_, matrix}, counts_ = {device_, row};
+    if (sums_.size() != centroids.size()) {
+      sums_ = {device_, shape{centroids.rows, centroids.cols}}, counts_ = {device_, shape{1, centroids.rows}};
+      clear_labels();
+    }
     const bool changed = pass(centroids, counts_.matrix(), sums_.matrix());
     sums = sums_.read(), counts = counts_.read();
     return changed;
@@ -79,7 +86,11 @@ class point_set {
   /// A copy [n] in host memory.
   tensor<std::int64_t> labels() const { return labels_.read(0, shape{size()}); }
   /// -1 for all.
-  void clear_labels() { labels_.write(tensor<std::int64_t>({size()}, -1)); }
+  void clear_labels() {
+    labels_.write(tensor<std::int64_t>({size()}, -1));
+    if (sums_.size() == 0) return;
+    sums_.fill(0), counts_.fill(0);
+  }
 
   /// out_i = |x_i - centroid of its label|^2; their sum.
   double own_distances(view<const T> centroids, const tensor<std::int64_t>& labels, double* out) {
@@ -108,6 +119,11 @@ class point_set {
   }
 
  private:
+  double longest() const {
+    double square = 0;
+    for (const double each : squares_) square = std::max(square, each);
+    return std::sqrt(square);
+  }
   /// Throws `value_error` naming the row unless `square` is a squared length that products in T can hold.
   static void check_length(const char* what, index_t row, double square) {
     // The negation catches NaN. Scores are sums of at most three such terms.
@@ -151,7 +167,7 @@ class point_set {
   bool pass(view<const T> centroids, view_of<B, std::int64_t> counts, view_of<B, double> sums) {
     const double largest = largest_square(centroids);
     const placed<B, T> there(device_, centroids);
-    assign_to_centroids(device_, placed_points_.matrix(), placed_squares_.matrix(), there.matrix(), largest,
+    assign_to_centroids(device_, placed_points_.matrix(), placed_squares_.matrix(), there.matrix(), largest, rounder_,
                         labels_.matrix(), changed_.matrix(), counts, sums);
     return changed_.read()[0] != 0;
   }
@@ -160,6 +176,7 @@ class point_set {
   view<const T> points_;
   backend::point_pieces pieces_;
   std::vector<double> squares_;
+  double rounder_;
   placed<B, T> placed_points_;
   placed<B, double> placed_squares_;
   array<B, std::int64_t> labels_, changed_, counts_;

@@ -2,35 +2,40 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "mor1e/backend/cluster.hpp"
-#include "mor1e/backend/cpu/gemm.hpp"
+#include "mor1e/backend/cpu/device.hpp"
+#include "mor1e/backend/cpu/tile_product.hpp"
 #include "mor1e/backend/scratch.hpp"
 
 namespace mor1e::backend {
 
 namespace detail {
 
-/// f(piece, row, scores) for every point, scores_j = |c_j|^2 - 2 x.c_j, from products of blocks that stay in the cache.
-/// Threads share the pieces.
+/// f(thread, row, scores) for every point, scores_j = |c_j|^2 - 2 x.c_j, from products of blocks that stay in the
+/// cache. Threads share the pieces.
 template <class T, class F>
 void each_scored_point(cpu& device, view<const T> x, view<const T> centroids, const F& f) {
-  constexpr index_t block_rows = 256;
+  constexpr index_t block_rows = 64;
   const point_pieces pieces(x.rows);
-  const index_t k = centroids.rows, each = block_rows * k;
-  std::vector<T> squares;
-  for (index_t j = 0; j < k; ++j) squares.push_back(T(squared_length(centroids.row(j), centroids.cols)));
-  const scratch<cpu, T> memory(device, device.threads().size(), each);
+  const index_t d = x.cols, k = centroids.rows, size = pack_size<T>, stride = (k + size - 1) / size * size;
+  // |c_j|^2 and -2 c_j, column by column, up to whole registers: laid out once for all blocks.
+  std::vector<T> squares(std::size_t(stride), T(0)), factors(std::size_t(d * stride), T(0));
+  for (index_t j = 0; j < k; ++j) {
+    const T* centroid = centroids.row(j);
+    squares[j] = T(squared_length(centroid, d));
+    for (index_t c = 0; c < d; ++c) factors[c * stride + j] = -2 * centroid[c];
+  }
+  const scratch<cpu, T> memory(device, device.threads().size(), block_rows * stride);
   parallel_tasks(device.threads(), pieces.count, [&](index_t piece, int thread) {
-    const index_t begin = pieces.begin(piece), end = pieces.begin(piece + 1);
-    const index_t blocks = (end - begin + block_rows - 1) / block_rows;
-    for (index_t block = 0; block < blocks; ++block) {
-      const index_t first = begin + (end - begin) * block / blocks, last = begin + (end - begin) * (block + 1) / blocks;
-      const view<T> scores(memory.view().row(thread), last - first, k);
-      for (index_t i = 0; i < scores.rows; ++i) std::copy(squares.begin(), squares.end(), scores.row(i));
-      gemm_serial(transpose::no, transpose::yes, T(-2), x.row_range(first, last - first), centroids, T(1), scores);
-      for (index_t i = 0; i < scores.rows; ++i) f(piece, first + i, static_cast<const T*>(scores.row(i)));
+    T* const scores = memory.view().row(thread);
+    for (index_t first = pieces.begin(piece), end = pieces.begin(piece + 1); first < end; first += block_rows) {
+      const index_t rows = std::min(block_rows, end - first);
+      for (index_t i = 0; i < rows; ++i) std::copy(squares.begin(), squares.end(), scores + i * stride);
+      tile_product(rows, stride, d, factor<T>{x.row(first), x.stride, 1}, factors.data(), stride, scores, stride);
+      for (index_t i = 0; i < rows; ++i) f(thread, first + i, static_cast<const T*>(scores + i * stride));
     }
   });
 }
@@ -41,7 +46,7 @@ void each_scored_point(cpu& device, view<const T> x, view<const T> centroids, co
 template <class T>
 void centroid_distances(cpu& device, view<const T> x, view<const double> squares, view<const T> centroids,
                         double largest, view<double> y) {
-  detail::each_scored_point(device, x, centroids, [&](index_t, index_t i, const T* scores) {
+  detail::each_scored_point(device, x, centroids, [&](int, index_t i, const T* scores) {
     const double slack = score_slack<T>(x.cols, squares[i], largest);
     for (index_t j = 0; j < centroids.rows; ++j) {
       const double value = squares[i] + double(scores[j]);
@@ -51,44 +56,44 @@ void centroid_distances(cpu& device, view<const T> x, view<const double> squares
 }
 
 /// labels_i = the lowest j among the centroids nearest to x_i by distances in double, `changed` = 1 where a label is
-/// not what it was, else 0. Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j, added in
-/// the order of `point_pieces`. squares_i = |x_i|^2; largest = max |c_j|^2.
+/// not what it was, else 0. Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j, each
+/// value rounded by `rounder` so that they are exact; before, they are those of the labels before, of which -1 is none.
+/// squares_i = |x_i|^2; largest = max |c_j|^2.
 template <class T>
 void assign_to_centroids(cpu& device, view<const T> x, view<const double> squares, view<const T> centroids,
-                         double largest, view<std::int64_t> labels, view<std::int64_t> changed,
+                         double largest, double rounder, view<std::int64_t> labels, view<std::int64_t> changed,
                          view<std::int64_t> counts, view<double> sums) {
-  const point_pieces pieces(x.rows);
-  const index_t k = centroids.rows, d = x.cols;
+  const index_t k = centroids.rows, d = x.cols, threads = device.threads().size();
   const bool sum = !sums.empty();
-  std::vector<char> moved(pieces.count, 0);
-  std::vector<std::int64_t> part_counts(sum ? pieces.count * k : 0, 0);
-  const scratch<cpu, double> memory(device, sum ? pieces.count * k : 0, d);
-  double* const parts = memory.view().data;
-  if (sum)
-    parallel_tasks(device.threads(), pieces.count,
-                   [&](index_t piece, int) { std::fill_n(parts + piece * k * d, k * d, 0.0); });
-  detail::each_scored_point(device, x, centroids, [&](index_t piece, index_t i, const T* scores) {
+  std::vector<char> moved(std::size_t(threads), 0);
+  // What changes, by thread: only points with another label are added up.
+  std::vector<std::int64_t> new_counts(std::size_t(sum ? threads * k : 0), 0);
+  const scratch<cpu, double> memory(device, sum ? threads * k : 0, d);
+  std::fill_n(memory.view().data, memory.view().size(), 0.0);
+  detail::each_scored_point(device, x, centroids, [&](int thread, index_t i, const T* scores) {
     const double slack = score_slack<T>(d, squares[i], largest);
     const index_t label = nearest_centroid(scores, slack, x.row(i), centroids.data, centroids.stride, k, d);
-    moved[piece] |= label != labels[i];
-    labels[i] = label;
+    const index_t before = std::exchange(labels[i], label);
+    if (label == before) return;
+    moved[thread] = 1;
     if (!sum) return;
-    ++part_counts[piece * k + label];
-    double* to = parts + (piece * k + label) * d;
-    const T* from = x.row(i);
+    const auto add = [&, from = x.row(i)](index_t j, int sign) {
+      new_counts[thread * k + j] += sign;
+      double* to = memory.view().row(thread * k + j);
 #pragma omp simd
-    for (index_t c = 0; c < d; ++c) to[c] += double(from[c]);
+      for (index_t c = 0; c < d; ++c) to[c] += sign * rounded_by(rounder, double(from[c]));
+    };
+    add(label, 1);
+    if (before >= 0) add(before, -1);
   });
   changed[0] = std::find(moved.begin(), moved.end(), 1) != moved.end();
-  if (!sum) return;
+  if (!sum || changed[0] == 0) return;
   parallel_tasks(device.threads(), k, [&](index_t j, int) {
     double* to = sums.row(j);
-    std::fill_n(to, d, 0.0);
-    counts[j] = 0;
-    for (index_t piece = 0; piece < pieces.count; ++piece) {
-      const double* from = parts + (piece * k + j) * d;
+    for (index_t t = 0; t < threads; ++t) {
+      const double* from = memory.view().row(t * k + j);
       for (index_t c = 0; c < d; ++c) to[c] += from[c];
-      counts[j] += part_counts[piece * k + j];
+      counts[j] += new_counts[t * k + j];
     }
   });
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "mor1e/backend/cluster.hpp"
 #include "mor1e/backend/reference/device.hpp"
@@ -18,12 +17,11 @@ void centroid_distances(reference&, view<const T> x, view<const double>, view<co
 }
 
 /// labels_i = the lowest j among the centroids nearest to x_i, `changed` = 1 where a label is not what it was, else 0.
-/// Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j, added in the order of
-/// `point_pieces`.
+/// Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j: see backend/cpu/cluster.hpp.
 template <class T>
 void assign_to_centroids(reference&, view<const T> x, view<const double>, view<const T> centroids, double,
-                         view<std::int64_t> labels, view<std::int64_t> changed, view<std::int64_t> counts,
-                         view<double> sums) {
+                         double rounder, view<std::int64_t> labels, view<std::int64_t> changed,
+                         view<std::int64_t> counts, view<double> sums) {
   changed[0] = 0;
   for (index_t i = 0; i < x.rows; ++i) {
     index_t best = 0;
@@ -38,15 +36,9 @@ void assign_to_centroids(reference&, view<const T> x, view<const double>, view<c
   if (sums.empty()) return;
   std::fill_n(counts.data, counts.size(), 0);
   std::fill_n(sums.data, sums.size(), 0.0);
-  const point_pieces pieces(x.rows);
-  std::vector<double> part(std::size_t(sums.size()));
-  for (index_t piece = 0; piece < pieces.count; ++piece) {
-    std::fill(part.begin(), part.end(), 0.0);
-    for (index_t i = pieces.begin(piece); i < pieces.begin(piece + 1); ++i) {
-      ++counts[labels[i]];
-      for (index_t c = 0; c < x.cols; ++c) part[std::size_t(labels[i] * x.cols + c)] += double(x(i, c));
-    }
-    for (index_t c = 0; c < sums.size(); ++c) sums[c] += part[std::size_t(c)];
+  for (index_t i = 0; i < x.rows; ++i) {
+    ++counts[labels[i]];
+    for (index_t c = 0; c < x.cols; ++c) sums(labels[i], c) += rounded_by(rounder, double(x(i, c)));
   }
 }
 
