@@ -60,7 +60,7 @@ assignment assigned(B& device, const tensor<float>& points, index_t cols, const 
   array<B, std::int64_t> labels(device, tensor<std::int64_t>({n, 1}, -1)), changed(device, shape{1, 1}),
       counts(device, shape{1, k});
   array<B, double> sums(device, shape{k, cols});
-  counts.fill(0), sums.fill(0);
+  counts.write(tensor<std::int64_t>(shape{k}, 0)), sums.fill(0);
   const auto run = [&] {
     assign_to_centroids(device, x.matrix().col_range(0, cols), lengths.matrix(), c.matrix(), largest, rounder,
                         labels.matrix(), changed.matrix(), counts.matrix(), sums.matrix());

@@ -20,8 +20,9 @@ import transformers
 from peft import (AdaLoraConfig, BdLoraConfig, IA3Config, KasaConfig, LoHaConfig, LoraConfig, PeftModel, VeraConfig,
                   get_peft_model)
 from safetensors.torch import load_file, save_file
-from transformers import (AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GenerationConfig,
-                          LlamaConfig, LlamaForCausalLM, NomicBertConfig, NomicBertModel, PreTrainedTokenizerFast)
+from transformers import (AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, BitsAndBytesConfig,
+                          GenerationConfig, LlamaConfig, LlamaForCausalLM, NomicBertConfig, NomicBertModel,
+                          PreTrainedTokenizerFast)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = Path(os.environ["MOR1E_PROGRAMS"])
@@ -39,11 +40,11 @@ mask = torch.ones_like(ids)
 mask[1, 17:] = 0
 
 
-def make_base(folder, tied):
+def make_base(folder, tied, intermediate_size=176):
     """320,000 parameters, or 230,000 without a head of its own; grouped key heads."""
     torch.manual_seed(0)
     vocabulary = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER / "tokenizer.json")).vocab_size
-    config = LlamaConfig(vocab_size=vocabulary, hidden_size=64, intermediate_size=176, num_hidden_layers=3,
+    config = LlamaConfig(vocab_size=vocabulary, hidden_size=64, intermediate_size=intermediate_size, num_hidden_layers=3,
                          num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
                          tie_word_embeddings=tied, initializer_range=0.12, bos_token_id=1, eos_token_id=2)
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -537,6 +538,56 @@ class Merged(Case):
             here / "bytes.safetensors", "--out", here / "y.safetensors")
         with torch.no_grad():
             self.assertSame(load_file(here / "y.safetensors")["logits"], load(here / "toy-merged")(bytes).logits)
+
+
+class FourBits(Case):
+    """Linears in the four bits of bitsandbytes."""
+
+    base = here / "multiples-of-64"  # of other widths bitsandbytes reads other numbers on a CPU than on a GPU
+
+    @classmethod
+    def setUpClass(cls):
+        make_base(cls.base, tied=False, intermediate_size=192)
+
+    def load(self, folder, **four_bits):
+        """In float32, so that both sides multiply the same numbers; the AVX512-BF16 kernels of bitsandbytes round x."""
+        config = {"quantization_config": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.float32,
+                                                            **four_bits)} if four_bits else {}
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", **config)
+        for module in model.modules():
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
+        return model.eval()
+
+    def test_theirs(self):
+        for code in ("nf4", "fp4"):
+            for twice in (False, True):
+                with self.subTest(code, twice=twice):
+                    model = self.load(self.base, bnb_4bit_quant_type=code, bnb_4bit_use_double_quant=twice)
+                    folder, theirs = save(model, f"{code}-{twice}")
+                    self.assertMoved(theirs)
+                    self.assertSame(our_logits(folder), theirs)
+
+    def test_ours(self):
+        folder = here / "ours-nf4"
+        run("quantise", "--quiet", "--model", self.base, "--out", folder)
+        of_theirs = save(self.load(self.base, bnb_4bit_quant_type="nf4"), "theirs-nf4")[0]
+        ours, theirs = load_file(folder / "model.safetensors"), load_file(of_theirs / "model.safetensors")
+        self.assertEqual(set(ours), set(theirs))
+        for name, tensor in theirs.items():
+            if "quant_state" in name:
+                self.assertEqual(json.loads(bytes(ours[name].tolist())), json.loads(bytes(tensor.tolist())))
+            else:
+                self.assertTrue(torch.equal(ours[name], tensor), name)
+        model = self.load(folder)
+        self.assertSame(our_logits(folder), their_logits(model))
+
+        finetune(folder, "nf4-run", "--method", "lora", "--rank", "4")
+        adapted = PeftModel.from_pretrained(model, here / "nf4-run" / "adapter").eval()
+        self.assertSame(our_logits(folder, here / "nf4-run" / "adapter"), their_logits(adapted))
+        run("merge", "--quiet", "--model", folder, "--adapter", here / "nf4-run" / "adapter", "--out",
+            here / "nf4-merged")
+        self.assertSame(their_logits(load(here / "nf4-merged")), their_logits(adapted))
 
 
 if __name__ == "__main__":

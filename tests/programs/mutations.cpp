@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/gguf_writer.hpp"
+#include "models/to_gguf.hpp"
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/testing/golden.hpp"
@@ -240,6 +241,24 @@ TEST_CASE("GGUF") {
   auto command = m.logits;
   command[2] = "m.gguf";
   attack(m.here, {"m.gguf", command});
+}
+TEST_CASE("GGUF of Gemma, of Bloom, of Phi-2 with q, k and v as one") {
+  for (const char* model : {"gemma_mqa", "bloom_odd", "phi"}) {
+    const model_folder m(text("models/", model));
+    testing::to_gguf(io::open_checkpoint(m.here / "m"), true).write(m.here / "m.gguf");
+    auto command = m.logits;
+    command[2] = "m.gguf";
+    attack(m.here, {"m.gguf", command});
+  }
+}
+TEST_CASE("model.safetensors in four bits") {
+  const model_folder m;
+  m.here.check_success("quantise", "--model toy --out four --quiet");
+  const tensor<std::int32_t> ids(shape{1, 9}, 65);
+  io::write_safetensors(m.here / "x.safetensors", std::vector{io::stored("input_ids", ids)});
+  auto command = m.logits;
+  command[2] = "four";
+  attack(m.here, {"four/model.safetensors", command});
 }
 TEST_CASE("the tokenizer of a GGUF") {
   const shell here;

@@ -89,7 +89,7 @@ class point_set {
   void clear_labels() {
     labels_.write(tensor<std::int64_t>({size()}, -1));
     if (sums_.size() == 0) return;
-    sums_.fill(0), counts_.fill(0);
+    sums_.fill(0), counts_.write(tensor<std::int64_t>(shape{counts_.size()}, 0));
   }
 
   /// out_i = |x_i - centroid of its label|^2; their sum.

@@ -15,8 +15,9 @@ namespace mor1e::io {
 /// An opened model.
 struct checkpoint {
   std::filesystem::path path;
-  /// What config.json says, except that a head in the files beats `tie_word_embeddings`; for a GGUF file the same keys,
-  /// made from its metadata.
+  /// What config.json says, except that a head in the files beats `tie_word_embeddings`, and without
+  /// `quantization_config` if the linears are in the four bits of bitsandbytes; for a GGUF file the same keys, made from
+  /// its metadata.
   nlohmann::json config;
   std::unique_ptr<weight_source> weights;  ///< null: a model of zeros, for what does not depend on them, such as memory
 

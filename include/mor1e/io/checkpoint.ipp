@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "mor1e/io/bitsandbytes_weights.hpp"
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/io/gguf_weights.hpp"
 #include "mor1e/io/prefixed_weights.hpp"
@@ -34,7 +35,13 @@ MOR1E_INLINE checkpoint open_checkpoint(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) {
     out.config = read_json(path / "config.json");
     require<io_error>(out.config.is_object(), (path / "config.json").string(), ": is not a JSON object");
-    out.weights = std::make_unique<safetensors_weights>(path);
+    auto files = std::make_unique<safetensors_weights>(path);
+    if (bitsandbytes_weights::are(*files)) {
+      out.weights = std::make_unique<bitsandbytes_weights>(std::move(files));
+      out.config.erase("quantization_config");  // how the weights are stored is known, and changes no computation
+    } else {
+      out.weights = std::move(files);
+    }
     // Bloom's released files were saved from inside the model.
     if (out.config.value("model_type", nlohmann::json()) == "bloom" && out.weights->contains("word_embeddings.weight"))
       out.weights = std::make_unique<prefixed_weights>(std::move(out.weights), "transformer.");

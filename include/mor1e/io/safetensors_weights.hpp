@@ -22,6 +22,10 @@ class safetensors_weights final : public weight_source {
   /// names and its shard lacks.
   explicit safetensors_weights(const std::filesystem::path& folder);
 
+  const std::filesystem::path& folder() const { return folder_; }
+  /// A tensor as it is stored, in the mapping.
+  stored_tensor stored(std::string_view name) const;
+
   std::vector<std::string> names() const override;
   bool contains(std::string_view name) const override { return places_.find(name) != places_.end(); }
   shape extents(std::string_view name) const override { return at(name).entry->extents; }

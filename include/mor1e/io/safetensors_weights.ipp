@@ -91,6 +91,11 @@ MOR1E_INLINE const safetensors_weights::place& safetensors_weights::at(std::stri
   return found->second;
 }
 
+MOR1E_INLINE stored_tensor safetensors_weights::stored(std::string_view name) const {
+  const place& found = at(name);
+  return {found.entry->name, found.entry->type, found.entry->extents, found.file->bytes(*found.entry).data()};
+}
+
 MOR1E_INLINE const float* safetensors_weights::mapped_f32(std::string_view name) const {
   const place& found = at(name);
   const std::byte* data = found.file->bytes(*found.entry).data();
