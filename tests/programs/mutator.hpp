@@ -172,7 +172,8 @@ inline std::string mutated_json(const std::string& content, std::uint64_t seed) 
   return document.dump();
 }
 
-/// The file with its content spoilt: JSON, JSON lines and the header of safetensors half of the times as JSON.
+/// The file with its content spoilt: JSON, JSON lines and the header of safetensors half of the times as JSON, GGUF half
+/// of the times where its header is.
 inline std::string mutated(const std::string& name, const std::string& content, std::uint64_t seed) {
   if (seed % 2 == 0) return mutated_bytes(content, seed);
   if (name.ends_with(".json")) return mutated_json(content, seed);
@@ -185,6 +186,8 @@ inline std::string mutated(const std::string& name, const std::string& content, 
     for (const std::string& l : lines) out += l + "\n";
     return out;
   }
+  if (constexpr std::size_t header = 6000; name.ends_with(".gguf") && content.size() > header)
+    return mutated_bytes(content.substr(0, header), seed) + content.substr(header);
   std::uint64_t length = 0;
   if (name.ends_with(".safetensors") && content.size() > 8) std::memcpy(&length, content.data(), 8);
   if (length == 0 || length > content.size() - 8) return mutated_bytes(content, seed);
