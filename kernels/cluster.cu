@@ -77,23 +77,28 @@ struct key_body {
   }
 };
 
-/// Column c of the sum of the points of one key, in their order.
+/// Column c of the sums of the high and the low parts of the points of one key.
 template <class T>
 struct part_body {
   device_view<const T> x;
-  double rounder;
+  exact_parts exact;
   const std::int32_t *order, *begins;
-  double* parts;
+  double* parts;  // [keys, 2, d]
 
   __device__ void operator()(index_t at) const {
     const index_t key = at / x.cols, c = at % x.cols;
-    double sum = 0;
-    for (std::int32_t i = begins[key]; i < begins[key + 1]; ++i)
-      sum += rounded_by(rounder, double(x.address()[order[i] * x.stride + c]));
-    parts[at] = sum;
+    double high = 0, low = 0;
+    for (std::int32_t i = begins[key]; i < begins[key + 1]; ++i) {
+      const double value = x.address()[order[i] * x.stride + c], upper = exact.high(value);
+      high += upper;
+      low += exact.low(value, upper);
+    }
+    parts[(2 * key) * x.cols + c] = high;
+    parts[(2 * key + 1) * x.cols + c] = low;
   }
 };
 
+/// The sums of the pieces; `at` of the high parts of all centroids, then of the low ones.
 struct total_body {
   index_t pieces, k, d;
   const std::int32_t* begins;
@@ -102,15 +107,15 @@ struct total_body {
   double* sums;
 
   __device__ void operator()(index_t at) const {
-    const index_t j = at / d, c = at % d;
+    const index_t half = at / (k * d), j = at / d % k, c = at % d;
     double sum = 0;
     std::int64_t count = 0;
     for (index_t key = j; key < pieces * k; key += k) {
-      sum += parts[key * d + c];
+      sum += parts[(2 * key + half) * d + c];
       count += begins[key + 1] - begins[key];
     }
     sums[at] = sum;
-    if (c == 0) counts[j] = count;
+    if (half == 0 && c == 0) counts[j] = count;
   }
 };
 
@@ -134,12 +139,12 @@ void nearest_centroids(cuda& device, device_view<const T> scores, device_view<co
 }
 
 template <class T>
-void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::int64_t> labels, double rounder,
-                   device_view<std::int64_t> counts, device_view<double> sums) {
+void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::int64_t> labels,
+                   const exact_parts& exact, device_view<std::int64_t> counts, device_view<double> sums) {
   const point_pieces pieces(x.rows);
-  const index_t k = sums.rows, d = sums.cols, segments = pieces.count * k;
+  const index_t k = counts.size(), d = sums.cols, segments = pieces.count * k;
   const cuda_scratch<std::int32_t> keys(device, 1, x.rows), order(device, 1, x.rows), begins(device, 1, segments + 1);
-  const cuda_scratch<double> parts(device, segments, d);
+  const cuda_scratch<double> parts(device, segments, 2 * d);
   std::int32_t *const key = keys.view().address(), *const begin = begins.view().address();
   each(device, x.rows, key_body{pieces, k, labels.address(), key, order.view().address()});
 
@@ -149,15 +154,15 @@ void centroid_sums(cuda& device, device_view<const T> x, device_view<const std::
   const thrust::counting_iterator<std::int32_t> every(0);
   thrust::lower_bound(in_order, key, key + x.rows, every, every + segments + 1, begin);
 
-  // Not reduce_by_key: it adds in an order that blocks finish in.
-  each(device, segments * d, part_body<T>{x, rounder, order.view().address(), begin, parts.view().address()});
-  each(device, k * d, total_body{pieces.count, k, d, begin, parts.view().address(), counts.address(), sums.address()});
+  each(device, segments * d, part_body<T>{x, exact, order.view().address(), begin, parts.view().address()});
+  each(device, 2 * k * d,
+       total_body{pieces.count, k, d, begin, parts.view().address(), counts.address(), sums.address()});
 }
 
 template void centroid_squares(cuda&, device_view<const float>, device_view<float>);
 template void nearest_centroids(cuda&, device_view<const float>, device_view<const float>, device_view<const double>,
                                 device_view<const float>, double, device_view<std::int64_t>, device_view<std::int64_t>);
-template void centroid_sums(cuda&, device_view<const float>, device_view<const std::int64_t>, double,
+template void centroid_sums(cuda&, device_view<const float>, device_view<const std::int64_t>, const exact_parts&,
                             device_view<std::int64_t>, device_view<double>);
 
 }  // namespace mor1e::backend::kernels

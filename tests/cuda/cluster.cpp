@@ -54,15 +54,15 @@ assignment assigned(B& device, const tensor<float>& points, index_t cols, const 
   double largest = 0;
   for (index_t i = 0; i < n; ++i) squares[i] = backend::squared_length(points.data() + i * points.extents()[1], cols);
   for (index_t j = 0; j < k; ++j) largest = std::max(largest, backend::squared_length(&centroids(j, 0), cols));
-  const double rounder = backend::sum_rounder(std::sqrt(*std::max_element(squares.begin(), squares.end())), n);
+  const backend::exact_parts parts(std::sqrt(*std::max_element(squares.begin(), squares.end())), n);
   const array<B, float> x(device, points), c(device, centroids);
   const array<B, double> lengths(device, squares);
   array<B, std::int64_t> labels(device, tensor<std::int64_t>({n, 1}, -1)), changed(device, shape{1, 1}),
       counts(device, shape{1, k});
-  array<B, double> sums(device, shape{k, cols});
+  array<B, double> sums(device, shape{2 * k, cols});
   counts.write(tensor<std::int64_t>(shape{k}, 0)), sums.fill(0);
   const auto run = [&] {
-    assign_to_centroids(device, x.matrix().col_range(0, cols), lengths.matrix(), c.matrix(), largest, rounder,
+    assign_to_centroids(device, x.matrix().col_range(0, cols), lengths.matrix(), c.matrix(), largest, parts,
                         labels.matrix(), changed.matrix(), counts.matrix(), sums.matrix());
     return changed.read();
   };

@@ -197,6 +197,7 @@ TEST_CASE("four-bit parts that do not fit together are refused by name") {
   CHECK(refused([](f x) { x.state["shape"] = {3000000000LL, 3000000000LL}; }) == Contains("'shape' is"));
   CHECK(refused([](f x) { x.state["blocksize"] = 0; }) == Contains("'blocksize' is 0"));
   CHECK(refused([](f x) { x.state.erase("blocksize"); }) == Contains("'blocksize'"));
+  CHECK(refused([](f x) { x.state["quant_type"] = x.code = "q4"; }) == Contains("of a code that is not supported"));
   CHECK(refused([](f x) { x.state["bits"] = 3; }) == Contains("\"bits\": 3 is not known"));
   CHECK(refused([](f x) { x.state["nested_blocksize"] = 256; }) == Contains("'nested_dtype'"));
 }

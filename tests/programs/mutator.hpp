@@ -172,8 +172,8 @@ inline std::string mutated_json(const std::string& content, std::uint64_t seed) 
   return document.dump();
 }
 
-/// The file with its content spoilt: JSON, JSON lines and the header of safetensors half of the times as JSON, GGUF half
-/// of the times where its header is.
+/// The file with its content spoilt: JSON, JSON lines and the header of safetensors half of the times as JSON, GGUF
+/// half of the times where its header is.
 inline std::string mutated(const std::string& name, const std::string& content, std::uint64_t seed) {
   if (seed % 2 == 0) return mutated_bytes(content, seed);
   if (name.ends_with(".json")) return mutated_json(content, seed);

@@ -65,14 +65,11 @@ TEST_CASE("a model in four bits is a model: near the one it was made of, trained
 
 TEST_CASE("what cannot be put in four bits is refused") {
   here.check_success("quantise", "--model toy --out once --quiet");
-  here.check_refusal("quantise", "--model once --out twice", 2,
-                     "is stored as NF4; four bits are made of F32, F16 or BF16");
+  here.check_refusal("quantise", "--model once --out twice", 2, "is stored as NF4, not as F32, F16 or BF16");
   CHECK(!fs::exists(here / "twice"));
   here.check_refusal("quantise", "--model toy --out once", 2, "once is there already; give another --out");
 
   // A folder that says four bits and holds floats.
-  auto config = io::read_json(here / "once/config.json");
-  here.check_success("merge", "--help");
   fs::remove(here / "once/model.safetensors");
   const float values[] = {1};
   io::write_safetensors(here / "once/model.safetensors",

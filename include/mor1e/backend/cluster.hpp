@@ -39,7 +39,7 @@ MOR1E_HD double squared_length(const T* a, index_t d) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
-/// `points` rows cut into pieces, in whose order sums over them are added: no result depends on who adds a piece.
+/// `points` rows cut into pieces, which threads share: the same pieces whatever their number.
 struct point_pieces {
   index_t points = 0;
   index_t count = 1;
@@ -50,15 +50,27 @@ struct point_pieces {
   MOR1E_HD index_t piece(index_t point) const { return ((point + 1) * count - 1) / points; }
 };
 
-/// What rounds values of at most `bound` so that sums of n of them are exact in double: (value + r) - r is a multiple
-/// of r 2^-52 / 1.5, and r > n bound. No order of adding matters then, and a point can be taken out of a sum again
-/// without a trace. The values keep 52 - log2(n) binary places of the largest.
-inline double sum_rounder(double bound, index_t n) {
-  int exponent = 0;
-  std::frexp(bound * double(n), &exponent);
-  return std::ldexp(1.5, exponent);
-}
-MOR1E_HD inline double rounded_by(double rounder, double value) { return (value + rounder) - rounder; }
+/// Cuts values of at most `bound` in two parts of which sums of n are exact in double, so that no order of adding
+/// matters, and a point can be taken out of a sum again without a trace. Together the parts keep the binary places of a
+/// value down to about n^2 2^-104 of the bound: all of a float but where it is 2^-50 of the largest.
+class exact_parts {
+ public:
+  exact_parts(double bound, index_t n) {
+    int exponent = 0;
+    std::frexp(bound * double(n), &exponent);
+    high_ = std::ldexp(1.5, exponent);
+    std::frexp(std::ldexp(double(n), exponent - 53), &exponent);
+    low_ = std::ldexp(1.5, exponent);
+  }
+
+  /// A multiple of 2^-52 of the power of two above n bound: adding more than that and taking it away again rounds.
+  MOR1E_HD double high(double value) const { return (value + high_) - high_; }
+  /// What `high` left of the value, rounded in the same way.
+  MOR1E_HD double low(double value, double high) const { return ((value - high) + low_) - low_; }
+
+ private:
+  double high_, low_;
+};
 
 // Device code may read a constant, not call numeric_limits.
 template <class T>

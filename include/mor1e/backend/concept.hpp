@@ -13,6 +13,7 @@
 #include "mor1e/backend/adam_step.hpp"
 #include "mor1e/backend/arithmetic.hpp"
 #include "mor1e/backend/array.hpp"
+#include "mor1e/backend/cluster.hpp"
 #include "mor1e/backend/dropout.hpp"
 #include "mor1e/backend/noise.hpp"
 #include "mor1e/backend/operand_rounding.hpp"
@@ -345,9 +346,10 @@ concept HasSgd = requires(B b, std::span<const backend::sgd_tensor<view_of<B, T>
 
 /// The nearest of centroids [k, d] to points [n, d], and sums of the points of each: backend/cpu/cluster.hpp
 template <class B, class T>
-concept HasCentroids = requires(B b, view_of<B, const T> x, view_of<B, const double> squares, double number,
-                                view_of<B, std::int64_t> n, view_of<B, double> sums) {
-  assign_to_centroids(b, x, squares, x, number, number, n, n, n, sums);
+concept HasCentroids = requires(B b, view_of<B, const T> x, view_of<B, const double> squares, double largest,
+                                const backend::exact_parts& parts, view_of<B, std::int64_t> n,
+                                view_of<B, double> sums) {
+  assign_to_centroids(b, x, squares, x, largest, parts, n, n, n, sums);
 };
 /// Their squared distances, for algorithms on the host
 template <class B, class T>

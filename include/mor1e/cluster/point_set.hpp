@@ -54,7 +54,7 @@ class point_set {
         points_(points),
         pieces_(points.rows),
         squares_(squares_of(points)),
-        rounder_(backend::sum_rounder(longest(), points.rows)),
+        exact_(largest_element(), points.rows),
         placed_points_(device, points),
         placed_squares_(device, squares()),
         labels_(device, tensor<std::int64_t>({points.rows, 1}, -1)),
@@ -67,19 +67,23 @@ class point_set {
   /// label_i = the lowest j among the nearest centroids [k, d] of point i, by distances in double, whatever multiplied;
   /// whether any label changed.
   bool assign(view<const T> centroids) {
-    if (sums_.size() != centroids.size()) return pass(centroids, {}, {});
-    return pass(centroids, counts_.matrix(), sums_.matrix());  // or they would not be those of the labels
+    // Sums go on as those of the labels, or are none.
+    if (sums_.size() == 2 * centroids.size()) return pass(centroids, counts_.matrix(), sums_.matrix());
+    sums_ = {};
+    return pass(centroids, {}, {});
   }
 
-  /// `assign`, and in the same pass the sums [k, d] of the points of each cluster and their numbers [k]; exact, see
-  /// `sum_rounder`. The first of a number of clusters clears the labels.
+  /// `assign`, and in the same pass the sums [k, d] of the points of each cluster and their numbers [k]; exact
+  /// sums of their `exact_parts`. The first of a number of clusters clears the labels.
   bool assign_and_sum(view<const T> centroids, tensor<double>& sums, tensor<std::int64_t>& counts) {
-    if (sums_.size() != centroids.size()) {
-      sums_ = {device_, shape{centroids.rows, centroids.cols}}, counts_ = {device_, shape{1, centroids.rows}};
+    if (sums_.size() != 2 * centroids.size()) {
+      sums_ = {device_, shape{2 * centroids.rows, centroids.cols}}, counts_ = {device_, shape{1, centroids.rows}};
       clear_labels();
     }
     const bool changed = pass(centroids, counts_.matrix(), sums_.matrix());
-    sums = sums_.read(), counts = counts_.read();
+    const tensor<double> parts = sums_.read();
+    sums = tensor<double>(shape{centroids.rows, centroids.cols}), counts = counts_.read();
+    for (index_t i = 0; i < sums.size(); ++i) sums[i] = parts[i] + parts[sums.size() + i];
     return changed;
   }
 
@@ -119,10 +123,21 @@ class point_set {
   }
 
  private:
-  double longest() const {
-    double square = 0;
-    for (const double each : squares_) square = std::max(square, each);
-    return std::sqrt(square);
+  double largest_element() {
+    std::vector<T> parts(std::size_t(pieces_.count), T(0));
+    each_piece([&](index_t piece) {
+      T largest = 0;
+      for (index_t i = pieces_.begin(piece); i < pieces_.begin(piece + 1); ++i) {
+        const T* x = points_.row(i);
+#pragma omp simd reduction(max : largest)
+        for (index_t c = 0; c < points_.cols; ++c) {
+          const T size = x[c] < 0 ? -x[c] : x[c];
+          largest = size > largest ? size : largest;
+        }
+      }
+      parts[std::size_t(piece)] = largest;
+    });
+    return *std::max_element(parts.begin(), parts.end());
   }
   /// Throws `value_error` naming the row unless `square` is a squared length that products in T can hold.
   static void check_length(const char* what, index_t row, double square) {
@@ -167,7 +182,7 @@ class point_set {
   bool pass(view<const T> centroids, view_of<B, std::int64_t> counts, view_of<B, double> sums) {
     const double largest = largest_square(centroids);
     const placed<B, T> there(device_, centroids);
-    assign_to_centroids(device_, placed_points_.matrix(), placed_squares_.matrix(), there.matrix(), largest, rounder_,
+    assign_to_centroids(device_, placed_points_.matrix(), placed_squares_.matrix(), there.matrix(), largest, exact_,
                         labels_.matrix(), changed_.matrix(), counts, sums);
     return changed_.read()[0] != 0;
   }
@@ -176,7 +191,7 @@ class point_set {
   view<const T> points_;
   backend::point_pieces pieces_;
   std::vector<double> squares_;
-  double rounder_;
+  backend::exact_parts exact_;
   placed<B, T> placed_points_;
   placed<B, double> placed_squares_;
   array<B, std::int64_t> labels_, changed_, counts_;

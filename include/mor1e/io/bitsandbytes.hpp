@@ -1,7 +1,7 @@
 // Matrices in four bits as bitsandbytes keeps them: what QLoRA trains adapters on.
 //
 // Of W, row after row, each `block` adjacent elements share a scale, and each element is one of sixteen values of a
-// code: W_i = code[q_i] scale[i / block], rounded to the type that W had. NF4's code are quantiles of a normal
+// code: W_i = code[q_i] scale[i / block], rounded to the type that W had. NF4's values are quantiles of a normal
 // distribution. Source: Dettmers, Pagnoni, Holtzman, Zettlemoyer, "QLoRA: Efficient Finetuning of Quantized LLMs",
 // 2023, section 3 and appendix E.
 #pragma once
@@ -30,11 +30,14 @@ struct four_bit_scales {
   float operator[](index_t block) const;
 };
 
+/// What W may have been.
+inline constexpr std::array<dtype, 3> four_bit_origins = {dtype::f32, dtype::f16, dtype::bf16};
+
 /// A stored matrix [rows, cols] where it lies in its file.
 struct four_bit_matrix {
   index_t rows = 0, cols = 0;
   index_t block = 64;
-  dtype type = dtype::f32;           ///< of the matrix before: f32, f16 or bf16
+  dtype type = dtype::f32;           ///< of the matrix before: see `four_bit_origins`
   const std::byte* codes = nullptr;  ///< two elements a byte, the first in the upper half
   std::array<float, 16> code{};
   four_bit_scales scales;

@@ -28,9 +28,10 @@ inline void round_to(dtype type, float* values, index_t count) {
 
 MOR1E_INLINE float four_bit_scales::operator[](index_t block) const {
   if (!nested_code) return detail::float_at(at, block);
-  return detail::float_at(nested_code, std::to_integer<int>(at[block])) *
-             detail::float_at(nested_scales, block / nested_block) +
-         offset;
+  // In double the product is exact, so that it is rounded before the offset is added, whatever the compiler fuses.
+  const double product = double(detail::float_at(nested_code, std::to_integer<int>(at[block]))) *
+                         double(detail::float_at(nested_scales, block / nested_block));
+  return float(product) + offset;
 }
 
 MOR1E_INLINE four_bit_rows::four_bit_rows(const four_bit_matrix& from) : from_(from) {

@@ -1,9 +1,11 @@
 // Weights of a Hugging Face folder whose linears bitsandbytes has put in four bits.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mor1e/io/bitsandbytes.hpp"
@@ -30,6 +32,7 @@ class bitsandbytes_weights final : public weight_source {
   void read(std::string_view name, double* out) const override;
   const float* mapped_f32(std::string_view name) const override;
   std::unique_ptr<row_source<float>> stored_rows(std::string_view name) const override;
+  /// Of a matrix the codes, which are nearly all of it.
   void drop(std::string_view name) const override { from_->drop(name); }
 
  private:

@@ -34,15 +34,14 @@ class four_bit_reader {
     four_bit_matrix out;
     out.block = state.integer("blocksize", 2);
     const std::string type = state.string("dtype");
-    const dtype types[] = {dtype::f32, dtype::f16, dtype::bf16};
-    const auto known =
-        std::find_if(std::begin(types), std::end(types), [&](dtype t) { return full_name_of(t) == type; });
-    state.refuse_unless(known != std::end(types), "dtype '", type,
+    const auto known = std::find_if(four_bit_origins.begin(), four_bit_origins.end(),
+                                    [&](dtype t) { return full_name_of(t) == type; });
+    state.refuse_unless(known != four_bit_origins.end(), "dtype '", type,
                         "' is not supported (float32, float16, bfloat16 are)");
     out.type = *known;
     const nlohmann::json& extents = state.list("shape");
-    require<io_error>(extents.size() == 2 && is_size(extents[0]) && is_size(extents[1]), where(), ": 'shape' is ",
-                      extents.dump(), ", not that of a matrix");
+    if (extents.size() != 2 || !is_size(extents[0]) || !is_size(extents[1]))
+      state.fail("shape", "not that of a matrix");
     out.rows = extents[0].get<index_t>();
     out.cols = extents[1].get<index_t>();
 
@@ -66,7 +65,8 @@ class four_bit_reader {
     state.refuse_unless(state.string("nested_dtype") == "float32", "'nested_dtype' is not float32");
     four_bit_scales out;
     out.nested_block = state.integer("nested_blocksize", 1);
-    out.offset = float(state.number("nested_offset", std::numeric_limits<double>::lowest()));
+    constexpr double most = std::numeric_limits<float>::max();
+    out.offset = float(state.number("nested_offset", -most, most));
     out.at = bytes(".absmax", dtype::u8, count);
     out.nested_code = bytes(".nested_quant_map", dtype::f32, 256);
     out.nested_scales = bytes(".nested_absmax", dtype::f32, (count + out.nested_block - 1) / out.nested_block);
@@ -108,7 +108,11 @@ MOR1E_INLINE bitsandbytes_weights::bitsandbytes_weights(std::unique_ptr<safetens
   for (const std::string& full : stored)
     if (const std::size_t at = full.find(detail::four_bit_state); at != full.npos) {
       const std::string name = full.substr(0, at), code = full.substr(at + detail::four_bit_state.size());
-      matrices_.emplace(name, matrix{detail::four_bit_reader(*from_, name, parts).read(code), code});
+      require<io_error>(code == "nf4" || code == "fp4", from_->folder().string(), ": tensor '", full,
+                        "' is of a code that is not supported (nf4, fp4 are)");
+      const bool added =
+          matrices_.emplace(name, matrix{detail::four_bit_reader(*from_, name, parts).read(code), code}).second;
+      require<io_error>(added, from_->folder().string(), ": tensor '", name, "' is in two codes");
     }
   std::set_difference(stored.begin(), stored.end(), parts.begin(), parts.end(), std::back_inserter(names_));
 }

@@ -3,8 +3,11 @@
 #include <cmath>
 #include <iterator>
 #include <list>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/bitsandbytes.hpp"
@@ -64,13 +67,13 @@ class nf4_tensors {
   const std::vector<stored_tensor>& all() const { return tensors_; }
 
  private:
-  /// Throws `value_error` for what is in fewer bits already.
+  /// Throws `value_error` for what is no float, or in fewer bits already.
   dtype float_type_of(const std::string& name) const {
     const std::string type = base_.weights->stored_type(name);
-    for (const dtype each : {dtype::f32, dtype::f16, dtype::bf16})
+    for (const dtype each : four_bit_origins)
       if (type == mor1e::name_of(each)) return each;
-    throw value_error(text(base_.path.string(), ": tensor '", name, "' is stored as ", type,
-                           "; four bits are made of F32, F16 or BF16"));
+    throw value_error(
+        text(base_.path.string(), ": tensor '", name, "' is stored as ", type, ", not as F32, F16 or BF16"));
   }
   tensor<float> load(const std::string& name, dtype type) const {
     tensor<float> values = base_.weights->load<float>(name);
@@ -115,7 +118,10 @@ MOR1E_INLINE nf4_summary save_nf4(const std::filesystem::path& folder, const che
     if (done) done(i + 1, names.size());
   }
   nlohmann::json config = base.config;
-  const std::string type = config.value("dtype", config.value("torch_dtype", "float32"));
+  std::string type(full_name_of(dtype::f32));
+  for (const char* key : {"torch_dtype", "dtype"})
+    for (const dtype each : four_bit_origins)
+      if (config.contains(key) && config[key] == full_name_of(each)) type = full_name_of(each);
   config["quantization_config"] = {{"quant_method", "bitsandbytes"},
                                    {"load_in_4bit", true},
                                    {"load_in_8bit", false},

@@ -18,7 +18,7 @@ namespace detail {
 /// cache. Threads share the pieces.
 template <class T, class F>
 void each_scored_point(cpu& device, view<const T> x, view<const T> centroids, const F& f) {
-  constexpr index_t block_rows = 64;
+  constexpr index_t most_rows = 64;
   const point_pieces pieces(x.rows);
   const index_t d = x.cols, k = centroids.rows, size = pack_size<T>, stride = (k + size - 1) / size * size;
   // |c_j|^2 and -2 c_j, column by column, up to whole registers: laid out once for all blocks.
@@ -28,14 +28,19 @@ void each_scored_point(cpu& device, view<const T> x, view<const T> centroids, co
     squares[j] = T(squared_length(centroid, d));
     for (index_t c = 0; c < d; ++c) factors[c * stride + j] = -2 * centroid[c];
   }
-  const scratch<cpu, T> memory(device, device.threads().size(), block_rows * stride);
+  const scratch<cpu, T> memory(device, device.threads().size(), most_rows * stride);
   parallel_tasks(device.threads(), pieces.count, [&](index_t piece, int thread) {
     T* const scores = memory.view().row(thread);
-    for (index_t first = pieces.begin(piece), end = pieces.begin(piece + 1); first < end; first += block_rows) {
-      const index_t rows = std::min(block_rows, end - first);
-      for (index_t i = 0; i < rows; ++i) std::copy(squares.begin(), squares.end(), scores + i * stride);
+    for (index_t first = pieces.begin(piece), end = pieces.begin(piece + 1); first < end; first += most_rows) {
+      const index_t rows = std::min(most_rows, end - first);
+      std::fill_n(scores, rows * stride, T(0));
       tile_product(rows, stride, d, factor<T>{x.row(first), x.stride, 1}, factors.data(), stride, scores, stride);
-      for (index_t i = 0; i < rows; ++i) f(thread, first + i, static_cast<const T*>(scores + i * stride));
+      for (index_t i = 0; i < rows; ++i) {
+        // Last: a product that began at |c|^2 would round each of its terms to that.
+        T* of = scores + i * stride;
+        for (index_t j = 0; j < stride; ++j) of[j] += squares[j];
+        f(thread, first + i, static_cast<const T*>(of));
+      }
     }
   });
 }
@@ -56,20 +61,20 @@ void centroid_distances(cpu& device, view<const T> x, view<const double> squares
 }
 
 /// labels_i = the lowest j among the centroids nearest to x_i by distances in double, `changed` = 1 where a label is
-/// not what it was, else 0. Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j, each
-/// value rounded by `rounder` so that they are exact; before, they are those of the labels before, of which -1 is none.
-/// squares_i = |x_i|^2; largest = max |c_j|^2.
+/// not what it was, else 0. Unless `sums` [2 k, d] is empty, rows j and k + j of it are the sums of the high and of the
+/// low parts of the points of centroid j, and counts_j their number; before, they are those of the labels before, of
+/// which -1 is none. squares_i = |x_i|^2; largest = max |c_j|^2.
 template <class T>
 void assign_to_centroids(cpu& device, view<const T> x, view<const double> squares, view<const T> centroids,
-                         double largest, double rounder, view<std::int64_t> labels, view<std::int64_t> changed,
-                         view<std::int64_t> counts, view<double> sums) {
+                         double largest, const exact_parts& parts, view<std::int64_t> labels,
+                         view<std::int64_t> changed, view<std::int64_t> counts, view<double> sums) {
   const index_t k = centroids.rows, d = x.cols, threads = device.threads().size();
   const bool sum = !sums.empty();
   std::vector<char> moved(std::size_t(threads), 0);
-  // What changes, by thread: only points with another label are added up.
-  std::vector<std::int64_t> new_counts(std::size_t(sum ? threads * k : 0), 0);
-  const scratch<cpu, double> memory(device, sum ? threads * k : 0, d);
-  std::fill_n(memory.view().data, memory.view().size(), 0.0);
+  // What changes, by thread and centroid: only points with another label are added up.
+  std::vector<char> used(std::size_t(sum ? threads * k : 0), 0);
+  std::vector<std::int64_t> new_counts(used.size(), 0);
+  const scratch<cpu, double> memory(device, index_t(used.size()), 2 * d);
   detail::each_scored_point(device, x, centroids, [&](int thread, index_t i, const T* scores) {
     const double slack = score_slack<T>(d, squares[i], largest);
     const index_t label = nearest_centroid(scores, slack, x.row(i), centroids.data, centroids.stride, k, d);
@@ -78,22 +83,32 @@ void assign_to_centroids(cpu& device, view<const T> x, view<const double> square
     moved[thread] = 1;
     if (!sum) return;
     const auto add = [&, from = x.row(i)](index_t j, int sign) {
-      new_counts[thread * k + j] += sign;
-      double* to = memory.view().row(thread * k + j);
+      const index_t at = thread * k + j;
+      double *const high = memory.view().row(at), *const low = high + d;
+      if (!std::exchange(used[at], 1)) std::fill_n(high, 2 * d, 0.0);
+      new_counts[at] += sign;
+      int rest = 0;  // of most rows nothing is left for the low parts
+#pragma omp simd reduction(| : rest)
+      for (index_t c = 0; c < d; ++c) {
+        const double value = from[c], upper = parts.high(value);
+        high[c] += sign * upper;
+        rest |= value != upper;
+      }
+      if (rest == 0) return;
 #pragma omp simd
-      for (index_t c = 0; c < d; ++c) to[c] += sign * rounded_by(rounder, double(from[c]));
+      for (index_t c = 0; c < d; ++c) low[c] += sign * parts.low(from[c], parts.high(from[c]));
     };
     add(label, 1);
     if (before >= 0) add(before, -1);
   });
   changed[0] = std::find(moved.begin(), moved.end(), 1) != moved.end();
-  if (!sum || changed[0] == 0) return;
+  if (!sum) return;
   parallel_tasks(device.threads(), k, [&](index_t j, int) {
-    double* to = sums.row(j);
-    for (index_t t = 0; t < threads; ++t) {
-      const double* from = memory.view().row(t * k + j);
-      for (index_t c = 0; c < d; ++c) to[c] += from[c];
-      counts[j] += new_counts[t * k + j];
+    for (index_t at = j; at < threads * k; at += k) {
+      if (!used[at]) continue;
+      const double* from = memory.view().row(at);
+      for (index_t c = 0; c < d; ++c) sums(j, c) += from[c], sums(k + j, c) += from[d + c];
+      counts[j] += new_counts[at];
     }
   });
 }

@@ -20,7 +20,7 @@ void centroid_distances(reference&, view<const T> x, view<const double>, view<co
 /// Unless `sums` is empty, sums_j and counts_j are those of the points of centroid j: see backend/cpu/cluster.hpp.
 template <class T>
 void assign_to_centroids(reference&, view<const T> x, view<const double>, view<const T> centroids, double,
-                         double rounder, view<std::int64_t> labels, view<std::int64_t> changed,
+                         const exact_parts& parts, view<std::int64_t> labels, view<std::int64_t> changed,
                          view<std::int64_t> counts, view<double> sums) {
   changed[0] = 0;
   for (index_t i = 0; i < x.rows; ++i) {
@@ -38,7 +38,11 @@ void assign_to_centroids(reference&, view<const T> x, view<const double>, view<c
   std::fill_n(sums.data, sums.size(), 0.0);
   for (index_t i = 0; i < x.rows; ++i) {
     ++counts[labels[i]];
-    for (index_t c = 0; c < x.cols; ++c) sums(labels[i], c) += rounded_by(rounder, double(x(i, c)));
+    for (index_t c = 0; c < x.cols; ++c) {
+      const double value = x(i, c), high = parts.high(value);
+      sums(labels[i], c) += high;
+      sums(centroids.rows + labels[i], c) += parts.low(value, high);
+    }
   }
 }
 
