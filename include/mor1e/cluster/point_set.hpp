@@ -58,7 +58,7 @@ class point_set {
         placed_points_(device, points),
         placed_squares_(device, squares()),
         labels_(device, tensor<std::int64_t>({points.rows, 1}, -1)),
-        changed_(device, shape{1, 1}) {}
+        changed_(device, tensor<std::int64_t>({1, 1}, 0)) {}
 
   index_t size() const { return points_.rows; }
   index_t width() const { return points_.cols; }

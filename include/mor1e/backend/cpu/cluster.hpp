@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -60,17 +61,20 @@ void centroid_distances(cpu& device, view<const T> x, view<const double> squares
   });
 }
 
-/// labels_i = the lowest j among the centroids nearest to x_i by distances in double, `changed` = 1 where a label is
-/// not what it was, else 0. Unless `sums` [2 k, d] is empty, rows j and k + j of it are the sums of the high and of the
-/// low parts of the points of centroid j, and counts_j their number; before, they are those of the labels before, of
-/// which -1 is none. squares_i = |x_i|^2; largest = max |c_j|^2.
+/// labels_i = the lowest j among the centroids nearest to x_i by distances in double, `changed` = 0 if every label is
+/// what it was, else another number; here how many are not, and before, how many were not in the last pass. Unless
+/// `sums` [2 k, d] is empty, rows j and k + j of it are the sums of the high and of the low parts of the points of
+/// centroid j, and counts_j their number; before, they are those of the labels before, of which -1 is none. squares_i =
+/// |x_i|^2; largest = max |c_j|^2.
 template <class T>
 void assign_to_centroids(cpu& device, view<const T> x, view<const double> squares, view<const T> centroids,
                          double largest, const exact_parts& parts, view<std::int64_t> labels,
                          view<std::int64_t> changed, view<std::int64_t> counts, view<double> sums) {
   const index_t k = centroids.rows, d = x.cols, threads = device.threads().size();
   const bool sum = !sums.empty();
-  std::vector<char> moved(std::size_t(threads), 0);
+  // Moving a point is two sums: where half of them moved in the pass before, all are added up anew, to the same bits.
+  const bool anew = sum && 2 * changed[0] > x.rows;
+  std::vector<std::int64_t> moved(std::size_t(threads), 0);
   // What changes, by thread and centroid: only points with another label are added up.
   std::vector<char> used(std::size_t(sum ? threads * k : 0), 0);
   std::vector<std::int64_t> new_counts(used.size(), 0);
@@ -79,9 +83,8 @@ void assign_to_centroids(cpu& device, view<const T> x, view<const double> square
     const double slack = score_slack<T>(d, squares[i], largest);
     const index_t label = nearest_centroid(scores, slack, x.row(i), centroids.data, centroids.stride, k, d);
     const index_t before = std::exchange(labels[i], label);
-    if (label == before) return;
-    moved[thread] = 1;
-    if (!sum) return;
+    moved[thread] += label != before;
+    if (!sum || (label == before && !anew)) return;
     const auto add = [&, from = x.row(i)](index_t j, int sign) {
       const index_t at = thread * k + j;
       double *const high = memory.view().row(at), *const low = high + d;
@@ -99,11 +102,15 @@ void assign_to_centroids(cpu& device, view<const T> x, view<const double> square
       for (index_t c = 0; c < d; ++c) low[c] += sign * parts.low(from[c], parts.high(from[c]));
     };
     add(label, 1);
-    if (before >= 0) add(before, -1);
+    if (before >= 0 && !anew) add(before, -1);
   });
-  changed[0] = std::find(moved.begin(), moved.end(), 1) != moved.end();
+  changed[0] = std::accumulate(moved.begin(), moved.end(), std::int64_t(0));
   if (!sum) return;
   parallel_tasks(device.threads(), k, [&](index_t j, int) {
+    if (anew) {
+      std::fill_n(sums.row(j), d, 0.0), std::fill_n(sums.row(k + j), d, 0.0);
+      counts[j] = 0;
+    }
     for (index_t at = j; at < threads * k; at += k) {
       if (!used[at]) continue;
       const double* from = memory.view().row(at);
