@@ -19,8 +19,11 @@ OPTIMISATION = re.compile(r"-(O|g|DNDEBUG)")
 
 def options(arguments, optimised):
     kept, level = set(), None
-    for argument in arguments:
-        argument = argument.removeprefix("-Xcompiler=")
+    each = []
+    for argument in arguments:  # of nvcc, whose host compiler may get several at once
+        host = argument.removeprefix("-Xcompiler=")
+        each += host.split(",") if host != argument else [argument]
+    for argument in each:
         if OPTIMISATION.match(argument):
             if argument.startswith("-O"):
                 level = argument  # the last one counts
