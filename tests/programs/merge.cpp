@@ -15,10 +15,12 @@
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/testing/golden.hpp"
 #include "mor1e/testing/random.hpp"
+#include "programs/logits.hpp"
 #include "programs/shell.hpp"
 #include "text/gguf_tokenizer.hpp"
 
 using namespace mor1e;
+using testing::difference;
 using testing::shell;
 namespace fs = std::filesystem;
 
@@ -28,20 +30,7 @@ const shell here;
 const std::string train =
     "--model toy --data suite --steps 3 --batch 6 --lr 0.03 --warmup 0 --eval-limit 0 --threads 1 --quiet ";
 
-std::vector<float> logits_of(const std::string& options) {
-  const std::vector<std::int64_t> ids{72, 101, 108, 108, 111, 32};
-  io::write_safetensors(here / "x.safetensors",
-                        std::vector<io::stored_tensor>{{"input_ids", dtype::i64, shape{2, 3}, ids.data()}});
-  here.check_success("logits", options + " --input x.safetensors --out y.safetensors");
-  const auto values = io::safetensors_file(here / "y.safetensors").read<float>("logits");
-  return {values.begin(), values.end()};
-}
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, double(std::abs(a[i] - b[i])));
-  return most;
-}
+std::vector<float> logits_of(const std::string& options) { return testing::logits_of(here, options); }
 
 /// A llama of one layer with the vocabulary of a fixture, as a GGUF file.
 void write_gguf(const fs::path& path) {

@@ -11,9 +11,11 @@
 
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/text_file.hpp"
+#include "programs/logits.hpp"
 #include "programs/shell.hpp"
 
 using namespace mor1e;
+using testing::difference;
 using testing::shell;
 namespace fs = std::filesystem;
 
@@ -21,20 +23,7 @@ namespace {
 
 const shell here;
 
-std::vector<float> logits_of(const std::string& options) {
-  const std::vector<std::int64_t> ids{72, 101, 108, 108, 111, 32};
-  io::write_safetensors(here / "x.safetensors",
-                        std::vector<io::stored_tensor>{{"input_ids", dtype::i64, shape{2, 3}, ids.data()}});
-  here.check_success("logits", options + " --input x.safetensors --out y.safetensors");
-  const auto values = io::safetensors_file(here / "y.safetensors").read<float>("logits");
-  return {values.begin(), values.end()};
-}
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, double(std::abs(a[i] - b[i])));
-  return largest;
-}
+std::vector<float> logits_of(const std::string& options) { return testing::logits_of(here, options); }
 
 }  // namespace
 

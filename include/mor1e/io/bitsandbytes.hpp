@@ -75,6 +75,7 @@ inline constexpr std::array<float, 16> nf4_code = {-1.0F,
                                                    0.7229568362236023F,
                                                    1.0F};
 
+/// A matrix in NF4, row after row.
 struct nf4_matrix {
   std::vector<std::uint8_t> codes;  ///< two elements a byte, the first in the upper half
   std::vector<float> scales;        ///< the largest magnitude of each block

@@ -9,12 +9,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/bitsandbytes.hpp"
 #include "mor1e/io/integrity.hpp"
+#include "mor1e/io/model_folder.hpp"
 #include "mor1e/io/safetensors.hpp"
 #include "mor1e/io/save_nf4.hpp"
-#include "mor1e/io/text_file.hpp"
 
 namespace mor1e::io {
 
@@ -129,11 +128,7 @@ MOR1E_INLINE nf4_summary save_nf4(const std::filesystem::path& folder, const che
                                    {"bnb_4bit_use_double_quant", false},
                                    {"bnb_4bit_compute_dtype", type},
                                    {"bnb_4bit_quant_storage", "uint8"}};
-  atomic_folder out(folder);
-  write_json(out.path() / "config.json", config);
-  write_safetensors(out.path() / "model.safetensors", tensors.all(), {{"format", "pt"}});
-  for (const auto& [name, content] : others) write_text(out.path() / name, content);
-  out.commit();
+  write_model_folder(folder, config, tensors.all(), others);
   return summary;
 }
 

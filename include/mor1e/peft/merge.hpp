@@ -8,11 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "mor1e/io/atomic_file.hpp"
 #include "mor1e/io/checkpoint.hpp"
 #include "mor1e/io/integrity.hpp"
+#include "mor1e/io/model_folder.hpp"
 #include "mor1e/io/safetensors.hpp"
-#include "mor1e/io/text_file.hpp"
 #include "mor1e/peft/attach.hpp"
 
 namespace mor1e::peft {
@@ -106,11 +105,7 @@ void save_merged(const std::filesystem::path& folder, const io::checkpoint& base
   config["torch_dtype"] = "float32";
   if (!config.contains("architectures") && config.value("model_type", "") == "llama")
     config["architectures"] = {"LlamaForCausalLM"};
-  io::atomic_folder out(folder);
-  io::write_json(out.path() / "config.json", config);
-  io::write_safetensors(out.path() / "model.safetensors", tensors, {{"format", "pt"}});
-  for (const auto& [name, content] : others) io::write_text(out.path() / name, content);
-  out.commit();
+  io::write_model_folder(folder, config, tensors, others);
 }
 
 }  // namespace mor1e::peft
