@@ -127,8 +127,10 @@ int main(int argc, char** argv) {
       add_rounded("int8", cpu_products::int8, of, options.threads, frozen_product);
 #ifdef MOR1E_ONEDNN
       using namespace backend::detail;
-      add_rounded("onednn_bf16", cpu_products::bf16, of, options.threads, onednn_product<bf16_operands>);
-      add_rounded("onednn_int8", cpu_products::int8, of, options.threads, onednn_product<int8_operands>);
+      if (onednn_rounds(cpu_products::bf16))
+        add_rounded("onednn_bf16", cpu_products::bf16, of, options.threads, onednn_product<bf16_operands>);
+      if (onednn_rounds(cpu_products::int8))
+        add_rounded("onednn_int8", cpu_products::int8, of, options.threads, onednn_product<int8_operands>);
 #endif
     }
   benchmark::RunSpecifiedBenchmarks();

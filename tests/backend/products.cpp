@@ -13,6 +13,9 @@
 #include <doctest/doctest.h>
 
 #include "mor1e/backend/cpu.hpp"
+#include "mor1e/backend/cpu/rounded/avx2_block.hpp"
+#include "mor1e/backend/cpu/rounded/avx512_block.hpp"
+#include "mor1e/backend/cpu/rounded/dot_weight.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
 #endif
@@ -87,18 +90,32 @@ tensor<float> composed(cpu_products how, transpose tw, const tensor<float>& x, c
 
 using product = std::function<void(view<const float> x, float beta, view<float> y)>;
 
-/// x op(W) + beta y as programs compute it, and by oneDNN, which may be another way.
+template <class Weight>
+product packed_product(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  const auto packed = std::make_shared<Weight>(device, tw, w);
+  return [&device, packed](auto x, float beta, auto y) { packed->multiply(device, x, beta, y); };
+}
+
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+/// x op(W) + beta y as programs compute it, and by other instructions or by oneDNN, as other processors would.
 std::vector<product> products(cpu& device, transpose tw, const cpu::frozen<float>& w) {
+  using namespace backend::detail;
   std::vector<product> out{[&device, tw, &w](auto x, float beta, auto y) { frozen_gemm(device, tw, x, w, beta, y); }};
+  const bool int8 = device.products() == cpu_products::int8;
+#if defined(__x86_64__)
+  if (int8 && has_avx2()) out.push_back(packed_product<dot_weight<avx2_block>>(device, tw, w));
+#endif
 #ifdef MOR1E_ONEDNN
-  const auto add = [&]<class Operands>(Operands) {
-    const auto packed = std::make_shared<backend::detail::onednn::rounded_weight<Operands>>(device, tw, w);
-    out.push_back([&device, packed](auto x, float beta, auto y) { packed->multiply(device, x, beta, y); });
-  };
-  if (device.products() == cpu_products::bf16)
-    add(backend::detail::bf16_operands());
-  else
-    add(backend::detail::int8_operands());
+  if (onednn_rounds(device.products()))
+    out.push_back(int8 ? packed_product<onednn::rounded_weight<int8_operands>>(device, tw, w)
+                       : packed_product<onednn::rounded_weight<bf16_operands>>(device, tw, w));
 #endif
   return out;
 }
@@ -159,7 +176,8 @@ TEST_CASE("products of rounded operands are what loops make of them") {
 TEST_CASE("a product's name says what its operands are rounded to, and who multiplies") {
   for (const cpu_products how : {cpu_products::bf16, cpu_products::int8}) {
     if (!available(how)) continue;
-    const std::string who = backend::detail::multiplies_by_dots(how) ? "mor1e" : "onednn";
+    const std::string who =
+        backend::detail::dot_instructions(how) != backend::detail::instructions::none ? "mor1e" : "onednn";
     CHECK(backend::products_name(how) == who + (how == cpu_products::bf16 ? " bf16" : " int8"));
   }
   const std::string exact = backend::products_name(cpu_products::fp32);

@@ -3,6 +3,8 @@
 
 #include "mor1e/backend/cpu/frozen.hpp"
 #include "mor1e/backend/cpu/products.hpp"
+#include "mor1e/backend/cpu/rounded/avx2_block.hpp"
+#include "mor1e/backend/cpu/rounded/avx512_block.hpp"
 #include "mor1e/backend/cpu/rounded/dot_weight.hpp"
 #ifdef MOR1E_ONEDNN
 #include "mor1e/backend/cpu/onednn/rounded_weight.hpp"
@@ -14,7 +16,11 @@ namespace detail {
 template <class Operands>
 std::unique_ptr<const packed_weight> rounded(cpu& device, transpose tw, const host_frozen<float>& w) {
 #if defined(__x86_64__)
-  if (multiplies_by_dots(device.products())) return std::make_unique<dot_weight<Operands>>(device, tw, w);
+  switch (dot_instructions(device.products())) {
+    case instructions::avx512: return std::make_unique<dot_weight<avx512_block<Operands>>>(device, tw, w);
+    case instructions::avx2: return std::make_unique<dot_weight<avx2_block>>(device, tw, w);
+    case instructions::none: break;
+  }
 #endif
 #ifdef MOR1E_ONEDNN
   return std::make_unique<onednn::rounded_weight<Operands>>(device, tw, w);

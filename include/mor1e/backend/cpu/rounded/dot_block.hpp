@@ -1,111 +1,25 @@
-// A few rows times a panel of a rounded weight, in registers: instructions that multiply 2 bf16 or 4 int8 and add them
-// to a lane.
+// A few rows times a panel of a rounded weight, whose sums stay in registers: what the kernels of processors share.
 #pragma once
-
-#if defined(__x86_64__)
-
-#include <cstdint>
-#include <cstring>
-#include <immintrin.h>
 
 #include "mor1e/backend/cpu/rounded/rounded_matrix.hpp"
 
 namespace mor1e::backend::detail {
 
-/// Two registers of columns and eight rows: sixteen sums, so that none waits for the one before.
-inline constexpr int dot_lanes = 16, dot_cols = 2 * dot_lanes, dot_rows = 8;
-
-// What is in between is compiled for these processors, whatever the rest of the program is compiled for.
-#define MOR1E_DOT_TARGET gnu::target("avx512f,avx512vnni,avx512bf16")
-
-using float_lanes [[gnu::vector_size(64)]] = float;
-using int_lanes [[gnu::vector_size(64)]] = std::int32_t;
-
-[[MOR1E_DOT_TARGET, gnu::always_inline]] inline float_lanes as_float(int_lanes x) {
-  return __builtin_convertvector(x, float_lanes);
-}
-[[MOR1E_DOT_TARGET, gnu::always_inline]] inline float_lanes as_float(float_lanes x) { return x; }
-
-/// Sums of a register, and how the products of one lane of x with those of w come to them.
-template <class Operands>
-struct dot_lane;
-template <>
-struct dot_lane<int8_operands> {
-  using sums = int_lanes;
-  static constexpr int terms = 4;
-  [[MOR1E_DOT_TARGET, gnu::always_inline]] static inline sums add(sums to, std::int32_t x, int_lanes w) {
-    return (sums)_mm512_dpbusd_epi32((__m512i)to, _mm512_set1_epi32(x), (__m512i)w);
-  }
-};
-template <>
-struct dot_lane<bf16_operands> {
-  using sums = float_lanes;
-  static constexpr int terms = 2;
-  [[MOR1E_DOT_TARGET, gnu::always_inline]] static inline sums add(sums to, std::int32_t x, int_lanes w) {
-    return (sums)_mm512_dpbf16_ps((__m512)to, (__m512bh)_mm512_set1_epi32(x), (__m512bh)w);
-  }
-};
-
-/// dot_cols columns of a packed weight.
-template <class Operands>
+/// Block::cols columns of a packed weight.
+template <class Block>
 struct dot_panel {
-  const typename Operands::weight* values;  ///< [terms / terms of a lane, dot_cols, terms of a lane]
-  const typename Operands::sum* offsets;    ///< [parts, dot_cols]: what the sums begin with
+  using operands = typename Block::operands;
+  const typename operands::weight* values;  ///< [terms / Block::terms, Block::cols, Block::terms]
+  const typename operands::sum* offsets;    ///< [parts, Block::cols]: what the sums begin with
 };
 
-/// to [Rows, dot_cols] = rows first, first + 1, ... of x times the panel
-template <int Rows, class Operands>
-[[gnu::noinline, MOR1E_DOT_TARGET]] void dot_block(const rounded_input<Operands>& x, index_t first,
-                                                   const dot_panel<Operands>& w, float (*to)[dot_cols]) {
-  using lane = dot_lane<Operands>;
-  using weight = typename Operands::weight;
-  const weight* values = w.values;
-  for (index_t part = 0; part < x.terms().count(); ++part) {
-    typename lane::sums sums[Rows][2];
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 2
-      for (int p = 0; p < 2; ++p)
-        std::memcpy(&sums[i][p], w.offsets + part * dot_cols + p * dot_lanes, sizeof(int_lanes));
-    const index_t length = x.terms().length(part);
-    const auto* from = x.row(part, first);
-    for (index_t k = 0; k < length; k += lane::terms, values += dot_cols * lane::terms) {
-      int_lanes columns[2];
-#pragma GCC unroll 2
-      for (int p = 0; p < 2; ++p) std::memcpy(&columns[p], values + p * dot_lanes * lane::terms, sizeof(int_lanes));
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) {
-        std::int32_t one;
-        std::memcpy(&one, from + i * length + k, sizeof one);
-#pragma GCC unroll 2
-        for (int p = 0; p < 2; ++p) sums[i][p] = lane::add(sums[i][p], one, columns[p]);
-      }
-    }
-    const float* const scales = x.scales(part) + first;
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 2
-      for (int p = 0; p < 2; ++p) {
-        float_lanes all = {};
-        if (part > 0) std::memcpy(&all, to[i] + p * dot_lanes, sizeof all);
-        // Fused by name: a compiler may do so for some numbers of rows and not for others.
-        all = (float_lanes)_mm512_fmadd_ps(_mm512_set1_ps(scales[i]), (__m512)as_float(sums[i][p]), (__m512)all);
-        std::memcpy(to[i] + p * dot_lanes, &all, sizeof all);
-      }
-  }
-}
-
-/// The same for `rows` rows, 1 to Rows.
-template <class Operands, int Rows = dot_rows>
-void dot_block(const rounded_input<Operands>& x, index_t first, index_t rows, const dot_panel<Operands>& w,
-               float (*to)[dot_cols]) {
+/// to [rows, Block::cols] = rows first, first + 1, ... of x times the panel, for 1 to Block::rows rows.
+template <class Block, int Rows = Block::rows>
+void dot_block(const rounded_input<typename Block::operands>& x, index_t first, index_t rows, const dot_panel<Block>& w,
+               float (*to)[Block::cols]) {
   if constexpr (Rows > 1)
-    if (rows < Rows) return dot_block<Operands, Rows - 1>(x, first, rows, w, to);
-  dot_block<Rows>(x, first, w, to);
+    if (rows < Rows) return dot_block<Block, Rows - 1>(x, first, rows, w, to);
+  Block::template run<Rows>(x, first, w, to);
 }
-
-#undef MOR1E_DOT_TARGET
 
 }  // namespace mor1e::backend::detail
-
-#endif
