@@ -3,6 +3,7 @@
 //     finetune --model smollm2 --data suite --method mor1e --preset suite --out run
 //     finetune --resume run                               # goes on where it was stopped, bit for bit
 //     finetune --resume run --steps 200                   # and beyond the end it had
+//     mpirun -n 4 finetune --mpi --model smollm2 ...      # four processes train one adapter
 //
 // OUT holds adapter/ (a PEFT folder), checkpoint/ and checkpoint.previous/ (to resume), options.json, log.jsonl (one
 // object a step), result.json, data/ when the data was generated, and routers/ with --routers.
@@ -15,6 +16,7 @@
 #include "matched.hpp"
 #include "mor1e/mor1e.hpp"
 #include "mor1e/train/run.hpp"
+#include "processes.hpp"
 #include "router_pictures.hpp"
 #include "run_printer.hpp"
 #include "stored_options.hpp"
@@ -31,7 +33,7 @@ struct finetune_options {
   train::run_settings run;
   program::method_options method;
   std::string out, resume;
-  bool match_scale = false, match_parameters = false, routers = false;
+  bool match_scale = false, match_parameters = false, routers = false, mpi = false;
 };
 
 void add_options(CLI::App& app, finetune_options& o) {
@@ -44,6 +46,7 @@ void add_options(CLI::App& app, finetune_options& o) {
   program::add_run_options(app, o.run);
   program::add_schedule_options(app, o.schedule);
   app.add_flag("--routers", o.routers, "after training, OUT/routers: what the experts do with the evaluation's items");
+  program::add_mpi_option(app, o.mpi);
   app.add_option("--out", o.out, "folder of the run");
   app.add_option("--resume", o.resume,
                  "folder of a run to go on with, by the options it has; those given are compared, more --steps go on "
@@ -85,7 +88,7 @@ void settle(finetune_options& o) {
 }
 
 template <class B>
-void finetune(B& device, finetune_options o, const nlohmann::json& given) {
+void finetune(B& device, distributed::process_group& processes, finetune_options o, const nlohmann::json& given) {
   settle(o);
   const auto saved = train::saved_state(o.out);
   const train::schedule_settings schedule = o.schedule.settings();
@@ -94,7 +97,8 @@ void finetune(B& device, finetune_options o, const nlohmann::json& given) {
   std::optional<index_t> suite_examples;
   if (saved && saved->settings.contains("suite_examples") && saved->settings["suite_examples"].is_number_integer())
     suite_examples = saved->settings["suite_examples"].get<index_t>();
-  train::experiment<B> experiment(device, o.data, schedule, o.common.seed, !o.common.quiet, suite_examples);
+  train::experiment<B> experiment(device, o.data, schedule, o.common.seed, !o.common.quiet, suite_examples, nullptr,
+                                  processes);
   const peft::adapter_spec reference = program::reference_of(o.method);
   if (o.match_parameters) {
     spec = program::matched(*experiment.model, spec, reference, o.common);
@@ -123,6 +127,7 @@ void finetune(B& device, finetune_options o, const nlohmann::json& given) {
     return program::write_results(o.common, io::read_json(fs::path(o.out) / "result.json"));
   }
   const nlohmann::json result = run.run_all();
+  if (!processes.leads()) return;
   if (o.routers)
     program::write_routers(fs::path(o.out) / "routers", experiment.scored.routers(run.adapters()), o.common);
   program::write_results(o.common, result);
@@ -139,7 +144,12 @@ int main(int argc, char** argv) {
         parsed = &app;
         add_options(app, options);
       },
-      program::on_device(options.common,
-                         [&](auto& device) { finetune(device, options, program::options_given(*parsed)); }),
+      [&] {
+        program::with_processes(options.mpi, options.common, [&](distributed::process_group& processes) {
+          with_device(options.common.device, [&](auto& device) {
+            finetune(device, processes, options, program::options_given(*parsed));
+          });
+        });
+      },
       [&](const CLI::App& app) { return stored_options(app, options); });
 }

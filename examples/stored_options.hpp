@@ -18,7 +18,7 @@ namespace detail {
 
 /// Those that say where this process writes and what it prints, not what is run.
 inline bool of_process(const std::string& name) {
-  const auto names = {"help", "out", "resume", "json", "quiet"};
+  const auto names = {"help", "out", "resume", "json", "quiet", "mpi"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 inline bool is_path(const std::string& name) {

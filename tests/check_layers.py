@@ -16,7 +16,7 @@ PEFT = NN | {"peft/", "io/"}
 # A model comes with its tokenizer (sentence embedders, the toy model) and reads packed batches; text and data see no model.
 TASKS = {"data/", "data/example"}
 MODELS = PEFT | TASKS | {"models/", "text/", "text/prompt"}
-TOP = MODELS | {"optim/", "cluster/"}
+TOP = MODELS | {"optim/", "cluster/", "distributed/"}
 SEES = {
     "core/": CORE,
     "backend/": CORE,
@@ -35,6 +35,7 @@ SEES = {
     "train/run": TOP | {"train/", "eval/"},  # trains, then scores
     "eval/": TOP,
     "optim/": AUTODIFF,
+    "distributed/": AUTODIFF,
     "io/": AUTODIFF,
     "cluster/": AUTODIFF | {"io/"},
     "text/": CORE | {"io/"},

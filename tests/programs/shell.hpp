@@ -31,9 +31,11 @@ class shell {
   }
 
   outcome run(const std::string& program, const std::string& arguments) const {
+    return run_command(MOR1E_PROGRAMS_DIR "/" + program + " " + arguments);
+  }
+  outcome run_command(const std::string& line) const {
     const auto out = (streams_ / "out").string(), err = (streams_ / "err").string();
-    const std::string command = "cd '" + folder_.path().string() + "' && " MOR1E_PROGRAMS_DIR "/" + program + " " +
-                                arguments + " >" + out + " 2>" + err;
+    const std::string command = "cd '" + folder_.path().string() + "' && " + line + " >" + out + " 2>" + err;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, io::read_text(out), io::read_text(err)};
   }

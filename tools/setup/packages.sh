@@ -6,8 +6,9 @@ packages=(g++ cmake ninja-build meson pkg-config git unzip python3 python3-pip c
   libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libssl-dev # the library
   libcli11-dev libfmt-dev gnuplot-nox                                      # the programs and their pictures
   doctest-dev libbenchmark-dev)                                            # the tests and the benchmarks
-# Faster products on the CPU, and what interop/ has an interface for; used and tested where they are installed.
-optional=(libdnnl-dev libdlpack-dev libxtensor-dev)
+# Faster products on the CPU, several processes, and what interop/ has an interface for; used and tested where they are
+# installed.
+optional=(libdnnl-dev libopenmpi-dev openmpi-bin libdlpack-dev libxtensor-dev)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: not a Debian system: these are needed under the names used there: ${packages[*]}"

@@ -14,7 +14,7 @@
 
 #include "mor1e/core/config.hpp"
 #include "mor1e/data/example.hpp"
-#include "mor1e/eval/branches.hpp"
+#include "mor1e/eval/shared_branches.hpp"
 #include "mor1e/text/prompt.hpp"
 #include "mor1e/text/prompt_encoder.hpp"
 
@@ -124,16 +124,18 @@ class item_encoder {
   index_t context_;
 };
 
-/// Called with each item as soon as it is scored, in order.
+/// Called with each item as soon as it is scored; of a process alone, in order.
 using item_done = std::function<void(const item_score&)>;
 
 /// Scores items with a model, packed into passes of bounded size: an item's score does not depend on the others.
+/// Processes that score together call the same functions with the same items, and all get all scores.
 template <class B, class T>
 class scorer {
  public:
   scorer(B& device, models::language_model<B, T>& model, texts::tokenizer tokenizer,
-         const scoring_options& options = {})
-      : encoder_({std::move(tokenizer), model.vocabulary()}, options, model.context()),
+         const scoring_options& options = {}, distributed::process_group& processes = distributed::alone())
+      : processes_(&processes),
+        encoder_({std::move(tokenizer), model.vocabulary()}, options, model.context()),
         branches_(device, model, options.pass) {}
 
   const item_encoder& encoder() const { return encoder_; }
@@ -147,25 +149,26 @@ class scorer {
                          " items, ", intuition.rows, " rows of intuition");
     std::vector<branching> all;
     std::vector<std::pair<std::size_t, std::size_t>> whose;  // item, part
-    std::vector<std::size_t> parts;
+    std::vector<std::size_t> missing;
     std::vector<item_score> out;
     for (std::size_t i = 0; i < items.size(); ++i) {
       out.push_back(encoder_.begin(items[i]));
-      parts.push_back(0);
+      missing.push_back(0);
       for (branching& b : encoder_.encode(items[i], index_t(i))) {
-        whose.emplace_back(i, parts[i]++);
+        whose.emplace_back(i, missing[i]++);
         all.push_back(std::move(b));
       }
     }
-    branches_.score(all, intuition, [&](std::size_t index, branching_score&& score) {
+    score_shared<B, T>(*processes_, branches_, all, intuition, [&](std::size_t index, branching_score&& score) {
       const auto [item, part] = whose[index];
       encoder_.enter(items[item], part, score, out[item]);
-      if (done && part + 1 == parts[item]) done(out[item]);
+      if (--missing[item] == 0 && done) done(out[item]);
     });
     return out;
   }
 
  private:
+  distributed::process_group* processes_;
   item_encoder encoder_;
   branch_scorer<B, T> branches_;
 };

@@ -16,6 +16,8 @@
 
 #include "mor1e/data/packing.hpp"
 #include "mor1e/data/sampling.hpp"
+#include "mor1e/data/share.hpp"
+#include "mor1e/distributed/parameters.hpp"
 #include "mor1e/io/json.hpp"
 #include "mor1e/optim/schedule.hpp"
 #include "mor1e/peft/adapter_file.hpp"
@@ -42,7 +44,8 @@ namespace mor1e::train {
 ///     nlohmann::json result = r.run_all();   // or: r.embed(); r.match_scale(); r.train(); r.save(); r.score();
 ///
 /// OUT then holds adapter/ (a PEFT folder), checkpoint/ and checkpoint.previous/, options.json, log.jsonl, result.json,
-/// and data/ where the rows were generated.
+/// and data/ where the rows were generated. Of processes that train together each makes a run of its own; the first of
+/// them embeds, clusters and writes.
 template <class B>
 class run {
  public:
@@ -74,7 +77,10 @@ class run {
     if (!r_.how.memory.empty()) fit_memory(parse_bytes(r_.how.memory));
     packing_.context = packing_.tokens;
     settings_ = make_settings();
-    require_outputs_inside(r_);
+    require<value_error>(r_.schedule.batch >= e_.processes.size(), "--batch ", r_.schedule.batch, " for ",
+                         e_.processes.size(), " processes: each takes at least an example of every step");
+    options_.processes = &e_.processes;
+    if (leads()) require_outputs_inside(r_);
     if (r_.saved) check_saved(r_, settings_, steps_, observer_);
   }
 
@@ -93,26 +99,34 @@ class run {
 
   /// All stages. Returns what result.json holds.
   nlohmann::json run_all() {
-    const run_folder folder(r_.out);
-    if (r_.keep_data) keep_rows(e_.rows.made, r_.out / "data");
-    io::write_json(r_.out / options_file, r_.options);
+    distributed::wait_for_all(e_.processes);  // who comes last has still read what the first is about to write
+    std::optional<run_folder> folder;
+    if (leads()) {
+      folder.emplace(r_.out);
+      if (r_.keep_data) keep_rows(e_.rows.made, r_.out / "data");
+      io::write_json(r_.out / options_file, r_.options);
+    }
     embed();
     if (r_.measure_scale || r_.match_scale) match_scale();
-    train(folder);
-    folder.require_in_place();
+    train(folder ? &*folder : nullptr);
+    if (folder) folder->require_in_place();
     save();
     observer_.trained(state_.totals, r_.out / "adapter");
     if (!items_.empty()) score();
-    folder.require_in_place();
-    const nlohmann::json out = result();
-    io::write_json(r_.out / "result.json", out);
+    nlohmann::json out = result();
+    if (folder) {
+      folder->require_in_place();
+      io::write_json(r_.out / "result.json", out);
+    }
     return out;
   }
 
   /// Embeds and clusters the prompts of the training, and gives each row of training and evaluation its intuition.
   void embed() {
     if (!reads_intuition()) return;
-    const double inertia = intuition_.compute(e_.device, e_.set.rows, r_.embeddings, !observer_.shows_progress());
+    const double inertia =
+        leads() ? intuition_.compute(e_.device, e_.set.rows, r_.embeddings, !observer_.shows_progress()) : 0;
+    intuition_.broadcast(e_.processes);
     if (intuition_.embedder) observer_.clustered(intuition_, inertia);
     items_.set_intuition(e_.device, intuition_.recipe, intuition_.embedder.get());
     intuition_.embedder.reset();
@@ -129,6 +143,7 @@ class run {
     own_scale_ = update_scale<B, float>(e_.device, *e_.model,
                                         data::pack(e_.set.examples, some, {.tokens = tokens, .context = tokens}),
                                         std::as_const(intuition_.rows).matrix());
+    distributed::broadcast(e_.processes, std::span(&*own_scale_, 1));
     if (!r_.match_scale) return;
     observer_.scaled(*own_scale_, *r_.match_scale);
     r_.spec = peft::scaled(r_.spec, *r_.match_scale / *own_scale_);
@@ -137,7 +152,8 @@ class run {
   }
 
   /// The steps, from the checkpoint on if there is one. Throws `stopped` behind a checkpoint if the observer says so.
-  void train(const run_folder& folder) {
+  /// `folder` of the process that writes; null of the others.
+  void train(const run_folder* folder) {
     trainer<B, float> trainer(e_.device, *e_.model, adapters_, options_);
     if (r_.saved) {
       state_ = load_checkpoint(r_.out, trainer);
@@ -146,6 +162,7 @@ class run {
       sampler_.seek(state_.sampler_position);
       observer_.resumed(state_.step, steps_);
     }
+    distributed::require_same(e_.processes, trainer.parameters());
     observer_.begun({.label = r_.label,
                      .model = e_.settings.model,
                      .parameters = adapters_.parameter_count(),
@@ -154,11 +171,14 @@ class run {
                      .steps = steps_,
                      .batch = r_.schedule.batch});
     state_.settings = settings_;
-    json_log log(r_.log.empty() ? r_.out / "log.jsonl" : r_.log, state_.log_bytes);
+    std::optional<json_log> log;
+    if (folder) log.emplace(r_.log.empty() ? r_.out / "log.jsonl" : r_.log, state_.log_bytes);
     progress shown("training", steps_, !observer_.shows_progress());
     for (index_t step = state_.step; step < steps_; ++step) {
       const auto started = std::chrono::steady_clock::now();
-      const auto batches = data::pack(e_.set.examples, sampler_.take(r_.schedule.batch), packing_);
+      const auto mine = data::share(e_.set.examples, sampler_.take(r_.schedule.batch), e_.processes.rank(),
+                                    e_.processes.size());
+      const auto batches = data::pack(e_.set.examples, mine, packing_);
       const double factor = optim::cosine_with_warmup(step, r_.schedule.warmup, steps_);
       const step_report report = trainer.step(batches, std::as_const(intuition_.rows).matrix(), factor);
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -170,15 +190,22 @@ class run {
       warn_of_saturation(step + 1, report.gates);
       if (r_.how.eval_every && (step + 1) % r_.how.eval_every == 0 && !items_.empty())
         line["evaluation"] = eval::to_json(eval::summarise(items_.score("scoring")));
-      folder.require_in_place();
-      log.write(line);
+      if (folder) {
+        folder->require_in_place();
+        log->write(line);
+      }
       char note[64];
       std::snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", report.loss, double(report.tokens) / seconds);
       shown.show(step + 1, note);
-      const int stop = observer_.stop();
+      int stop = observer_.stop();
+      distributed::broadcast(e_.processes, std::span(&stop, 1));
       if ((step + 1) % r_.how.checkpoint_every == 0 || step + 1 == steps_ || stop) {
-        state_.step = step + 1, state_.sampler_position = sampler_.position(), state_.log_bytes = log.size();
-        save_checkpoint(r_.out, trainer, state_);
+        distributed::require_same(e_.processes, trainer.parameters());
+        state_.step = step + 1, state_.sampler_position = sampler_.position();
+        if (folder) {
+          state_.log_bytes = log->size();
+          save_checkpoint(r_.out, trainer, state_);
+        }
       }
       if (stop)
         throw stopped(stop, text("stopped behind step ", step + 1, " of ", steps_, "; ", r_.goes_on, " goes on"));
@@ -189,6 +216,7 @@ class run {
 
   /// OUT/adapter, with all that an evaluation needs to know.
   void save() {
+    if (!leads()) return;
     peft::adapter_record record;
     record.spec = r_.spec;
     record.base_model = e_.settings.model;
@@ -214,6 +242,7 @@ class run {
   }
 
  private:
+  bool leads() const { return e_.processes.leads(); }
   bool reads_intuition() const { return needs_.clusters > 0; }
 
   /// How many tokens a micro-batch has: what was given, or enough. Throws `value_error` for less than an example has.
@@ -273,6 +302,7 @@ class run {
                             {"micro_batch", packing_.tokens},
                             {"recompute", options_.program.recompute},
                             {"gemm", arithmetic.products}}}};
+    if (e_.processes.size() > 1) out["advice"]["processes"] = e_.processes.size();
     if (data::is_suite(e_.settings.data)) out["suite_examples"] = e_.made_for;
     if (r_.match_scale) out["match_scale"] = *r_.match_scale;
     if (needs_.types) out["task_types"] = e_.set.type_1;

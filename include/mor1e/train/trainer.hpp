@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "mor1e/distributed/parameters.hpp"
 #include "mor1e/optim/adam.hpp"
 #include "mor1e/optim/gradients.hpp"
 #include "mor1e/peft/attach.hpp"
@@ -21,6 +22,7 @@ struct trainer_options {
   optim::adam_options adam = {};
   double clip = 1;  ///< largest gradient norm; 0: no clipping
   program_options program = {};
+  distributed::process_group* processes = &distributed::alone();  ///< who train together
 };
 
 /// The experts of one linear over the tokens of a step: what `ops::router_statistics` says of their weights.
@@ -50,8 +52,9 @@ struct step_report {
 };
 
 /// Trains parameters of a model. The loss and the gradient are divided by the number of targets of the whole step, so
-/// how a step is cut into micro-batches does not change the result. (An auxiliary loss over the tokens of a whole batch
-/// sees those of its micro-batch.)
+/// how a step is cut into micro-batches, and whose these are, does not change the result. (An auxiliary loss over the
+/// tokens of a whole batch sees those of its micro-batch.) Processes that train together each give a step micro-batches
+/// of their own and call the same functions in the same order; what a step reports is of all.
 template <class B, class T>
 class trainer {
  public:
@@ -60,6 +63,7 @@ class trainer {
       : parameters_(std::move(parameters)),
         options_(options),
         programs_(device, model, options.program),
+        shared_(*options.processes, parameters_),
         gradients_(parameters_),
         adam_(parameters_, options.adam) {
     require<value_error>(options.clip >= 0, "trainer: clip ", options.clip, " is negative");
@@ -78,7 +82,8 @@ class trainer {
   step_report step(std::span<const data::packed_batch> micro_batches, view<const T> intuition, double rate_factor) {
     step_report report;
     report.rate_factor = rate_factor;
-    for (const auto& batch : micro_batches) report.targets += batch.live_targets, report.tokens += batch.live_rows;
+    require<value_error>(!micro_batches.empty(), "trainer: a step without a micro-batch");
+    count(micro_batches, report);
     require<value_error>(report.targets > 0, "trainer: a step without a target token");
     gradients_.clear();
     programs_.draw_for(adam_.steps());
@@ -89,6 +94,8 @@ class trainer {
       if (options_.program.statistics) add_auxiliary(program, report);
       add_statistics(program, double(batch.live_rows) / double(report.tokens), report);
     }
+    shared_.add_up();
+    add_up(report);
     if (options_.program.statistics) add_gate_gradients(report);
     gradients_.clip(options_.clip);
     // Asked for before the norm is read, so that the device need not wait for the host.
@@ -118,6 +125,25 @@ class trainer {
     return options;
   }
 
+  /// Targets and tokens of all processes.
+  void count(std::span<const data::packed_batch> micro_batches, step_report& report) const {
+    double targets = 0, tokens = 0;
+    for (const auto& batch : micro_batches) targets += double(batch.live_targets), tokens += double(batch.live_rows);
+    double* const both[] = {&targets, &tokens};
+    distributed::add_up(*options_.processes, both);
+    report.targets = index_t(targets), report.tokens = index_t(tokens);
+  }
+  /// What the processes found in their micro-batches.
+  void add_up(step_report& report) const {
+    std::vector<double*> all{&report.loss, &report.auxiliary};
+    for (auto& [group, loss] : report.auxiliary_of) all.push_back(&loss);
+    for (linear_load& r : report.routers) {
+      all.push_back(&r.entropy);
+      for (double& load : r.load) all.push_back(&load);
+    }
+    distributed::add_up(*options_.processes, all);
+  }
+
   /// The step again, op by op.
   std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
                                const step_report& report) {
@@ -126,7 +152,7 @@ class trainer {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       if (std::string op = program.steps().first_not_finite(); !op.empty()) return op;
     }
-    return "the sum over micro-batches";
+    return options_.processes->size() > 1 ? "another process" : "the sum over micro-batches";
   }
 
   static void add_auxiliary(step_program<B, T>& program, step_report& report) {
@@ -167,6 +193,7 @@ class trainer {
   std::vector<peft::gate_parameter<B, T>> gates_;  ///< of these
   trainer_options options_;
   program_cache<B, T> programs_;
+  distributed::gradient_sum<B, T> shared_;
   optim::gradient_list<B, T> gradients_;
   optim::adam<B, T> adam_;
   std::vector<node_time>* times_ = nullptr;

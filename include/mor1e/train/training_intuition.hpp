@@ -13,6 +13,7 @@
 
 #include "mor1e/cluster/intuition.hpp"
 #include "mor1e/cluster/kmeans.hpp"
+#include "mor1e/distributed/process_group.hpp"
 #include "mor1e/train/intuition.hpp"
 
 namespace mor1e::train {
@@ -57,6 +58,12 @@ struct training_intuition {
                                      recipe.source.kind);
     if (recipe.kind == intuition_kind::random) rows = random_rows(recipe, examples, std::as_const(rows).matrix());
     return clustering.inertia;
+  }
+
+  /// What process 0 has computed becomes that of all.
+  void broadcast(distributed::process_group& processes) {
+    distributed::broadcast(processes, recipe.source.centroids);
+    distributed::broadcast(processes, rows);
   }
 
  private:

@@ -28,10 +28,11 @@ class evaluation {
   /// Throws `value_error` for a row that cannot be scored: before the training, not behind it.
   evaluation(B& device, models::language_model<B, float>& model, const texts::tokenizer& tokenizer,
              const std::vector<data::task_data>& tasks, const texts::prompt_options& wording, bool truncate,
-             index_t limit, bool shows_progress)
+             index_t limit, bool shows_progress, distributed::process_group& processes = distributed::alone())
       : device_(device),
+        processes_(processes),
         model_(model),
-        scorer_(device, model, tokenizer, {.template_name = wording.template_name, .truncate = truncate}),
+        scorer_(device, model, tokenizer, {.template_name = wording.template_name, .truncate = truncate}, processes),
         quiet_(!shows_progress) {
     for (const data::task_data& task : tasks)
       for (data::example row :
@@ -58,7 +59,9 @@ class evaluation {
       category_rows(recipe, items_);
   }
   void set_intuition(B& device, const intuition_recipe& recipe, models::sentence_embedder* embedder) {
-    if (!empty()) intuition_ = intuition_rows(device, recipe, embedder, items_);
+    if (empty()) return;
+    if (processes_.leads()) intuition_ = intuition_rows(device, recipe, embedder, items_);
+    distributed::broadcast(processes_, intuition_);
   }
   std::vector<eval::item_score> score(const char* label) { return score(label, intuition_); }
   /// What the model without these adapters scores: once for all that are asked about.
@@ -91,6 +94,7 @@ class evaluation {
   }
 
   B& device_;
+  distributed::process_group& processes_;
   models::language_model<B, float>& model_;
   eval::scorer<B, float> scorer_;
   bool quiet_;

@@ -1,0 +1,104 @@
+// The program finetune as several processes that mpirun starts.
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "mor1e/io/atomic_file.hpp"
+#include "mor1e/io/sha256.hpp"
+#include "programs/json_lines.hpp"
+#include "programs/shell.hpp"
+
+using namespace mor1e;
+using testing::read_json_lines;
+using testing::shell;
+namespace fs = std::filesystem;
+
+namespace {
+
+const shell here;
+const std::string job =
+    "--model toy --data suite --experts 4 --steps 12 --batch 10 --lr 0.01 --eval-limit 3 --threads 1 --quiet ";
+
+/// What Open MPI asks of one who is root, has few processors, or lives in a container.
+const std::string surroundings =
+    "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+    "OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_orte_abort_print_stack=0 ";
+
+std::string started(int processes) {
+  return text("env ", surroundings, "mpirun -n ", processes, " " MOR1E_PROGRAMS_DIR "/finetune --mpi ");
+}
+testing::outcome run(int processes, const std::string& arguments) {
+  return here.run_command(started(processes) + arguments);
+}
+void check_success(int processes, const std::string& arguments) {
+  const testing::outcome got = run(processes, arguments);
+  CAPTURE(got.err);
+  REQUIRE(got.code == 0);
+}
+
+bool available() {
+  const bool built = here.run("finetune", "--mpi --model toy --data suite").err.find("has no MPI") == std::string::npos;
+  if (built && here.run_command("mpirun --version").code == 0) return true;
+  MESSAGE("not tested: ", built ? "there is no mpirun" : "the programs are built without MPI");
+  return false;
+}
+
+std::string hash_of(const std::string& file) { return io::sha256_of_file(here / file); }
+const std::string stored = "/adapter/adapter_model.safetensors", state = "/checkpoint/state.safetensors";
+
+}  // namespace
+
+TEST_CASE("processes train and score what one alone does, up to the order in which they add") {
+  if (!available()) return;
+  here.check_success("finetune", job + "--out alone");
+  check_success(2, job + "--out pair --json pair.json");
+  const auto alone = read_json_lines(here / "alone/log.jsonl"), pair = read_json_lines(here / "pair/log.jsonl");
+  REQUIRE(pair.size() == alone.size());
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    CHECK(pair[i]["tokens"] == alone[i]["tokens"]);
+    CHECK(pair[i]["loss"].get<double>() == doctest::Approx(alone[i]["loss"].get<double>()).epsilon(1e-4));
+  }
+  const auto result = io::read_json(here / "pair/result.json"), same = io::read_json(here / "alone/result.json");
+  CHECK(result["tokens"] == same["tokens"]);
+  CHECK(result["evaluation"]["before"] == same["evaluation"]["before"]);
+  CHECK(io::read_json(here / "pair.json") == result);
+  CHECK(io::read_json(here / "pair/checkpoint/state.json")["settings"]["advice"]["processes"] == 2);
+
+  SUBCASE("a second time with the same bits") {
+    check_success(2, job + "--out again");
+    CHECK(hash_of("again" + stored) == hash_of("pair" + stored));
+  }
+  SUBCASE("stopped by a signal and resumed with the same bits") {
+    // Goes on beyond the 12 steps, so that there is something left to stop.
+    const std::string longer = job + "--checkpoint-every 3 --steps 400 --out cut";
+    const testing::outcome stopped = here.run_command(
+        text("( ", started(2), longer, " & while [ ! -e cut/checkpoint ]; do sleep 0.02; done; kill -TERM $!; wait $! )"));
+    CHECK(stopped.code != 0);
+    const auto steps = io::read_json(here / "cut/checkpoint/state.json")["step"].get<int>();
+    REQUIRE(steps < 400);
+    check_success(2, text(job, "--checkpoint-every 3 --steps 400 --out whole"));
+    check_success(2, "--resume cut --quiet");
+    CHECK(hash_of("cut" + state) == hash_of("whole" + state));
+  }
+}
+
+TEST_CASE("what is wrong is said once, and ends all processes") {
+  if (!available()) return;
+  const auto refused = [](const std::string& arguments, const std::string& why) {
+    const testing::outcome got = run(3, arguments);
+    CAPTURE(got.err);
+    CHECK(got.code == 2);
+    const std::size_t at = got.err.find("finetune: ");
+    CHECK(got.err.find(why) != std::string::npos);
+    CHECK(got.err.find("finetune: ", at + 1) == std::string::npos);
+  };
+  refused("--model toy --data suite --steps 2 --batch 2 --out few --quiet", "--batch 2 for 3 processes");
+  CHECK_FALSE(fs::exists(here / "few"));
+  refused("--model nothing --data suite --out none --quiet", "nothing");
+}
