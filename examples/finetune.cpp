@@ -117,7 +117,9 @@ void finetune(B& device, distributed::process_group& processes, finetune_options
                              .log = o.common.log,
                              .embeddings = fs::path(o.out) / "embeddings.safetensors",
                              .options = given,
-                             .goes_on = "finetune --resume " + program::in_shell(o.out),
+                             .goes_on = (processes.size() > 1 ? text("mpirun -n ", processes.size(), " finetune --mpi")
+                                                              : std::string("finetune")) +
+                                        " --resume " + program::in_shell(o.out),
                              .saved = saved};
   if (o.match_scale) request.match_scale = reference.method.scale();
   program::run_printer printer(o.common);
@@ -146,9 +148,8 @@ int main(int argc, char** argv) {
       },
       [&] {
         program::with_processes(options.mpi, options.common, [&](distributed::process_group& processes) {
-          with_device(options.common.device, [&](auto& device) {
-            finetune(device, processes, options, program::options_given(*parsed));
-          });
+          with_device(options.common.device,
+                      [&](auto& device) { finetune(device, processes, options, program::options_given(*parsed)); });
         });
       },
       [&](const CLI::App& app) { return stored_options(app, options); });

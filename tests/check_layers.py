@@ -46,7 +46,7 @@ SEES = {
     "interop/": CORE,
     "testing/cases": AUTODIFF,
     # The reference backend is the oracle of the parity tests.
-    "testing/": OPS | {"backend/reference", "io/"},
+    "testing/": OPS | {"backend/reference", "io/", "distributed/"},
 }
 
 # Standard headers too slow to parse where everybody includes, and those our oldest compilers lack.

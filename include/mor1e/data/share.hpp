@@ -11,9 +11,9 @@
 
 namespace mor1e::data {
 
-/// Those of `order` that part `part` of `parts` takes, in their order, so that all have about as many tokens: the longest
-/// example first, each goes to the part that has the fewest, the first of such. Throws `value_error` for fewer examples
-/// than parts.
+/// Those of `order` that part `part` of `parts` takes, in their order, so that all have about as many tokens: the
+/// longest example first, each goes to the part that has the fewest, the first of such. Throws `value_error` for fewer
+/// examples than parts.
 inline std::vector<index_t> share(std::span<const encoded_example> examples, std::span<const index_t> order, int part,
                                   int parts) {
   require<value_error>(index_t(order.size()) >= parts, "a step of ", order.size(), " examples for ", parts,

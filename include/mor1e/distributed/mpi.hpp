@@ -1,10 +1,11 @@
 // A group of processes that mpirun has started. Needs MPI; the rest of the library does not.
 #pragma once
 
-#include <climits>
 #include <cstddef>
 #include <cstdlib>
 #include <mpi.h>
+
+#include <climits>
 
 #include "mor1e/core/error.hpp"
 #include "mor1e/distributed/process_group.hpp"

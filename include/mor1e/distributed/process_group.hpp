@@ -66,7 +66,7 @@ template <class T>
 void broadcast(process_group& group, tensor<T>& values) {
   if (group.size() == 1) return;
   index_t sizes[] = {values.size() ? values.extents().rows() : 0, values.size() ? values.extents().cols() : 0};
-  broadcast(group, std::span(sizes));
+  broadcast(group, std::span<index_t>(sizes));
   if (!group.leads()) values = tensor<T>(shape{sizes[0], sizes[1]});
   broadcast(group, std::span(values.data(), std::size_t(values.size())));
 }

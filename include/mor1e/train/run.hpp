@@ -176,8 +176,8 @@ class run {
     progress shown("training", steps_, !observer_.shows_progress());
     for (index_t step = state_.step; step < steps_; ++step) {
       const auto started = std::chrono::steady_clock::now();
-      const auto mine = data::share(e_.set.examples, sampler_.take(r_.schedule.batch), e_.processes.rank(),
-                                    e_.processes.size());
+      const auto mine =
+          data::share(e_.set.examples, sampler_.take(r_.schedule.batch), e_.processes.rank(), e_.processes.size());
       const auto batches = data::pack(e_.set.examples, mine, packing_);
       const double factor = optim::cosine_with_warmup(step, r_.schedule.warmup, steps_);
       const step_report report = trainer.step(batches, std::as_const(intuition_.rows).matrix(), factor);
