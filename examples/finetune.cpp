@@ -124,7 +124,10 @@ void finetune(B& device, distributed::process_group& processes, finetune_options
   if (o.match_scale) request.match_scale = reference.method.scale();
   program::run_printer printer(o.common);
   train::run<B> run(experiment, request, &printer);
-  if (run.finished()) {
+  bool finished = run.finished();
+  distributed::broadcast(processes, std::span(&finished, 1));
+  if (finished) {
+    if (!processes.leads()) return;
     program::say(o.common, "{} is finished: {} steps\n", o.out, run.steps());
     return program::write_results(o.common, io::read_json(fs::path(o.out) / "result.json"));
   }

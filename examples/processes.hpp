@@ -23,7 +23,7 @@ void with_processes(bool mpi, common_options& common, const F& f) {
   if (!mpi) return f(distributed::alone());
 #ifdef MOR1E_MPI
   distributed::mpi_group group;
-  if (!group.leads()) common.quiet = true;
+  if (!group.leads()) common.quiet = common.silent = true;
   const int code = guarded(common.name, [&] {
     try {
       f(group);

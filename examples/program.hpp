@@ -35,7 +35,8 @@ struct common_options {
   std::uint64_t seed = 0;
   std::string log, json;
   bool quiet = false;
-  std::string folder;  ///< that the program makes, if it makes one: other outputs may go into it
+  bool silent = false;  ///< warns of nothing either: another process does
+  std::string folder;   ///< that the program makes, if it makes one: other outputs may go into it
 };
 
 inline void add_common_options(CLI::App& app, common_options& options) {
@@ -66,7 +67,7 @@ inline void complain(const char* name, std::string what) {
 }
 template <class... Arguments>
 void warn(const common_options& options, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  complain(options.name, fmt::format(format, std::forward<Arguments>(arguments)...));
+  if (!options.silent) complain(options.name, fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 inline int fail(const char* name, const std::string& why, int code) {
   complain(name, why);

@@ -12,7 +12,7 @@
 
 namespace mor1e::program {
 
-/// Prints on stdout, warns on stderr, and passes SIGINT and SIGTERM on.
+/// Prints on stdout, warns on stderr, and passes SIGINT, SIGTERM and SIGUSR1 on.
 class run_printer final : public train::run_observer {
  public:
   explicit run_printer(const common_options& common) : common_(common) {}

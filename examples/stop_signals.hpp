@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM in a program that has something to save first.
+// SIGINT, SIGTERM and SIGUSR1 (schedulers announce the end with it) in a program that has something to save first.
 #pragma once
 
 #include <csignal>
@@ -14,18 +14,18 @@ class stop_signals {
     struct ::sigaction note {};
     note.sa_handler = [](int signal) {
       for (const int each : signals) std::signal(each, SIG_DFL);
-      if (noted()) ::raise(signal);  // both came at once
+      if (noted()) ::raise(signal);  // two came at once
       noted() = signal;
     };
     note.sa_flags = SA_RESTART;
     for (const int each : signals) ::sigaddset(&note.sa_mask, each);
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < count; ++i) {
       ::sigaction(signals[i], nullptr, &before_[i]);
       if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &note, nullptr);
     }
   }
   ~stop_signals() {
-    for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &before_[i], nullptr);
+    for (int i = 0; i < count; ++i) ::sigaction(signals[i], &before_[i], nullptr);
     if (const int missed = noted(); missed && !taken_) ::raise(missed);
   }
   stop_signals(const stop_signals&) = delete;
@@ -38,12 +38,12 @@ class stop_signals {
   }
 
  private:
-  static constexpr int signals[] = {SIGINT, SIGTERM};
+  static constexpr int signals[] = {SIGINT, SIGTERM, SIGUSR1}, count = 3;
   static volatile std::sig_atomic_t& noted() {
     static volatile std::sig_atomic_t signal = 0;
     return signal;
   }
-  struct ::sigaction before_[2] = {};
+  struct ::sigaction before_[count] = {};
   bool taken_ = false;
 };
 

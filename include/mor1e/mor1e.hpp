@@ -28,6 +28,7 @@
 //   data      task files, packing, sampling                   docs/data.md
 //   cluster   k-means, intuition
 //   train     trainer, checkpoints, whole runs
+//   distributed  processes that train together           docs/distributed.md
 //   eval      scoring, statistics, router reports
 //   text, io  tokenizers; safetensors, GGUF, .npy
 //   interop   Eigen, xtensor, DLPack

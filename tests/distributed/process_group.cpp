@@ -2,7 +2,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -18,9 +17,9 @@ using distributed::process_group;
 
 namespace {
 
-/// What process `rank` adds, of a size that no number of processes divides.
-std::vector<float> values_of(int rank) {
-  rng draw(std::uint64_t(rank) + 1);
+/// What process `index` adds, of a size that no number of processes divides.
+std::vector<float> values_of(int index) {
+  rng draw(std::uint64_t(index) + 1);
   std::vector<float> out(1009);
   for (float& v : out) v = float(draw.normal() * std::exp(3 * draw.normal()));
   return out;
@@ -30,13 +29,13 @@ std::vector<float> values_of(int rank) {
 template <class F>
 auto of_each(int size, const F& f) {
   std::vector<decltype(f(distributed::alone()))> out(static_cast<std::size_t>(size));
-  testing::in_threads(size, [&](process_group& group) { out[std::size_t(group.rank())] = f(group); });
+  testing::in_threads(size, [&](process_group& group) { out[std::size_t(group.index())] = f(group); });
   return out;
 }
 
 }  // namespace
 
-TEST_CASE("a sum is that of all processes in the order of their ranks, the same bits for all") {
+TEST_CASE("a sum is that of all processes in the order of the processes, the same bits for all") {
   for (const int size : {1, 2, 3, 5}) {
     std::vector<float> expected = values_of(0);
     for (int r = 1; r < size; ++r) {
@@ -47,7 +46,7 @@ TEST_CASE("a sum is that of all processes in the order of their ranks, the same 
       distributed::summation<float> sum(group);
       std::vector<float> out;
       for (int twice = 0; twice < 2; ++twice) {  // nothing of the first is left in the second
-        const std::vector<float> mine = values_of(group.rank());
+        const std::vector<float> mine = values_of(group.index());
         std::copy(mine.begin(), mine.end(), sum.begin(mine.size()).begin());
         const std::span<const float> all = sum.finish();
         out.assign(all.begin(), all.end());
@@ -60,7 +59,7 @@ TEST_CASE("a sum is that of all processes in the order of their ranks, the same 
 
 TEST_CASE("fewer values than processes, and none, are summed") {
   const auto sums = of_each(4, [](process_group& group) {
-    double one = group.rank() + 1, two = 10;
+    double one = group.index() + 1, two = 10;
     double* const both[] = {&one, &two};
     distributed::add_up(group, both);
     distributed::add_up(group, {});
@@ -84,9 +83,9 @@ TEST_CASE("what process 0 has becomes that of all, matrices of any size too") {
   }
 }
 
-TEST_CASE("gathered values come in the order of the ranks") {
+TEST_CASE("gathered values come in the order of the processes") {
   const auto all = of_each(3, [](process_group& group) {
-    const int mine[] = {group.rank(), 10 * group.rank()};
+    const int mine[] = {group.index(), 10 * group.index()};
     distributed::wait_for_all(group);
     return distributed::gathered(group, std::span<const int>(mine));
   });
@@ -94,30 +93,27 @@ TEST_CASE("gathered values come in the order of the ranks") {
 }
 
 TEST_CASE("gradients of all parameters are added up, and parameters that differ are noticed") {
-  std::mutex asserts;  // doctest's
   testing::in_threads(3, [&](process_group& group) {
     cpu device(1);
     param<cpu, float> a(device, "a", tensor<float>(shape{2, 2}, 1.f)), b(device, "b", tensor<float>(shape{3}, 2.f));
     const std::vector<param<cpu, float>*> both{&a, &b};
     distributed::gradient_sum<cpu, float> sum(group, both);
-    a.gradient.fill(float(group.rank()));
+    a.gradient.fill(float(group.index()));
     b.gradient.fill(10.f);
     sum.add_up();
     distributed::require_same(group, both);
-    const std::lock_guard lock(asserts);
     CHECK(a.read_gradient()(1, 1) == 3.f);
     CHECK(b.read_gradient()[2] == 30.f);
   });
   testing::in_threads(3, [&](process_group& group) {
     cpu device(1);
-    param<cpu, float> a(device, "a", tensor<float>(shape{2}, group.rank() == 2 ? std::nextafter(1.f, 2.f) : 1.f));
+    param<cpu, float> a(device, "a", tensor<float>(shape{2}, group.index() == 2 ? std::nextafter(1.f, 2.f) : 1.f));
     std::string said;
     try {
       distributed::require_same(group, std::vector{&a});
     } catch (const error& e) {
       said = e.what();
     }
-    const std::lock_guard lock(asserts);
     CHECK(said.find("process 2 of 3 has other parameters than process 0") == 0);
   });
 }

@@ -1,7 +1,6 @@
 // A step and a scoring whose work several processes share, threads in their place, beside those of one.
 #include <cstddef>
 #include <cstring>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,8 +26,8 @@ std::vector<outcome<T>> shared_step(const Method& method, int processes, train::
     const auto all = examples();
     std::vector<index_t> order;
     for (std::size_t i = 0; i < all.size(); ++i) order.push_back(index_t(i));
-    const auto mine = data::share(all, order, group.rank(), group.size());
-    out[std::size_t(group.rank())] = run<T>(device, method, {pack_these(all, mine)}, program, group);
+    const auto mine = data::share(all, order, group.index(), group.size());
+    out[std::size_t(group.index())] = run<T>(device, method, {pack_these(all, mine)}, program, group);
   });
   return out;
 }
@@ -84,10 +83,10 @@ TEST_CASE("what a step reports is of all processes") {
     train::trainer<cpu, double> trainer(device, *with.model, with.set,
                                         {.program = {.statistics = true}, .processes = &group});
     const tensor<double> rows = intuition<double>();
-    const auto mine = data::share(all, std::vector<index_t>{0, 1, 2, 3, 4, 5}, group.rank(), group.size());
+    const auto mine = data::share(all, std::vector<index_t>{0, 1, 2, 3, 4, 5}, group.index(), group.size());
     return trainer.step(std::vector{pack_these(all, mine)}, rows.matrix(), 1);
   };
-  testing::in_threads(3, [&](process_group& group) { reports[std::size_t(group.rank())] = step(group); });
+  testing::in_threads(3, [&](process_group& group) { reports[std::size_t(group.index())] = step(group); });
   const train::step_report alone = step(distributed::alone());
   for (const auto& report : reports) {
     CHECK(report.targets == alone.targets);
@@ -132,7 +131,7 @@ TEST_CASE("processes that score together all have the same scores, those of one 
   const auto alone = scores(distributed::alone());
   for (const int processes : {2, 3, 9}) {  // of nine some have nothing to do
     std::vector<std::vector<eval::branching_score>> shared(static_cast<std::size_t>(processes));
-    testing::in_threads(processes, [&](process_group& group) { shared[std::size_t(group.rank())] = scores(group); });
+    testing::in_threads(processes, [&](process_group& group) { shared[std::size_t(group.index())] = scores(group); });
     for (std::size_t r = 0; r < shared.size(); ++r)
       for (std::size_t i = 0; i < all.size(); ++i) {
         const eval::branching_score &got = shared[r][i], &first = shared[0][i], &expected = alone[i];

@@ -1,10 +1,6 @@
 // The program finetune as several processes that mpirun starts.
-#include <cmath>
-#include <csignal>
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -24,7 +20,7 @@ namespace {
 const shell here;
 const std::string task =
     "--model toy --data suite --experts 4 --batch 10 --lr 0.01 --eval-limit 3 --threads 1 --quiet ";
-const std::string job = task + "--steps 12 ", longer = task + "--steps 400 --checkpoint-every 3 ";
+const std::string job = task + "--steps 12 ", longer = task + "--steps 400 --checkpoint-every 400 ";
 
 /// What Open MPI asks of one who is root, has few processors, or lives in a container.
 const std::string surroundings =
@@ -72,17 +68,28 @@ TEST_CASE("processes train and score what one alone does, up to the order in whi
   CHECK(io::read_json(here / "pair/checkpoint/state.json")["settings"]["advice"]["processes"] == 2);
 }
 
-TEST_CASE("processes stopped by a signal go on with the same bits") {
+TEST_CASE("processes stopped by a signal save what they did, and go on with the same bits") {
   if (!available()) return;
   const testing::outcome stopped =
-      here.run_command(text("( ", started(2), longer, "--out cut & while kill -0 $! && [ ! -e cut/checkpoint ]; ",
-                            "do sleep 0.02; done; kill -TERM $!; wait $! )"));
+      here.run_command(text("( ", started(2), longer, "--out cut & while kill -0 $! && [ ! -s cut/log.jsonl ]; ",
+                            "do sleep 0.02; done; kill -USR1 $!; wait $! )"));
+  CAPTURE(stopped.err);
   CHECK(stopped.code != 0);
-  const auto steps = io::read_json(here / "cut/checkpoint/state.json")["step"].get<int>();
-  REQUIRE(steps < 400);
+  CHECK(stopped.err.find("of 400; mpirun -n 2 finetune --mpi --resume cut goes on") != std::string::npos);
   check_success(2, longer + "--out whole");
   check_success(2, "--resume cut --quiet");
   CHECK(hash_of("cut" + state) == hash_of("whole" + state));
+}
+
+TEST_CASE("another number of processes goes on with a run, and says once that the bits are others") {
+  if (!available()) return;
+  check_success(2, task + "--steps 3 --out fewer");
+  const testing::outcome more = run(3, "--resume fewer --steps 5 --quiet");
+  CAPTURE(more.err);
+  CHECK(more.code == 0);
+  const std::size_t at = more.err.find("finetune: fewer was run with processes 2; now processes 3");
+  CHECK(at != std::string::npos);
+  CHECK(more.err.find("processes 2; now", at + 40) == std::string::npos);
 }
 
 TEST_CASE("what is wrong is said once, and ends all processes") {
@@ -98,5 +105,10 @@ TEST_CASE("what is wrong is said once, and ends all processes") {
   refused("--model toy --data suite --method lora --steps 2 --batch 2 --out few --quiet", 2,
           "--batch 2 for 3 processes");
   CHECK_FALSE(fs::exists(here / "few"));
+  // The colon begins another process, with options of its own.
+  refused("--model toy --data suite --method lora --steps 2 --out mixed --quiet : -n 1 " MOR1E_PROGRAMS_DIR
+          "/finetune --mpi --model toy --data suite --method lora --steps 3 --out mixed --quiet",
+          2, "process 3 of 4 has steps 3, process 0 has 2");
+  CHECK_FALSE(fs::exists(here / "mixed"));
   refused("--model nothing --data suite --out none --quiet", 1, "no model at nothing");
 }

@@ -69,7 +69,8 @@ void check_like_whole(const std::string& run) {
 
 TEST_CASE("a run that is told to stop finishes its step, saves, says how to go on, and goes on bit for bit") {
   whole();
-  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+  for (const auto& [signal, code] :
+       {std::pair(SIGINT, 130), std::pair(SIGTERM, 143), std::pair(SIGUSR1, 128 + SIGUSR1)}) {
     const std::string run = text("told-", signal);
     process going(job + "--checkpoint-every 1000 --out " + run);
     REQUIRE(going.wait_for([&] { return lines(run) >= 3; }));

@@ -20,14 +20,14 @@ class mpi_group final : public process_group {
     int provided = 0;
     require<error>(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS,
                    "MPI cannot be started");
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_rank(MPI_COMM_WORLD, &index_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
   }
   ~mpi_group() override { MPI_Finalize(); }
   mpi_group(const mpi_group&) = delete;
   mpi_group& operator=(const mpi_group&) = delete;
 
-  int rank() const override { return rank_; }
+  int index() const override { return index_; }
   int size() const override { return size_; }
 
   void exchange(const std::byte* mine, std::byte* theirs, std::size_t bytes) override {
@@ -52,7 +52,7 @@ class mpi_group final : public process_group {
     return int(bytes);
   }
 
-  int rank_ = 0, size_ = 1;
+  int index_ = 0, size_ = 1;
 };
 
 }  // namespace mor1e::distributed

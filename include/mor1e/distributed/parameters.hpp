@@ -44,8 +44,8 @@ class gradient_sum {
   summation<T> sum_;
 };
 
-/// Throws `error` naming the first process whose values are not those of process 0, bit for bit: of other code or
-/// another processor, which rounds otherwise, so that they would train different models.
+/// Throws `error` naming the first process whose values are not those of process 0, bit for bit, so that they would
+/// train different models: another program, or another processor whose draws or updates round otherwise.
 template <class B, class T>
 void require_same(process_group& group, const std::vector<param<B, T>*>& parameters) {
   if (group.size() == 1) return;
@@ -59,7 +59,7 @@ void require_same(process_group& group, const std::vector<param<B, T>*>& paramet
   const std::vector<std::uint64_t> all = gathered(group, std::span<const std::uint64_t>(&hash, 1));
   for (std::size_t r = 1; r < all.size(); ++r)
     require<error>(all[r] == all[0], "process ", r, " of ", all.size(),
-                   " has other parameters than process 0: all must run the same program on the same kind of processor");
+                   " has other parameters than process 0: all must run the same program");
 }
 
 }  // namespace mor1e::distributed

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "mor1e/core/tensor.hpp"
@@ -16,10 +18,10 @@ class process_group {
  public:
   virtual ~process_group() = default;
   /// This process among them, from 0.
-  virtual int rank() const = 0;
+  virtual int index() const = 0;
   virtual int size() const = 0;
   /// The one that speaks and writes for all.
-  bool leads() const { return rank() == 0; }
+  bool leads() const { return index() == 0; }
 
   /// Block r of `mine` goes to process r; block r of `theirs` is what process r had for this one. Both [size, bytes].
   virtual void exchange(const std::byte* mine, std::byte* theirs, std::size_t bytes) = 0;
@@ -32,7 +34,7 @@ class process_group {
 /// The group of a process that has no others.
 class single_process final : public process_group {
  public:
-  int rank() const override { return 0; }
+  int index() const override { return 0; }
   int size() const override { return 1; }
   void exchange(const std::byte* mine, std::byte* theirs, std::size_t bytes) override { copy(mine, theirs, bytes); }
   void gather(const std::byte* mine, std::byte* all, std::size_t bytes) override { copy(mine, all, bytes); }
@@ -61,6 +63,13 @@ void broadcast(process_group& group, std::span<T> values) {
   group.broadcast(bytes.data(), bytes.size());
 }
 
+/// The text of process 0, of any length, becomes that of all.
+inline void broadcast(process_group& group, std::string& words) {
+  std::uint64_t size = words.size();
+  broadcast(group, std::span<std::uint64_t>(&size, 1));
+  words.resize(size);
+  broadcast(group, std::span<char>(words));
+}
 /// The matrix of process 0, of any size, becomes that of all.
 template <class T>
 void broadcast(process_group& group, tensor<T>& values) {
@@ -93,7 +102,7 @@ class summation {
     std::fill(mine_.begin() + std::ptrdiff_t(count), mine_.end(), T(0));
     return std::span(mine_).first(count);
   }
-  /// What was put there becomes the sum over all processes, added in the order of their ranks: each sums a block and
+  /// What was put there becomes the sum over all processes, added in the order of the processes: each sums a block and
   /// gives it to the others, so that all have the same bits, and have them again another time.
   std::span<const T> finish() {
     const auto size = std::size_t(group_->size());
@@ -115,14 +124,15 @@ class summation {
   std::vector<T> mine_, theirs_;
 };
 
-/// Each of these becomes its sum over all processes.
+/// Each of these becomes its sum over all processes, in their order: for a few numbers.
 inline void add_up(process_group& group, std::span<double* const> values) {
-  if (group.size() == 1) return;
-  summation<double> sum(group);
-  const std::span<double> mine = sum.begin(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) mine[i] = *values[i];
-  const std::span<const double> all = sum.finish();
-  for (std::size_t i = 0; i < values.size(); ++i) *values[i] = all[i];
+  std::vector<double> mine;
+  for (const double* value : values) mine.push_back(*value);
+  const std::vector<double> all = gathered(group, std::span<const double>(mine));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    *values[i] = all[i];
+    for (std::size_t at = i + values.size(); at < all.size(); at += values.size()) *values[i] += all[at];
+  }
 }
 
 }  // namespace mor1e::distributed

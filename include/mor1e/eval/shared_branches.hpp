@@ -56,12 +56,12 @@ template <class B, class T>
 void score_shared(distributed::process_group& group, branch_scorer<B, T>& scorer, std::span<const branching> all,
                   view<const T> intuition, const branching_done& done) {
   const std::vector<std::size_t> shares = shares_of(all, group.size());
-  const auto rank = std::size_t(group.rank());
+  const auto index = std::size_t(group.index());
   const auto of = [&](std::size_t r) { return all.subspan(shares[r], shares[r + 1] - shares[r]); };
   std::vector<double> mine;
-  scorer.score(of(rank), intuition, [&](std::size_t i, branching_score&& score) {
+  scorer.score(of(index), intuition, [&](std::size_t i, branching_score&& score) {
     if (group.size() > 1) detail::put(score, mine);
-    done(shares[rank] + i, std::move(score));
+    done(shares[index] + i, std::move(score));
   });
   if (group.size() == 1) return;
   std::size_t most = 0;
@@ -74,7 +74,7 @@ void score_shared(distributed::process_group& group, branch_scorer<B, T>& scorer
   const std::vector<double> theirs = distributed::gathered(group, std::span<const double>(mine));
   for (std::size_t r = 0; r + 1 < shares.size(); ++r) {
     const double* from = theirs.data() + r * most;
-    for (std::size_t i = shares[r]; r != rank && i < shares[r + 1]; ++i) done(i, detail::take(all[i], from));
+    for (std::size_t i = shares[r]; r != index && i < shares[r + 1]; ++i) done(i, detail::take(all[i], from));
   }
 }
 

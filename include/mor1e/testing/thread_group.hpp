@@ -22,21 +22,23 @@ struct meeting {
 
 class thread_group final : public distributed::process_group {
  public:
-  thread_group(meeting& all, int rank) : all_(all), rank_(rank) {}
-  int rank() const override { return rank_; }
+  thread_group(meeting& all, int index) : all_(all), index_(index) {}
+  int index() const override { return index_; }
   int size() const override { return int(all_.given.size()); }
 
   void exchange(const std::byte* mine, std::byte* theirs, std::size_t bytes) override {
     meet(mine, [&](std::size_t r, const std::byte* of) {
-      std::memcpy(theirs + r * bytes, of + std::size_t(rank_) * bytes, bytes);
+      if (bytes) std::memcpy(theirs + r * bytes, of + std::size_t(index_) * bytes, bytes);
     });
   }
   void gather(const std::byte* mine, std::byte* all, std::size_t bytes) override {
-    meet(mine, [&](std::size_t r, const std::byte* of) { std::memcpy(all + r * bytes, of, bytes); });
+    meet(mine, [&](std::size_t r, const std::byte* of) {
+      if (bytes) std::memcpy(all + r * bytes, of, bytes);
+    });
   }
   void broadcast(std::byte* data, std::size_t bytes) override {
     meet(data, [&](std::size_t r, const std::byte* of) {
-      if (r == 0 && rank_ != 0 && bytes) std::memcpy(data, of, bytes);
+      if (r == 0 && index_ != 0 && bytes) std::memcpy(data, of, bytes);
     });
   }
 
@@ -44,14 +46,14 @@ class thread_group final : public distributed::process_group {
   /// read(r, what r gave) for all, while what they gave lies still.
   template <class Read>
   void meet(const std::byte* mine, const Read& read) {
-    all_.given[std::size_t(rank_)] = const_cast<std::byte*>(mine);
+    all_.given[std::size_t(index_)] = const_cast<std::byte*>(mine);
     all_.here.arrive_and_wait();
     for (std::size_t r = 0; r < all_.given.size(); ++r) read(r, all_.given[r]);
     all_.here.arrive_and_wait();
   }
 
   meeting& all_;
-  int rank_;
+  int index_;
 };
 }  // namespace detail
 
@@ -61,13 +63,13 @@ void in_threads(int size, const F& f) {
   detail::meeting all(size);
   std::vector<std::exception_ptr> failed(std::size_t(size), nullptr);
   std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank)
-    threads.emplace_back([&, rank] {
-      detail::thread_group group(all, rank);
+  for (int index = 0; index < size; ++index)
+    threads.emplace_back([&, index] {
+      detail::thread_group group(all, index);
       try {
         f(group);
       } catch (...) {
-        failed[std::size_t(rank)] = std::current_exception();
+        failed[std::size_t(index)] = std::current_exception();
       }
     });
   for (std::thread& each : threads) each.join();

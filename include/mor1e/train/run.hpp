@@ -41,7 +41,7 @@ namespace mor1e::train {
 ///
 ///     experiment<cpu> e(device, data, schedule, seed, false);
 ///     run<cpu> r(e, {.label = "lora", .spec = spec, .schedule = schedule, .how = how, .out = "out"});
-///     nlohmann::json result = r.run_all();   // or: r.embed(); r.match_scale(); r.train(); r.save(); r.score();
+///     nlohmann::json result = r.run_all();
 ///
 /// OUT then holds adapter/ (a PEFT folder), checkpoint/ and checkpoint.previous/, options.json, log.jsonl, result.json,
 /// and data/ where the rows were generated. Of processes that train together each makes a run of its own; the first of
@@ -80,6 +80,7 @@ class run {
     require<value_error>(r_.schedule.batch >= e_.processes.size(), "--batch ", r_.schedule.batch, " for ",
                          e_.processes.size(), " processes: each takes at least an example of every step");
     options_.processes = &e_.processes;
+    require_same_run();
     if (leads()) require_outputs_inside(r_);
     if (r_.saved) check_saved(r_, settings_, steps_, observer_);
   }
@@ -154,6 +155,7 @@ class run {
   /// The steps, from the checkpoint on if there is one. Throws `stopped` behind a checkpoint if the observer says so.
   /// `folder` of the process that writes; null of the others.
   void train(const run_folder* folder) {
+    require<value_error>(leads() == (folder != nullptr), "train: the first process writes, the others do not");
     trainer<B, float> trainer(e_.device, *e_.model, adapters_, options_);
     if (r_.saved) {
       state_ = load_checkpoint(r_.out, trainer);
@@ -177,7 +179,7 @@ class run {
     for (index_t step = state_.step; step < steps_; ++step) {
       const auto started = std::chrono::steady_clock::now();
       const auto mine =
-          data::share(e_.set.examples, sampler_.take(r_.schedule.batch), e_.processes.rank(), e_.processes.size());
+          data::share(e_.set.examples, sampler_.take(r_.schedule.batch), e_.processes.index(), e_.processes.size());
       const auto batches = data::pack(e_.set.examples, mine, packing_);
       const double factor = optim::cosine_with_warmup(step, r_.schedule.warmup, steps_);
       const step_report report = trainer.step(batches, std::as_const(intuition_.rows).matrix(), factor);
@@ -261,14 +263,38 @@ class run {
       options_.program.recompute |= advice.value("recompute", false);
     }
     take_memory_of_products();
-    // Gradients, two moments, and what code and buffers the training is the first to touch: oneDNN compiles a kernel
-    // for each shape it meets.
+    // Gradients, two moments, what other processes are sent and send, and what code and buffers the training is the
+    // first to touch: oneDNN compiles a kernel for each shape it meets.
+    const std::uint64_t arrays = e_.processes.size() > 1 ? 5 : 3;
     const std::uint64_t base =
-        peak_memory() + std::uint64_t(adapters_.parameter_count()) * 3 * sizeof(float) + (4u << 20);
+        peak_memory() + std::uint64_t(adapters_.parameter_count()) * arrays * sizeof(float) + (4u << 20);
     const memory_plan plan = fit_into(e_.device, *e_.model, e_.set.examples, r_.schedule.batch, packing_.tokens,
                                       options_.program, base, limit);
+    // What fits into all of them.
     packing_.tokens = plan.tokens, options_.program.recompute = plan.recompute;
-    observer_.fitted(plan);
+    const index_t mine[] = {plan.tokens, plan.recompute};
+    const std::vector<index_t> all = distributed::gathered(e_.processes, std::span(mine));
+    for (std::size_t i = 0; i < all.size(); i += 2)
+      packing_.tokens = std::min(packing_.tokens, all[i]), options_.program.recompute |= all[i + 1] != 0;
+    observer_.fitted({packing_.tokens, options_.program.recompute, plan.bytes});
+  }
+
+  /// Throws in a process that was asked for another run than process 0: they would wait for each other in vain, or
+  /// train on what nobody asked for.
+  void require_same_run() const {
+    if (e_.processes.size() == 1) return;
+    nlohmann::json mine = settings_;
+    mine["items"] = items_.empty() ? "" : items_.hash();
+    mine["eval_every"] = r_.how.eval_every, mine["checkpoint_every"] = r_.how.checkpoint_every;
+    mine["match_scale"] = r_.match_scale.has_value(), mine["measure_scale"] = r_.measure_scale;
+    mine["permuted"] = r_.score_permuted, mine["statistics"] = options_.program.statistics;
+    mine["saved"] = r_.saved ? r_.saved->step : -1;
+    std::string first = mine.dump();
+    distributed::broadcast(e_.processes, first);
+    for (const auto& [field, value] : nlohmann::json::parse(first).flatten().items())
+      if (const nlohmann::json::json_pointer at(field); !mine.contains(at) || mine[at] != value)
+        throw value_error(text("process ", e_.processes.index(), " of ", e_.processes.size(), " has ", field.substr(1),
+                               " ", mine.contains(at) ? mine[at].dump() : "missing", ", process 0 has ", value.dump()));
   }
 
   /// Whoever multiplies takes some at its first products of each form.

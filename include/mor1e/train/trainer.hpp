@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <span>
@@ -144,15 +145,25 @@ class trainer {
     distributed::add_up(*options_.processes, all);
   }
 
-  /// The step again, op by op.
+  /// The step again, op by op; of all processes, the first that finds something.
   std::string first_not_finite(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
                                const step_report& report) {
+    std::array<char, 128> found{};
+    const std::string here = first_not_finite_here(micro_batches, intuition, report);
+    here.copy(found.data(), found.size() - 1);
+    const std::vector<char> all = distributed::gathered(*options_.processes, std::span<const char>(found));
+    for (std::size_t at = 0; at < all.size(); at += found.size())
+      if (all[at]) return all.data() + at;
+    return "the sum over micro-batches";
+  }
+  std::string first_not_finite_here(std::span<const data::packed_batch> micro_batches, view<const T> intuition,
+                                    const step_report& report) {
     gradients_.clear();
     for (const auto& batch : micro_batches) {
       auto& program = programs_.prepare(batch, intuition, 1.0 / double(report.targets), 1.0 / double(report.tokens));
       if (std::string op = program.steps().first_not_finite(); !op.empty()) return op;
     }
-    return options_.processes->size() > 1 ? "another process" : "the sum over micro-batches";
+    return {};
   }
 
   static void add_auxiliary(step_program<B, T>& program, step_report& report) {

@@ -14,7 +14,8 @@ namespace mor1e::backend {
 
 namespace detail {
 template <class Operands>
-std::unique_ptr<const packed_weight> rounded(cpu& device, transpose tw, const host_frozen<float>& w) {
+std::unique_ptr<const packed_weight> rounded(cpu& device, [[maybe_unused]] transpose tw,
+                                             [[maybe_unused]] const host_frozen<float>& w) {
 #if defined(__x86_64__)
   switch (dot_instructions(device.products())) {
     case instructions::avx512: return std::make_unique<dot_weight<avx512_block<Operands>>>(device, tw, w);
