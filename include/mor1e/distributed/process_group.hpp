@@ -57,32 +57,31 @@ inline void wait_for_all(process_group& group) {
   group.gather(&nothing, all.data(), 1);
 }
 
-template <class T>
-void broadcast(process_group& group, std::span<T> values) {
-  const std::span<std::byte> bytes = std::as_writable_bytes(values);
-  group.broadcast(bytes.data(), bytes.size());
+template <class T, std::size_t N>
+void broadcast(process_group& group, std::span<T, N> values) {
+  group.broadcast(std::as_writable_bytes(values).data(), values.size_bytes());
 }
 
 /// The text of process 0, of any length, becomes that of all.
 inline void broadcast(process_group& group, std::string& words) {
   std::uint64_t size = words.size();
-  broadcast(group, std::span<std::uint64_t>(&size, 1));
+  broadcast(group, std::span(&size, 1));
   words.resize(size);
-  broadcast(group, std::span<char>(words));
+  broadcast(group, std::span(words));
 }
 /// The matrix of process 0, of any size, becomes that of all.
 template <class T>
 void broadcast(process_group& group, tensor<T>& values) {
   if (group.size() == 1) return;
   index_t sizes[] = {values.size() ? values.extents().rows() : 0, values.size() ? values.extents().cols() : 0};
-  broadcast(group, std::span<index_t>(sizes));
+  broadcast(group, std::span(sizes));
   if (!group.leads()) values = tensor<T>(shape{sizes[0], sizes[1]});
   broadcast(group, std::span(values.data(), std::size_t(values.size())));
 }
 
 /// `values` of all processes, one after the other: as many of each, [size, values].
-template <class T>
-std::vector<T> gathered(process_group& group, std::span<const T> values) {
+template <class T, std::size_t N>
+std::vector<T> gathered(process_group& group, std::span<const T, N> values) {
   std::vector<T> all(values.size() * std::size_t(group.size()));
   group.gather(std::as_bytes(values).data(), std::as_writable_bytes(std::span(all)).data(), values.size_bytes());
   return all;
