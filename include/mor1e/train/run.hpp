@@ -291,7 +291,8 @@ class run {
     mine["saved"] = r_.saved ? r_.saved->step : -1;
     std::string first = mine.dump();
     distributed::broadcast(e_.processes, first);
-    for (const auto& [field, value] : nlohmann::json::parse(first).flatten().items())
+    const nlohmann::json fields = nlohmann::json::parse(first).flatten();
+    for (const auto& [field, value] : fields.items())
       if (const nlohmann::json::json_pointer at(field); !mine.contains(at) || mine[at] != value)
         throw value_error(text("process ", e_.processes.index(), " of ", e_.processes.size(), " has ", field.substr(1),
                                " ", mine.contains(at) ? mine[at].dump() : "missing", ", process 0 has ", value.dump()));
