@@ -107,8 +107,8 @@ TEST_CASE("what is wrong is said once, and ends all processes") {
   CHECK_FALSE(fs::exists(here / "few"));
   // The colon begins another process, with options of its own.
   refused("--model toy --data suite --method lora --steps 2 --out mixed --quiet : -n 1 " MOR1E_PROGRAMS_DIR
-          "/finetune --mpi --model toy --data suite --method lora --steps 3 --out mixed --quiet",
-          2, "process 3 of 4 has steps 3, process 0 has 2");
+          "/finetune --mpi --model toy --data suite --method lora --steps 2 --lr 0.5 --out mixed --quiet",
+          2, "process 3 of 4 has lr 0.5, process 0 has ");
   CHECK_FALSE(fs::exists(here / "mixed"));
   refused("--model nothing --data suite --out none --quiet", 1, "no model at nothing");
 }
