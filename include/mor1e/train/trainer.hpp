@@ -136,6 +136,7 @@ class trainer {
   }
   /// What the processes found in their micro-batches.
   void add_up(step_report& report) const {
+    if (options_.processes->size() == 1) return;
     std::vector<double*> all{&report.loss, &report.auxiliary};
     for (auto& [group, loss] : report.auxiliary_of) all.push_back(&loss);
     for (linear_load& r : report.routers) {
