@@ -131,8 +131,9 @@ outcome<T> run(cpu& device, const Method& method, const std::vector<data::packed
                train::program_options program = {}, distributed::process_group& processes = distributed::alone()) {
   adapted<T, Method> with(device, method);
   program.clusters = clusters_of(method);
-  train::trainer<cpu, T> trainer(device, *with.model, with.set.parameters(),
-                                 {.adam = {.learning_rate = 0}, .clip = 0, .program = program, .processes = &processes});
+  train::trainer<cpu, T> trainer(
+      device, *with.model, with.set.parameters(),
+      {.adam = {.learning_rate = 0}, .clip = 0, .program = program, .processes = &processes});
   outcome<T> out;
   const tensor<T> intuition_rows = intuition<T>();
   out.loss = trainer.step(batches, intuition_rows.matrix(), 1).loss;
