@@ -2,6 +2,8 @@
 #pragma once
 
 #include <csignal>
+#include <cstddef>
+#include <iterator>
 
 namespace mor1e::program {
 
@@ -19,13 +21,13 @@ class stop_signals {
     };
     note.sa_flags = SA_RESTART;
     for (const int each : signals) ::sigaddset(&note.sa_mask, each);
-    for (int i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < std::size(signals); ++i) {
       ::sigaction(signals[i], nullptr, &before_[i]);
       if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &note, nullptr);
     }
   }
   ~stop_signals() {
-    for (int i = 0; i < count; ++i) ::sigaction(signals[i], &before_[i], nullptr);
+    for (std::size_t i = 0; i < std::size(signals); ++i) ::sigaction(signals[i], &before_[i], nullptr);
     if (const int missed = noted(); missed && !taken_) ::raise(missed);
   }
   stop_signals(const stop_signals&) = delete;
@@ -38,12 +40,12 @@ class stop_signals {
   }
 
  private:
-  static constexpr int signals[] = {SIGINT, SIGTERM, SIGUSR1}, count = 3;
+  static constexpr int signals[] = {SIGINT, SIGTERM, SIGUSR1};
   static volatile std::sig_atomic_t& noted() {
     static volatile std::sig_atomic_t signal = 0;
     return signal;
   }
-  struct ::sigaction before_[count] = {};
+  struct ::sigaction before_[std::size(signals)] = {};
   bool taken_ = false;
 };
 

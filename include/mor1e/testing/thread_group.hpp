@@ -2,10 +2,9 @@
 #pragma once
 
 #include <barrier>
+#include <cstddef>
 #include <cstring>
 #include <exception>
-#include <memory>
-#include <span>
 #include <thread>
 #include <vector>
 
